@@ -1,0 +1,130 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The settings of every target. Language mode 6 comes with the tools version.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .treatAllWarnings(as: .error),
+]
+
+/// The settings of the targets that speak C: every unsafe use is marked where it stands.
+let strictOverC = strict + [.strictMemorySafety()]
+
+let package = Package(
+  name: "longshore",
+  products: [
+    .executable(name: "longshored", targets: ["longshored"]),
+    .executable(name: "longshore", targets: ["longshore"]),
+    .library(name: "AMQP", targets: ["AMQP"]),
+    .library(name: "Libvirt", targets: ["Libvirt"]),
+    .library(name: "DomainXML", targets: ["DomainXML"]),
+    .library(name: "LongshoreMessages", targets: ["LongshoreMessages"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+  ],
+  targets: [
+    // C, each with one Swift module above it and nobody else.
+    .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
+    .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+    .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+
+    .target(
+      name: "Libvirt",
+      dependencies: ["CLibvirt", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strictOverC),
+    .target(
+      name: "AMQP",
+      dependencies: [
+        "CRabbitMQ",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strictOverC),
+    .target(name: "DomainXML", dependencies: ["CLibXML2"], swiftSettings: strictOverC),
+
+    // The wire, the pure core, the journal.
+    .target(name: "LongshoreMessages", swiftSettings: strict),
+    .target(name: "MigrationCore", dependencies: ["LongshoreMessages"], swiftSettings: strict),
+    .target(
+      name: "MigrationJournal",
+      dependencies: ["MigrationCore", "LongshoreMessages", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
+
+    // The agent and the operator's commands.
+    .target(
+      name: "LongshoreAgent",
+      dependencies: [
+        "AMQP", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "LongshoreCommands",
+      dependencies: [
+        "AMQP", "LongshoreMessages",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "longshored", dependencies: ["LongshoreAgent"], swiftSettings: strict),
+    .executableTarget(name: "longshore", dependencies: ["LongshoreCommands"], swiftSettings: strict),
+
+    // Tests.
+    .target(
+      name: "LongshoreTestKit",
+      dependencies: [
+        "LongshoreMessages", "MigrationCore",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
+    .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML"], swiftSettings: strict),
+    .testTarget(
+      name: "LongshoreMessagesTests", dependencies: ["LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "MigrationCoreTests", dependencies: ["MigrationCore", "LongshoreTestKit"], exclude: ["Histories"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MigrationJournalTests", dependencies: ["MigrationJournal", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "LongshoreAgentTests", dependencies: ["LongshoreAgent", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "LongshoreCommandsTests",
+      dependencies: [
+        "LongshoreCommands", "LongshoreTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: ["AMQP", "LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
+  ]
+)

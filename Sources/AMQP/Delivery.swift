@@ -1,0 +1,55 @@
+/// A message that the broker delivered, to be settled once with ``ack()`` or ``nack(requeue:)``.
+///
+/// It can be passed to any task. When the connection or its channel breaks, the broker takes the message back and
+/// delivers it again; this value is stale then, and settling it throws ``AMQPError/Code/staleDelivery``.
+public struct Delivery: Sendable {
+  /// What becomes of a delivery.
+  public enum Settlement: Hashable, Sendable {
+    /// Handled; the broker forgets it.
+    case ack
+    /// Not handled; the broker delivers it again, or dead-letters or drops it.
+    case nack(requeue: Bool)
+  }
+
+  /// The message.
+  public let message: Message
+  /// The exchange it was published to; empty for the default exchange.
+  public let exchange: String
+  /// The key it was published with.
+  public let routingKey: String
+  /// Whether it may have been delivered before.
+  public let redelivered: Bool
+  /// Numbers the deliveries of one channel.
+  public let deliveryTag: UInt64
+
+  private let settle: @Sendable (Settlement) async throws -> Void
+
+  /// Creates a delivery that is settled through `settle`; for tests of code that handles deliveries.
+  public init(
+    message: Message, exchange: String, routingKey: String, redelivered: Bool = false, deliveryTag: UInt64 = 0,
+    settle: @escaping @Sendable (Settlement) async throws -> Void
+  ) {
+    self.message = message
+    self.exchange = exchange
+    self.routingKey = routingKey
+    self.redelivered = redelivered
+    self.deliveryTag = deliveryTag
+    self.settle = settle
+  }
+
+  /// The message's content.
+  public var body: [UInt8] { message.body }
+  /// The message's properties.
+  public var properties: Message.Properties { message.properties }
+
+  /// Says that the message is handled. Returns once the acknowledgement is on its way: AMQP has no answer to it.
+  ///
+  /// - Throws: ``AMQPError`` with the code ``AMQPError/Code/staleDelivery`` or ``AMQPError/Code/alreadySettled``.
+  public func ack() async throws { try await settle(.ack) }
+
+  /// Says that the message is not handled.
+  ///
+  /// - Parameter requeue: `true` to have it delivered again, `false` to have it dead-lettered or dropped.
+  /// - Throws: ``AMQPError`` with the code ``AMQPError/Code/staleDelivery`` or ``AMQPError/Code/alreadySettled``.
+  public func nack(requeue: Bool) async throws { try await settle(.nack(requeue: requeue)) }
+}

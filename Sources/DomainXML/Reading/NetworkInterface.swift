@@ -1,0 +1,60 @@
+/// A network interface of a domain.
+public struct NetworkInterface: Sendable, Hashable {
+  /// What the interface is attached to on the host.
+  public enum Attachment: Sendable, Hashable {
+    /// A bridge of the host, by name.
+    case bridge(String)
+    /// A libvirt network, by name.
+    case network(String)
+    /// A host interface with a macvtap device on it, by name.
+    case direct(String)
+    /// Anything else, by the `type` attribute: `user`, `hostdev`, `vhostuser`, `ethernet`, …
+    case other(type: String)
+  }
+
+  /// What the interface is attached to.
+  public let attachment: Attachment
+  /// The MAC address as written, for example `52:54:00:12:34:56`.
+  public let macAddress: String?
+  /// The device model, for example `virtio`.
+  public let model: String?
+  /// The name of the interface on the host, for example `vnet3`.
+  public let target: String?
+}
+
+extension NetworkInterface {
+  init(_ element: XMLElement) {
+    self.init(
+      attachment: Attachment(element),
+      macAddress: element.first("mac")?[attribute: "address"],
+      model: element.first("model")?[attribute: "type"],
+      target: element.first("target")?[attribute: "dev"])
+  }
+}
+
+extension NetworkInterface.Attachment {
+  init(_ element: XMLElement) {
+    let type = element[attribute: "type"] ?? ""
+    let source = element.first("source")
+    let name: String? =
+      switch type {
+      case "bridge": source?[attribute: "bridge"]
+      case "network": source?[attribute: "network"]
+      case "direct": source?[attribute: "dev"]
+      default: nil
+      }
+    switch (type, name) {
+    case ("bridge", let name?): self = .bridge(name)
+    case ("network", let name?): self = .network(name)
+    case ("direct", let name?): self = .direct(name)
+    default: self = .other(type: type)
+    }
+  }
+}
+
+extension DomainDocument {
+  /// The network interfaces, in the document's order.
+  public var interfaces: [NetworkInterface] {
+    devices.all("interface").map(NetworkInterface.init)
+  }
+}

@@ -1,0 +1,111 @@
+internal import CLibvirt
+
+extension LibvirtConnection {
+  /// The versions at the two ends of a connection.
+  public struct Versions: Sendable, Hashable {
+    /// The library in this process.
+    public let library: LibvirtVersion
+    /// The daemon.
+    public let daemon: LibvirtVersion
+    /// The hypervisor; with QEMU, of the emulator for the host's architecture.
+    public let hypervisor: LibvirtVersion
+
+    /// Makes a value, for doubles in tests.
+    public init(library: LibvirtVersion, daemon: LibvirtVersion, hypervisor: LibvirtVersion) {
+      self.library = library
+      self.daemon = daemon
+      self.hypervisor = hypervisor
+    }
+  }
+
+  /// The host's name, as the daemon gives it.
+  public func hostname() async throws(LibvirtError) -> String {
+    try await perform("read the host name of \(uri)") { call, connection throws(LibvirtError) in
+      try unsafe call.takeString(virConnectGetHostname(connection))
+    }
+  }
+
+  /// The versions of the library, the daemon and the hypervisor.
+  public func versions() async throws(LibvirtError) -> Versions {
+    try await perform("read the versions of \(uri)") { call, connection throws(LibvirtError) in
+      var library: UInt = 0
+      var daemon: UInt = 0
+      var hypervisor: UInt = 0
+      try call.check(unsafe virGetVersion(&library, nil, nil))
+      try call.check(unsafe virConnectGetLibVersion(connection, &daemon))
+      try call.check(unsafe virConnectGetVersion(connection, &hypervisor))
+      return Versions(
+        library: LibvirtVersion(number: library), daemon: LibvirtVersion(number: daemon),
+        hypervisor: LibvirtVersion(number: hypervisor))
+    }
+  }
+
+  /// What the host is and can run, as XML.
+  public func capabilities() async throws(LibvirtError) -> String {
+    try await perform("read the capabilities of \(uri)") { call, connection throws(LibvirtError) in
+      try unsafe call.takeString(virConnectGetCapabilities(connection))
+    }
+  }
+
+  /// The host's UUID, in lower case, by which libvirt tells hosts apart; nothing where the driver gives none.
+  public func hostUUID() async throws(LibvirtError) -> String? {
+    let xml = try await capabilities()
+    do throws(XMLSyntaxError) {
+      return try XMLElement(parsing: xml)["host"]?["uuid"]?.text.lowercased()
+    } catch {
+      throw error.libvirtError("read the host's UUID")
+    }
+  }
+
+  /// What a domain of a kind may have here, as XML. What is nothing is chosen by libvirt.
+  ///
+  /// - Parameters:
+  ///   - emulator: the emulator's path.
+  ///   - arch: such as `x86_64`.
+  ///   - machine: such as `pc-q35-7.2`.
+  ///   - virtType: `kvm` or `qemu`.
+  public func domainCapabilities(
+    emulator: String? = nil, arch: String? = nil, machine: String? = nil, virtType: String? = nil
+  ) async throws(LibvirtError) -> String {
+    try await perform("read the domain capabilities of \(uri)") { call, connection throws(LibvirtError) in
+      try unsafe call.takeString(
+        virConnectGetDomainCapabilities(connection, emulator, arch, machine, virtType, 0))
+    }
+  }
+
+  /// Compares a guest's processor with what the hypervisor can give it here.
+  ///
+  /// - Parameters:
+  ///   - xml: the `<cpu>` element of a running domain.
+  ///   - emulator: the emulator's path.
+  ///   - arch: such as `x86_64`.
+  ///   - machine: such as `pc-q35-7.2`.
+  ///   - virtType: `kvm` or `qemu`.
+  ///   - failIncompatible: fail with ``LibvirtError/Code/cpuIncompatible`` and the reason in the message, instead of returning
+  ///     ``CPUComparison/incompatible``.
+  public func compareHypervisorCPU(
+    _ xml: String, emulator: String? = nil, arch: String? = nil, machine: String? = nil, virtType: String? = nil,
+    failIncompatible: Bool = false
+  ) async throws(LibvirtError) -> CPUComparison {
+    try await perform("compare a processor with that of \(uri)") { call, connection throws(LibvirtError) in
+      let flags = failIncompatible ? VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE.rawValue : 0
+      let result = unsafe virConnectCompareHypervisorCPU(connection, emulator, arch, machine, virtType, xml, flags)
+      switch virCPUCompareResult(rawValue: result) {
+      case VIR_CPU_COMPARE_IDENTICAL: return .identical
+      case VIR_CPU_COMPARE_SUPERSET: return .superset
+      case VIR_CPU_COMPARE_INCOMPATIBLE: return .incompatible
+      default: throw call.failure()
+      }
+    }
+  }
+
+  /// The host's free memory, in bytes.
+  public func freeMemory() async throws(LibvirtError) -> UInt64 {
+    try await perform("read the free memory of \(uri)") { call, connection throws(LibvirtError) in
+      let bytes = unsafe virNodeGetFreeMemory(connection)
+      // libvirt's sign of failure; no host that answers has none at all.
+      guard bytes > 0 else { throw call.failure() }
+      return bytes
+    }
+  }
+}

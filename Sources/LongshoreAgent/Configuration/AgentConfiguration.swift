@@ -1,0 +1,156 @@
+internal import AMQP
+internal import FoundationEssentials
+internal import Glibc
+internal import Logging
+internal import LongshoreMessages
+
+/// What an agent has to know of its host. The keys are those of ``Setting``.
+struct AgentConfiguration: Sendable {
+  /// The default path of the configuration file.
+  static let defaultPath = "/etc/longshore/longshored.yaml"
+
+  /// This host, as messages are addressed to it.
+  var host: HostAddress
+  /// The broker.
+  var broker: AMQPConfiguration
+  /// The URI of this host's libvirt.
+  var libvirtURI: String
+  /// How other hosts reach this one.
+  var endpoint: DestinationEndpoint
+  /// The addresses that destinations may name; nil for all.
+  var allowedAddresses: Set<String>?
+  /// The time that a migration may take where the request does not say it, in seconds.
+  var deadlineSeconds: Int64
+  /// How long the source's disks are kept after a migration, in seconds.
+  var graceSeconds: Int64
+  /// How long to wait for the destination's first answer, in milliseconds.
+  var answerTimeout: Int64
+  /// How long to wait before the operator is called, in milliseconds.
+  var attentionAfter: Int64
+  /// The address and the ports on which templates are served.
+  var nbdAddress: String
+  var nbdPorts: ClosedRange<UInt16>
+  /// The pools that guests may be moved into; nil for all.
+  var allowedPools: Set<String>?
+  /// How many migrations may work at once.
+  var limits: MigrationCoordinator.Limits
+  /// The journal's path.
+  var journalPath: String
+  /// The folder for the lock and the process ids of exports.
+  var runDirectory: String
+  /// The least important messages that are logged.
+  var logLevel: Logger.Level
+
+  /// Reads the configuration.
+  init(settings: SettingsReader) throws {
+    let hostname = Self.hostname()
+    guard let cluster = try Self.name(.cluster, settings, default: nil) else {
+      throw settings.wrong(.cluster, "missing: name the cluster that this host belongs to, such as `cluster: c1`")
+    }
+    guard let name = try Self.name(.host, settings, default: hostname.split(separator: ".").first.map(String.init)) else {
+      throw settings.wrong(.host, "the host's own name \(hostname) cannot be used: give one of a-z, 0-9 and -")
+    }
+    host = HostAddress(cluster: cluster, host: name)
+    broker = try Self.broker(settings, connectionName: "longshored \(name)")
+    libvirtURI = try settings.text(.libvirtURI) ?? "qemu:///system"
+    let address = try settings.text(.migrationAddress) ?? hostname
+    endpoint = DestinationEndpoint(
+      libvirtURI: try settings.text(.libvirtReachableAs) ?? "qemu+tls://\(hostname)/system", migrationAddress: address,
+      tlsName: try settings.text(.migrationTLSName))
+    guard LibvirtURI.host(of: endpoint.libvirtURI) != nil else {
+      throw settings.wrong(
+        .libvirtReachableAs, "\(endpoint.libvirtURI) names no host: give it as other hosts reach it, such as qemu+tls://\(hostname)/system")
+    }
+    allowedAddresses = try settings.list(.migrationAllowedAddresses).map(Set.init)
+    deadlineSeconds =
+      try settings.duration(.migrationDeadline, in: 1000...Request.deadlineRange.upperBound * 1000).map { $0 / 1000 } ?? 86_400
+    graceSeconds = try settings.duration(.migrationGrace, in: 0...31_536_000_000).map { $0 / 1000 } ?? 86_400
+    answerTimeout = try settings.duration(.migrationAnswerTimeout, in: 1000...3_600_000) ?? 30_000
+    attentionAfter = try settings.duration(.migrationAttentionAfter, in: 1000...86_400_000) ?? 60_000
+    nbdAddress = try settings.text(.nbdAddress) ?? address
+    let first = try settings.integer(.nbdFirstPort, in: 1...65_535) ?? 10_809
+    let last = try settings.integer(.nbdLastPort, in: 1...65_535) ?? max(first, 10_872)
+    guard first <= last else { throw settings.wrong(.nbdLastPort, "\(last) is below nbd.firstPort, \(first)") }
+    nbdPorts = UInt16(first)...UInt16(last)
+    allowedPools = try settings.list(.poolsAllowed).map(Set.init)
+    limits = MigrationCoordinator.Limits(
+      outgoing: try settings.integer(.limitsOutgoing, in: 1...64) ?? 4, incoming: try settings.integer(.limitsIncoming, in: 1...64) ?? 4)
+    journalPath = try settings.text(.journalPath) ?? "/var/lib/longshore/journal.sqlite"
+    runDirectory = try settings.text(.runDirectory) ?? "/run/longshore"
+    logLevel = .info
+    if let text = try settings.text(.logLevel) {
+      guard let level = Logger.Level(rawValue: text) else {
+        throw settings.wrong(.logLevel, "\(text) is not one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      logLevel = level
+    }
+  }
+
+  private static func name(_ setting: Setting, _ settings: SettingsReader, default text: String?) throws -> NodeName? {
+    guard let given = try settings.text(setting) else { return text.flatMap(NodeName.init) }
+    guard let name = NodeName(given) else { throw settings.wrong(setting, "\(given) is not a name: use 1 to 63 of a-z, 0-9 and -") }
+    return name
+  }
+
+  // MARK: - The broker
+
+  private static func broker(_ settings: SettingsReader, connectionName: String) throws -> AMQPConfiguration {
+    let isTLS = try settings.truth(.brokerTLSEnabled) ?? false
+    var broker = AMQPConfiguration()
+    broker.connectionName = connectionName
+    broker.addresses = try (settings.list(.brokerAddresses) ?? ["localhost"]).map { text in
+      guard let address = address(text, defaultPort: isTLS ? 5671 : 5672) else {
+        throw settings.wrong(.brokerAddresses, "\(text) is not an address: use HOST, HOST:PORT or [IPv6]:PORT")
+      }
+      return address
+    }
+    if broker.addresses.isEmpty { throw settings.wrong(.brokerAddresses, "the list is empty: name at least one broker") }
+    broker.virtualHost = try settings.text(.brokerVirtualHost) ?? "/"
+    broker.user = try settings.text(.brokerUsername) ?? "guest"
+    broker.password = try password(settings) ?? "guest"
+    broker.heartbeat = .milliseconds(try settings.duration(.brokerHeartbeat, in: 1000...600_000) ?? 10_000)
+    if isTLS {
+      broker.tls = AMQPConfiguration.TLS(
+        caFile: try settings.text(.brokerTLSCAFile), certificateFile: try settings.text(.brokerTLSCertificateFile),
+        keyFile: try settings.text(.brokerTLSKeyFile), serverName: try settings.text(.brokerTLSServerName),
+        verifiesServer: try settings.truth(.brokerTLSVerify) ?? true)
+    }
+    return broker
+  }
+
+  private static func password(_ settings: SettingsReader) throws -> String? {
+    let given = try settings.text(.brokerPassword)
+    guard let file = try settings.text(.brokerPasswordFile) else { return given }
+    guard given == nil else { throw settings.wrong(.brokerPasswordFile, "broker.password is given as well: keep one of them") }
+    guard let bytes = FileManager.default.contents(atPath: file) else {
+      throw settings.wrong(.brokerPasswordFile, "the file \(file) is missing or cannot be read")
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
+    return String(text.prefix { !$0.isNewline })
+  }
+
+  private static func address(_ text: String, defaultPort: UInt16) -> AMQPConfiguration.Address? {
+    var host = text[...]
+    var rest = text[...]
+    if text.first == "[" {
+      guard let end = text.firstIndex(of: "]") else { return nil }
+      host = text[text.index(after: text.startIndex)..<end]
+      rest = text[text.index(after: end)...]
+    } else if let colon = text.firstIndex(of: ":") {
+      host = text[..<colon]
+      rest = text[colon...]
+    } else {
+      rest = ""
+    }
+    guard !host.isEmpty else { return nil }
+    if rest.isEmpty { return AMQPConfiguration.Address(host: String(host), port: defaultPort) }
+    guard rest.first == ":", let port = UInt16(rest.dropFirst()), port > 0 else { return nil }
+    return AMQPConfiguration.Address(host: String(host), port: port)
+  }
+
+  private static func hostname() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    gethostname(&buffer, buffer.count - 1)
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

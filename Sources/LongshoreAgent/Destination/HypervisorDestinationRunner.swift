@@ -1,0 +1,107 @@
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// Does the destination machine's effects through libvirt and in the pools.
+struct HypervisorDestinationRunner: DestinationEffectRunner {
+  let here: HostAddress
+  let libvirt: LibvirtLink
+  let journal: Journal
+  let checks: DestinationChecks
+  let layers: LayerProvider
+  let stubs: StubMaker
+  let postChecks: PostChecks
+  let clock: any HostClock
+  let logger: Logger
+
+  func run(
+    _ effect: DestinationEffect, of migration: DestinationMigration,
+    report: @escaping @Sendable (DestinationEvent) async -> Void
+  ) async {
+    guard let plan = migration.plan else { return await removeFiles(of: migration, report: report) }
+    switch effect {
+    case .check:
+      await untilDone("make the checks", migration, failed: { _ in nil }) {
+        .checked(try await checks.check(plan))
+      } report: { await report($0) }
+    case .provideLayer(let id):
+      guard let layer = plan.layer(id) else { return }
+      await untilDone("put the template \(layer.volume) in place", migration, failed: { .layerFailed(id, $0) }) {
+        let (path, copied) = try await layers.provide(layer, of: migration)
+        return .layerProvided(id, path: path, copied: copied)
+      } report: { await report($0) }
+    case .makeStubs:
+      await untilDone("make the stubs", migration, failed: { .stubsFailed($0) }) {
+        .stubsMade(try await stubs.make(for: migration))
+      } report: { await report($0) }
+    case .postCheck:
+      await untilDone("look at the guest", migration, failed: { .postChecked(nil, [$0]) }) {
+        let (confirmation, reasons) = try await postChecks.check(migration)
+        return .postChecked(confirmation, reasons)
+      } report: { await report($0) }
+    case .removeFiles: await removeFiles(of: migration, report: report)
+    case .keepFiles: await keepFiles(of: migration, report: report)
+    case .tell, .awaitAdmission: break
+    }
+  }
+
+  /// Does work until it has a result. While libvirt is away, and where `failed` has no event for the failure, it is tried again.
+  private func untilDone(
+    _ operation: String, _ migration: DestinationMigration, failed: (Reason) -> DestinationEvent?,
+    _ work: () async throws -> DestinationEvent, report: (DestinationEvent) async -> Void
+  ) async {
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        return await report(try await work())
+      } catch {
+        if Task.isCancelled { return }
+        let reason = Reason.of(error, operation)
+        logger.warning("An effect failed", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(reason)"])
+        let isAway = (error as? LibvirtError).map { $0.isConnectionLost || $0.code == .notConnected } ?? false
+        if !isAway, let event = failed(reason) { return await report(event) }
+        try? await clock.wait(milliseconds: waits.step())
+      }
+    }
+  }
+
+  /// Removes what this migration made here, after seeing that the guest does not run here.
+  private func removeFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
+    await untilDone("remove what the migration made", migration, failed: { _ in nil }) {
+      var pools: Set<ResourceName> = []
+      if let plan = migration.plan {
+        let connection = try await libvirt.connection()
+        if let domain = try await connection.domain(uuid: plan.guest.uuid) {
+          guard try await !domain.isActive() else {
+            throw Reason.Failure(.undecided, "the guest has a process on this host: nothing is removed")
+          }
+          // The checks have seen no domain of this UUID, so this definition came with the migration.
+          if !migration.checks.isEmpty { try await domain.undefine([.keepNVRAM, .managedSave]) }
+        }
+        pools = Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool))
+      }
+      try await removeRegistered(of: migration.id)
+      if !pools.isEmpty { try await PoolFolder.refresh(pools, on: try await libvirt.connection()) }
+      return .filesRemoved
+    } report: { await report($0) }
+  }
+
+  private func removeRegistered(of id: MigrationID) async throws {
+    let files = try journal.files(of: id, host: .destination)
+    for file in files { try await RegisteredFiles.remove(file, journal: journal) }
+    for folder in Set(files.map { PathText.folder(of: $0.path) }) { WorkFolder.removeIfEmpty(at: folder) }
+  }
+
+  /// Forgets the registered files: they are the guest's own from now on.
+  private func keepFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
+    await untilDone("forget the registered files", migration, failed: { _ in nil }) {
+      for file in try journal.files(of: migration.id, host: .destination) {
+        try journal.forget(file)
+        WorkFolder(pool: PathText.folder(of: file.path), host: here, migration: migration.id).removeIfEmpty()
+      }
+      return .filesKept
+    } report: { await report($0) }
+  }
+}

@@ -1,0 +1,188 @@
+internal import Glibc
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// Puts the lower layers of a guest's disks in place: adopts the file that is there when it is the same, else copies it from the
+/// source over NBD, verifies the copy and publishes it under the volume's name, never over another file.
+struct LayerProvider: Sendable {
+  /// How often the source is asked again for an offer, in milliseconds.
+  private static let askInterval: Int64 = 2_000
+
+  let here: HostAddress
+  let libvirt: LibvirtLink
+  let journal: Journal
+  let identities: LayerIdentities
+  let images: QemuImg
+  let offers: OfferMailbox
+  let turns: PathTurns
+  let peers: any PeerLink
+  let clock: any HostClock
+  let logger: Logger
+
+  /// Puts a layer in place and returns its path and the bytes that had to be copied for it.
+  func provide(_ layer: TemplateLayer, of migration: DestinationMigration) async throws -> (path: String, copied: UInt64) {
+    let folder = try await PoolFolder.path(of: layer.pool, on: try await libvirt.connection())
+    let path = "\(folder)/\(layer.volume)"
+    // Two migrations that need the same template at once: the second waits, and adopts what the first has published.
+    return try await turns.withTurn(at: path) {
+      while true {
+        if FileProbe.exists(path) {
+          try await adopt(path, as: layer, of: migration)
+          return (path, 0)
+        }
+        if try await copy(layer, to: path, in: folder, of: migration) { return (path, layer.fileSize) }
+        // Another host that sees the same pool has published it meanwhile.
+      }
+    }
+  }
+
+  // MARK: - Adopting
+
+  private func adopt(_ path: String, as layer: TemplateLayer, of migration: DestinationMigration) async throws {
+    async let present = identities.digest(of: path, format: layer.format)
+    let wanted = try await digest(of: layer, of: migration)
+    let found = try await present
+    guard let difference = wanted.difference(from: found) else { return }
+    throw Reason.Failure(
+      .templateDiffers,
+      "the file \(path) on \(here.host) is not the template at the source (\(difference)): rename it or move the guest into another pool")
+  }
+
+  // MARK: - Copying
+
+  /// Copies a layer. Returns false where a file of its name appeared meanwhile.
+  private func copy(
+    _ layer: TemplateLayer, to path: String, in folder: String, of migration: DestinationMigration
+  ) async throws -> Bool {
+    let work = WorkFolder(pool: folder, host: here, migration: migration.id)
+    try work.create()
+    let (file, draft) = try await makeDraft(work.file("layer-\(layer.id)"), of: migration.id)
+    let (offer, answers) = try await source(of: layer, export: true, of: migration) { $0.uri != nil }
+    guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
+    logger.info(
+      "Copying a template", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
+    let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize)
+    let report = ProgressReport(layer: layer, migration: migration, peers: peers, clock: clock)
+    var copying = file
+    try await copy.run(
+      finished: Set((0..<copy.chunkCount).filter { file.finishedChunks.contains($0) }),
+      progress: { bytes in Task { await report.copied(bytes) } },
+      finish: { chunk in
+        copying.finishedChunks.insert(chunk)
+        try journal.update(copying)
+      })
+    let wanted = try await digest(of: layer, of: migration, known: offer.digest, answers: answers)
+    let copied = try await identities.digest(of: file.path, format: layer.format)
+    if let difference = wanted.difference(from: copied) {
+      try await RegisteredFiles.remove(file, journal: journal)
+      throw Reason.Failure(.templateCopyFailed, "the copy of \(layer.volume) did not arrive whole: \(difference)")
+    }
+    try await finish(file, layer: layer, of: migration)
+    return try await publish(file, draft, to: path, digest: wanted)
+  }
+
+  /// The file that is copied into: the one of an earlier run, which goes on, or a new one, registered before it is made.
+  private func makeDraft(_ path: String, of migration: MigrationID) async throws -> (RegisteredFile, ExclusiveFile) {
+    if let earlier = try journal.files(of: migration, host: .destination).first(where: { $0.path == path }) {
+      if let identity = earlier.identity, try RegisteredFiles.identity(of: path) == identity {
+        return (earlier, ExclusiveFile(path: path, identity: identity))
+      }
+      try await RegisteredFiles.remove(earlier, journal: journal)
+    }
+    var file = RegisteredFile(migration: migration, side: .destination, role: .templateCopy, path: path)
+    try journal.register(file)
+    let draft = try await ExclusiveFile.create(at: path)
+    file.identity = draft.identity
+    try journal.update(file)
+    return (file, draft)
+  }
+
+  /// Puts the name of the layer below into an image that has one, and makes the file what a template is: on disk and read-only.
+  private func finish(_ file: RegisteredFile, layer: TemplateLayer, of migration: DestinationMigration) async throws {
+    if let id = layer.backing, let below = migration.plan?.layer(id) {
+      guard let path = migration.layerPaths[id] else {
+        throw Reason.Failure(.templateCopyFailed, "the layer below \(layer.volume) is not in place")
+      }
+      try await images.rebaseUnsafe(file.path, onto: QemuImg.Backing(path: path, format: below.format.rawValue))
+    }
+    guard chmod(file.path, 0o444) == 0 else {
+      throw Reason.Failure(.templateCopyFailed, "cannot make \(file.path) read-only: \(String(cString: strerror(errno)))")
+    }
+  }
+
+  private func publish(_ file: RegisteredFile, _ draft: ExclusiveFile, to path: String, digest: LayerDigest) async throws -> Bool {
+    do throws(ImageError) {
+      try await draft.publish(to: path)
+    } catch {
+      guard error.code == .alreadyExists else { throw error }
+      logger.info("Another host published the template first", metadata: [LogKeys.path: "\(path)"])
+      try await RegisteredFiles.remove(file, journal: journal)
+      return false
+    }
+    try journal.forget(file)
+    try identities.remember(digest, of: path)
+    return true
+  }
+
+  // MARK: - Asking the source
+
+  /// The digest that a layer has at the source.
+  private func digest(
+    of layer: TemplateLayer, of migration: DestinationMigration, known: LayerDigest? = nil,
+    answers: AsyncStream<PeerMessage.LayerOffer>? = nil
+  ) async throws -> LayerDigest {
+    if let known { return known }
+    let (offer, _) = try await source(of: layer, export: false, of: migration, answers: answers) { $0.digest != nil }
+    guard let digest = offer.digest else { throw Reason.Failure(.templateCopyFailed, "the source tells no digest of the layer") }
+    return digest
+  }
+
+  /// Asks the source, again and again, until an offer is `enough`. Returns it with the stream of those that follow.
+  private func source(
+    of layer: TemplateLayer, export: Bool, of migration: DestinationMigration,
+    answers: AsyncStream<PeerMessage.LayerOffer>? = nil, enough: (PeerMessage.LayerOffer) -> Bool
+  ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
+    let stream: AsyncStream<PeerMessage.LayerOffer> =
+      if let answers { answers } else { await offers.offers(of: layer.id, migration: migration.id) }
+    let asking = Task {
+      while !Task.isCancelled {
+        try? await peers.send(.offerLayer(layer.id, export: export), of: migration.id, to: migration.source)
+        try await clock.wait(milliseconds: Self.askInterval)
+      }
+    }
+    defer { asking.cancel() }
+    for await offer in stream {
+      if let failure = offer.failure { throw Reason.Failure(failure) }
+      if enough(offer) { return (offer, stream) }
+    }
+    throw CancellationError()
+  }
+}
+
+/// Tells the source how far a copy is, at most once a second.
+private actor ProgressReport {
+  private let layer: TemplateLayer
+  private let migration: DestinationMigration
+  private let peers: any PeerLink
+  private let clock: any HostClock
+  private var lastMilliseconds: Int64?
+
+  init(layer: TemplateLayer, migration: DestinationMigration, peers: any PeerLink, clock: any HostClock) {
+    self.layer = layer
+    self.migration = migration
+    self.peers = peers
+    self.clock = clock
+  }
+
+  func copied(_ done: UInt64) async {
+    let now = clock.now().bootMilliseconds
+    if let lastMilliseconds, now - lastMilliseconds < 1000, done < layer.fileSize { return }
+    lastMilliseconds = now
+    let total = migration.plan?.layers.reduce(0) { $0 + $1.fileSize } ?? layer.fileSize
+    let progress = PreparationProgress(templateBytesDone: migration.templateBytes + done, templateBytesTotal: total)
+    try? await peers.send(.preparing(progress), of: migration.id, to: migration.source)
+  }
+}

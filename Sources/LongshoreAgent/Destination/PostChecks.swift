@@ -1,0 +1,49 @@
+internal import DomainXML
+internal import Libvirt
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// Reads back from libvirt and from the images whether a guest has arrived as planned.
+struct PostChecks: Sendable {
+  let libvirt: LibvirtLink
+  let images: QemuImg
+
+  /// The confirmation, or the reasons why there is none.
+  func check(_ migration: DestinationMigration) async throws -> (Confirmation?, [Reason]) {
+    guard let plan = migration.plan else { return (nil, [Reason(.postCheckFailed, "there is no plan")]) }
+    let connection = try await libvirt.connection()
+    guard let domain = try await connection.domain(uuid: plan.guest.uuid) else {
+      return (nil, [Reason(.postCheckFailed, "the guest is not on this host")])
+    }
+    var reasons: [Reason] = []
+    func expect(_ condition: Bool, _ message: String) {
+      if !condition { reasons.append(Reason(.postCheckFailed, message)) }
+    }
+    let state = try await domain.state()
+    switch state {
+    case .running, .blocked, .paused(.user): break
+    default: expect(false, "the guest is \(state)")
+    }
+    expect(try await domain.isPersistent() == plan.guest.persistent, "the guest's definition is not kept as it was at the source")
+
+    let live = try DomainDocument(parsing: try await domain.xml([]))
+    let stored = plan.guest.persistent ? try DomainDocument(parsing: try await domain.xml([.inactive])) : live
+    for disk in migration.disks {
+      guard let path = disk.chain.first?.path else { continue }
+      let target = disk.target.text
+      expect(live.disk(target)?.source?.path == path, "disk \(target) runs on \(live.disk(target)?.source?.path ?? "nothing"), not on \(path)")
+      expect(stored.disk(target)?.source?.path == path, "disk \(target) is defined on \(stored.disk(target)?.source?.path ?? "nothing"), not on \(path)")
+      let chain = try await images.chain(of: path, format: disk.chain[0].format.rawValue).map(\.path)
+      expect(chain == disk.chain.map(\.path), "the chain of disk \(target) is \(chain.joined(separator: " over "))")
+    }
+    guard reasons.isEmpty else { return (nil, reasons) }
+    return (Confirmation(console: live.graphics.first.flatMap(Console.init)), [])
+  }
+}
+
+extension Console {
+  fileprivate init?(_ graphics: Graphics) {
+    guard let port = graphics.port ?? graphics.tlsPort, port > 0, let address = graphics.listenAddresses.first else { return nil }
+    self.init(type: graphics.type, address: address, port: port)
+  }
+}

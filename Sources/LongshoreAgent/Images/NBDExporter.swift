@@ -1,0 +1,150 @@
+internal import Glibc
+internal import Subprocess
+internal import SystemPackage
+
+/// Serves image files to other hosts with `qemu-nbd`, read-only.
+///
+/// A file is served raw whatever its format, so that a client gets it byte for byte.
+struct NBDExporter: Sendable {
+  /// The address to listen on.
+  let address: String
+  /// The ports to choose from; each export has one.
+  let ports: ClosedRange<UInt16>
+  /// The folder for what tells about running exports: this agent's own. It must exist.
+  let directory: String
+  /// The connections that may be open at once to one export.
+  let connections: Int
+  /// The folder of the server's X.509 credentials, as QEMU names them (`ca-cert.pem`, `server-cert.pem`,
+  /// `server-key.pem`); clients must then show a certificate of the same authority. `nil` for no TLS.
+  let credentials: String?
+  let tool: ImageTool
+
+  /// How long a server may take to open the image and listen.
+  private static let limit = Duration.seconds(30)
+
+  init(
+    address: String, ports: ClosedRange<UInt16>, directory: String, connections: Int = 8,
+    credentials: String? = nil, program: String = "qemu-nbd"
+  ) {
+    self.address = address
+    self.ports = ports
+    self.directory = directory
+    self.connections = connections
+    self.credentials = credentials
+    self.tool = ImageTool(program: program)
+  }
+
+  /// Starts a server and waits until it listens.
+  ///
+  /// The ports are tried in order, each by really listening on it. `qemu-nbd --fork` returns when it listens.
+  ///
+  /// - Parameters:
+  ///   - path: the absolute path of the image file.
+  ///   - name: the name of the export: letters, digits, `-`, `.` and `_`. It is never used again, since ports are: a
+  ///     client that comes late must not find another file.
+  /// - Throws: `noFreePort`; `toolFailed` with what `qemu-nbd` said; `toolMissing`; `invalidArgument`.
+  func export(path: String, name: String) async throws(ImageError) -> NBDExport {
+    let operation = "export \(path) as \(name)"
+    try ImageError.check(path: path, operation: operation)
+    for port in ports {
+      let endpoint = try NBDEndpoint(host: address, port: port, export: name, usesTLS: credentials != nil)
+      if let export = try await start(path, at: endpoint, operation: operation) { return export }
+    }
+    throw ImageError(
+      .noFreePort, operation: operation,
+      message: "all ports from \(ports.lowerBound) to \(ports.upperBound) of \(address) are in use")
+  }
+
+  /// Ends the servers that another run of the agent left, and forgets those that have ended.
+  ///
+  /// A process is a leftover when its arguments name one of the directory's own pid files. So this comes before the
+  /// first export.
+  ///
+  /// - Returns: the processes that were ended.
+  @discardableResult
+  func endLeftovers() async throws(ImageError) -> [ProcessIdentity] {
+    let directory = directory
+    let names = try await BlockingWork.run { () throws(ImageError) in
+      try Self.names(in: directory, operation: "end the exports left in \(directory)")
+    }
+    var ended: [ProcessIdentity] = []
+    for name in names where name.hasSuffix(".pid") {
+      let pidFile = "\(directory)/\(name)"
+      if let process = await NBDExport.running(pidFile) {
+        try await process.end()
+        ended.append(process)
+      }
+      await NBDExport.removeFiles(of: pidFile)
+    }
+    return ended
+  }
+
+  /// One attempt; `nil` when the port is in use.
+  private func start(
+    _ path: String, at endpoint: NBDEndpoint, operation: String
+  ) async throws(ImageError) -> NBDExport? {
+    let pidFile = "\(directory)/\(endpoint.export)-\(endpoint.port).pid"
+    do throws(ImageError) {
+      try await run(path, at: endpoint, pidFile: pidFile, operation: operation)
+      guard let process = await NBDExport.running(pidFile) else {
+        throw ImageError(.toolFailed, operation: operation, message: "qemu-nbd ended at once")
+      }
+      return NBDExport(endpoint: endpoint, process: process, pidFile: pidFile)
+    } catch {
+      // The server may have got as far as listening before the task was cancelled.
+      if let process = await NBDExport.running(pidFile) { try await process.end() }
+      await NBDExport.removeFiles(of: pidFile)
+      if error.message.contains("Address already in use") { return nil }
+      throw error
+    }
+  }
+
+  private func run(
+    _ path: String, at endpoint: NBDEndpoint, pidFile: String, operation: String
+  ) async throws(ImageError) {
+    let logFile = NBDExport.logFile(of: pidFile)
+    let configuration = tool.configuration(arguments(for: path, at: endpoint, pidFile: pidFile))
+    let status = try await ImageTool.mapErrors(operation: operation) {
+      // A file and not a pipe: the server keeps its standard error, and a pipe would stay open as long as it runs.
+      let log = try FileDescriptor.open(
+        FilePath(logFile), .writeOnly, options: [.create, .truncate, .noFollow, .closeOnExec],
+        permissions: [.ownerReadWrite])
+      return try await withTimeLimit(Self.limit, operation: operation) {
+        try await Subprocess.run(
+          configuration, input: .none, output: .discarded,
+          error: .fileDescriptor(log, closeAfterSpawningProcess: true)
+        ).terminationStatus
+      }
+    }
+    let message = status.isSuccess ? "" : await NBDExport.text(of: logFile)
+    try ImageTool.check(status, message: message, operation: operation)
+  }
+
+  private func arguments(for path: String, at endpoint: NBDEndpoint, pidFile: String) -> [String] {
+    var arguments = [
+      "--read-only", "--format=raw", "--fork", "--persistent", "--shared=\(connections)",
+      "--bind=\(endpoint.host)", "--port=\(endpoint.port)", "--export-name=\(endpoint.export)",
+      NBDExport.argument(for: pidFile),
+    ]
+    if let credentials {
+      arguments += [
+        "--object", "tls-creds-x509,id=tls0,endpoint=server,verify-peer=yes,dir=\(QEMUOption.escape(credentials))",
+        "--tls-creds=tls0",
+      ]
+    }
+    return arguments + [path]
+  }
+
+  private static func names(in directory: String, operation: String) throws(ImageError) -> [String] {
+    guard let stream = opendir(directory) else { throw .last(operation: operation) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      names.append(name)
+    }
+    return names.sorted()
+  }
+}

@@ -1,0 +1,20 @@
+internal import AMQP
+internal import LongshoreMessages
+internal import MigrationJournal
+
+/// Sends peer messages straight to the broker.
+struct BrokerPeerLink: PeerLink {
+  let here: HostAddress
+  let journalID: String
+  let connection: AMQPConnection
+
+  func send(_ body: PeerMessage.Body, of migration: MigrationID, to host: HostAddress) async throws {
+    let message = OutboxMessage.peer(
+      PeerMessage(migration: migration, from: here, to: host, journal: journalID, body: body))
+    do {
+      try await connection.publish(message.published, to: message.exchange, routingKey: message.routingKey, mandatory: true)
+    } catch let error as AMQPError where error.code == .unroutable {
+      throw PeerUnknown()
+    }
+  }
+}

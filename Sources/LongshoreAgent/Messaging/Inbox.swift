@@ -1,0 +1,205 @@
+internal import AMQP
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+internal import ServiceLifecycle
+
+/// Reads the host's queue: bytes become messages, messages become events or requests, and a delivery is acknowledged when what
+/// came of it is in the journal. What nobody can use goes to the dead letters with the reason.
+struct Inbox: Service {
+  /// Deliveries that may be unacknowledged at once.
+  private static let prefetch: UInt16 = 64
+
+  let here: HostAddress
+  let connection: AMQPConnection
+  let desk: RequestDesk
+  let coordinator: MigrationCoordinator
+  let offers: LayerOffers
+  let mailbox: OfferMailbox
+  let dryRuns: DryRuns
+  let checks: DestinationChecks
+  let peers: any PeerLink
+  let endpoint: DestinationEndpoint
+  let journal: Journal
+  let outboxChanged: @Sendable () -> Void
+  let clock: any HostClock
+  let logger: Logger
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      var waits = BackOffSteps()
+      while !Task.isCancelled {
+        do {
+          try await consume()
+          return
+        } catch {
+          // Nothing is rejected or requeued for a journal that cannot be written: the deliveries go back with the consumer.
+          logger.error("The journal cannot be written: no messages are taken until it can", metadata: [LogKeys.error: "\(error)"])
+          try? await clock.wait(milliseconds: waits.step())
+        }
+      }
+    }
+  }
+
+  private func consume() async throws(JournalError) {
+    let consumer = connection.consume(here.inbox, prefetch: Self.prefetch)
+    defer { consumer.stop() }
+    var deliveries = consumer.makeAsyncIterator()
+    while let delivery = await deliveries.next() {
+      try await take(delivery)
+      do {
+        try await delivery.ack()
+      } catch {
+        // The connection was lost meanwhile: the delivery comes again and is recognised.
+        logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])
+      }
+    }
+  }
+
+  private func take(_ delivery: Delivery) async throws(JournalError) {
+    switch delivery.exchange {
+    case Wire.requests: try await takeRequest(delivery)
+    case Wire.peers: try await takePeerMessage(delivery)
+    default:
+      let reason = Reason(.notAuthorised, "the message came through the exchange \(delivery.exchange), which nobody may use for this queue")
+      try deadLetter(delivery, [reason])
+    }
+  }
+
+  // MARK: - Requests
+
+  private func takeRequest(_ delivery: Delivery) async throws(JournalError) {
+    let request: Request
+    do throws(UnreadableMessage) {
+      request = try MessageCoding.read(Request.self, from: delivery.body)
+    } catch {
+      try refuse(delivery, id: error.id, error.reasons)
+      return
+    }
+    let isBroadcast = delivery.routingKey == here.cluster.text
+    if isBroadcast, request.changesSomething {
+      try refuse(delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
+      return
+    }
+    if case .migrate(let order) = request.command, order.dryRun == true {
+      // A dry run waits for another host: it must not hold up the messages behind it, and there is nothing to lose.
+      Task { try? await answer(request, delivery) }
+      return
+    }
+    try await answer(request, delivery)
+  }
+
+  private func answer(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
+    func message(_ body: Reply.Body) -> OutboxMessage? {
+      .reply(Reply(to: request.id, from: here, body: body), to: delivery.properties)
+    }
+    guard let body = try await desk.handle(request, makeReply: message) else { return }
+    if case .rejected(let reasons) = body {
+      // A question that went to all hosts is answered by the one that knows.
+      logger.log(
+        level: request.changesSomething ? .notice : .debug, "A request is rejected",
+        metadata: [LogKeys.migration: "\(request.id)", LogKeys.reason: "\(reasons.map(\.description).joined(separator: "; "))"])
+      if message(body) == nil, request.changesSomething { return try deadLetter(delivery, reasons) }
+    }
+    try send(message(body))
+  }
+
+  private func refuse(_ delivery: Delivery, id: MigrationID?, _ reasons: [Reason]) throws(JournalError) {
+    logger.notice(
+      "A message is refused",
+      metadata: [LogKeys.exchange: "\(delivery.exchange)", LogKeys.reason: "\(reasons.map(\.description).joined(separator: "; "))"])
+    guard let reply = OutboxMessage.reply(Reply(to: id, from: here, body: .rejected(reasons)), to: delivery.properties) else {
+      return try deadLetter(delivery, reasons)
+    }
+    try send(reply)
+  }
+
+  // MARK: - Peer messages
+
+  private func takePeerMessage(_ delivery: Delivery) async throws(JournalError) {
+    let message: PeerMessage
+    do throws(UnreadableMessage) {
+      message = try MessageCoding.read(PeerMessage.self, from: delivery.body)
+    } catch {
+      return try deadLetter(delivery, error.reasons)
+    }
+    guard message.to == here, message.from != here else {
+      return try deadLetter(delivery, [Reason(.wrongHost, "the message is for \(message.to), and this is \(here)")])
+    }
+    switch message.body {
+    case .check(let plan): answerCheck(plan, message)
+    case .checked(let checks): await dryRuns.deliver(checks, to: message.migration)
+    case .layerOffered(let offer): await mailbox.deliver(offer, of: message.migration)
+    case .offerLayer(let layer, let export): answerLayer(layer, export: export, message)
+    case .preparing(let progress): try await takePreparing(progress, message)
+    default: try await coordinator.receive(message, endpoint: endpoint)
+    }
+  }
+
+  private func answerCheck(_ plan: MigrationPlan, _ message: PeerMessage) {
+    Task {
+      let answer: [Check]
+      do {
+        answer = try await checks.check(plan)
+      } catch {
+        answer = [Check(.operationFailed, on: here.host, .refused, Reason.of(error, "make the checks").message)]
+      }
+      try? await peers.send(.checked(answer), of: message.migration, to: message.from)
+    }
+  }
+
+  private func answerLayer(_ layer: Int, export: Bool, _ message: PeerMessage) {
+    Task { await offers.answer(layer: layer, export: export, migration: message.migration, to: message.from) }
+  }
+
+  private func takePreparing(_ progress: PreparationProgress, _ message: PeerMessage) async throws(JournalError) {
+    try await coordinator.receive(message, endpoint: endpoint)
+    guard let migration = try await coordinator.source(message.migration), !migration.isTerminal else { return }
+    let total = max(progress.templateBytesTotal, progress.templateBytesDone)
+    await desk.progress.post(
+      Progress(
+        phase: .preparing, guest: migration.guest,
+        template: Progress.Amount(
+          done: progress.templateBytesDone, remaining: total - progress.templateBytesDone, total: total),
+        elapsedSeconds: Double(migration.acceptedAt.milliseconds(until: clock.now())) / 1000), of: message.migration)
+  }
+
+  // MARK: - Sending
+
+  private func send(_ message: OutboxMessage?) throws(JournalError) {
+    guard let message else { return }
+    var step = JournalStep(at: clock.now())
+    step.outbox = [message]
+    _ = try journal.commit(step)
+    outboxChanged()
+  }
+
+  /// Puts a message that nobody can use into the outbox for the dead letters, with the reason and where it came from.
+  private func deadLetter(_ delivery: Delivery, _ reasons: [Reason]) throws(JournalError) {
+    let text = reasons.map(\.description).joined(separator: "; ")
+    logger.warning(
+      "A message goes to the dead letters",
+      metadata: [LogKeys.exchange: "\(delivery.exchange)", LogKeys.reason: "\(text)"])
+    try send(
+      OutboxMessage(
+        exchange: Wire.deadLetters, routingKey: delivery.routingKey, body: delivery.body,
+        contentType: delivery.properties.contentType ?? "application/octet-stream",
+        messageID: delivery.properties.messageID ?? "", correlationID: delivery.properties.correlationID,
+        type: delivery.properties.type,
+        headers: [
+          Wire.deadLetterReasonHeader: text, "x-longshore-host": here.routingKey, "x-longshore-exchange": delivery.exchange,
+          "x-longshore-routing-key": delivery.routingKey,
+        ]))
+  }
+}
+
+extension Request {
+  /// Whether the request asks for more than an answer.
+  fileprivate var changesSomething: Bool {
+    switch command {
+    case .migrate, .cancel: true
+    case .status, .list, .describe: false
+    }
+  }
+}

@@ -1,0 +1,40 @@
+internal import AMQP
+internal import LongshoreMessages
+internal import MigrationJournal
+
+extension OutboxMessage {
+  /// A numbered event.
+  static func event(_ event: MigrationEvent, host: HostAddress) -> OutboxMessage {
+    OutboxMessage(
+      exchange: Wire.events, routingKey: event.routingKey(host: host), body: MessageCoding.encode(event),
+      contentType: Wire.eventContentType, messageID: event.id, correlationID: event.subject.text, type: event.type)
+  }
+
+  /// A message to another agent.
+  static func peer(_ message: PeerMessage) -> OutboxMessage {
+    let body = MessageCoding.encode(message)
+    return OutboxMessage(
+      exchange: Wire.peers, routingKey: message.to.routingKey, body: body, contentType: Wire.jsonContentType,
+      messageID: "\(message.migration)/\(message.body.typeName)", correlationID: message.migration.text,
+      type: message.body.typeName, mandatory: true)
+  }
+
+  /// A reply to a request, where the request says whereto.
+  static func reply(_ reply: Reply, to request: AMQP.Message.Properties) -> OutboxMessage? {
+    guard let address = request.replyTo, !address.isEmpty else { return nil }
+    return OutboxMessage(
+      exchange: Wire.replies, routingKey: address, body: MessageCoding.encode(reply), contentType: Wire.jsonContentType,
+      messageID: "\(reply.id?.text ?? "-")/\(reply.typeName)", correlationID: request.correlationID ?? reply.id?.text,
+      type: reply.typeName, persistent: false)
+  }
+
+  /// The message as it is published.
+  var published: AMQP.Message {
+    AMQP.Message(
+      body: body,
+      properties: AMQP.Message.Properties(
+        contentType: contentType, headers: headers.mapValues { .string($0) },
+        deliveryMode: persistent ? .persistent : .transient, correlationID: correlationID, messageID: messageID, type: type,
+        appID: "longshore"))
+  }
+}

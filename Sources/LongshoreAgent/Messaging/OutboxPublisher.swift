@@ -1,0 +1,59 @@
+internal import AMQP
+internal import Logging
+internal import MigrationJournal
+internal import ServiceLifecycle
+
+/// Publishes the journal's outbox in its order. A message leaves the outbox when the broker has confirmed it, so each is
+/// published at least once.
+struct OutboxPublisher: Service {
+  private static let batch = 64
+
+  let journal: Journal
+  let connection: AMQPConnection
+  /// Yields when something was put into the outbox.
+  let changes: AsyncStream<Void>
+  let clock: any HostClock
+  let logger: Logger
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await drain()
+      for await _ in changes { await drain() }
+    }
+  }
+
+  /// Publishes until the outbox is empty or the task is cancelled.
+  private func drain() async {
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        let messages = try journal.outbox(limit: Self.batch)
+        if messages.isEmpty { return }
+        for message in messages { try await publish(message) }
+        waits = BackOffSteps()
+      } catch is CancellationError {
+        return
+      } catch let error as JournalError {
+        logger.error("The outbox cannot be read or written", metadata: [LogKeys.error: "\(error)"])
+        try? await clock.wait(milliseconds: waits.step())
+      } catch {
+        logger.debug("The broker did not confirm a message", metadata: [LogKeys.error: "\(error)"])
+        try? await connection.waitUntilConnected()
+        if (error as? AMQPError)?.code == .nacked { try? await clock.wait(milliseconds: waits.step()) }
+      }
+    }
+  }
+
+  private func publish(_ message: OutboxMessage) async throws {
+    do {
+      try await connection.publish(
+        message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+    } catch let error as AMQPError where error.code == .unroutable {
+      // Answers to another agent are given again when it asks again; its queue exists from its first start on.
+      logger.warning(
+        "A message has no receiver and is dropped",
+        metadata: [LogKeys.exchange: "\(message.exchange)", LogKeys.messageType: "\(message.type ?? "-")", LogKeys.error: "\(error)"])
+    }
+    try journal.removeFromOutbox([message.row])
+  }
+}

@@ -1,0 +1,231 @@
+internal import AMQP
+internal import Crypto
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// Answers requests: takes orders to migrate, and tells what is known. Knows nothing of AMQP but where a reply goes.
+struct RequestDesk: Sendable {
+  /// How long a request may be on its way that does not say so itself, in seconds: a day.
+  static let defaultValidity: Int64 = 86_400
+  /// How long a dry run waits for the destination's table, in milliseconds.
+  private static let dryRunWait: Int64 = 20_000
+
+  let here: HostAddress
+  let coordinator: MigrationCoordinator
+  let journal: Journal
+  let libvirt: LibvirtLink
+  let inspector: GuestInspector
+  let peers: any PeerLink
+  let dryRuns: DryRuns
+  let progress: ProgressBoard
+  let defaultDeadlineSeconds: Int64
+  let patience: Patience
+  let clock: any HostClock
+  let logger: Logger
+
+  /// Does a request.
+  ///
+  /// - Parameters:
+  ///   - request: The request.
+  ///   - makeReply: Makes the outbox message of a reply; nil where the request does not say whereto. The reply to an order that is
+  ///     accepted is journalled with the order.
+  /// - Returns: The reply, unless it is in the journal already, or nil for a question that another host has to answer.
+  func handle(_ request: Request, makeReply: (Reply.Body) -> OutboxMessage?) async throws(JournalError) -> Reply.Body? {
+    if let host = request.host, host != here {
+      return .rejected([Reason(.wrongHost, "the request is for \(host), and this is \(here)")])
+    }
+    if let notAfter = request.notAfter, clock.now().wall > notAfter {
+      return .rejected([Reason(.expired, "the request was not to be done after \(notAfter)")])
+    }
+    switch request.command {
+    case .migrate(let order): return try await migrate(request, order, makeReply: makeReply)
+    case .cancel(let id): return try await cancel(id, request: request)
+    case .status(let id): return try await status(id)
+    case .list(let includeEnded):
+      var all: [MigrationStatus] = []
+      for migration in try await coordinator.allSources(includeEnded: includeEnded) { all.append(await status(of: migration)) }
+      return .migrations(all)
+    case .describe: return .host(await describe())
+    }
+  }
+
+  // MARK: - Orders
+
+  private func migrate(
+    _ request: Request, _ order: MigrateCommand, makeReply: (Reply.Body) -> OutboxMessage?
+  ) async throws(JournalError) -> Reply.Body? {
+    let key = RequestKey(id: request.id, digest: digest(of: order))
+    if order.dryRun != true, let earlier = try await coordinator.earlierOrder(key) { return reply(earlier) }
+    let refusals = refusals(of: order)
+    if !refusals.isEmpty { return .rejected(refusals) }
+    let destination = HostAddress(cluster: order.destination.cluster ?? here.cluster, host: order.destination.host)
+    let guest: GuestReference
+    switch await find(order.guest) {
+    case .success(let found): guest = found
+    case .failure(let failure): return .rejected([failure.reason])
+    }
+    if order.dryRun == true { return await dryRun(request.id, order, guest: guest, destination: destination) }
+    let acceptance = try await coordinator.accept(
+      key, order: order, guest: guest, destination: destination,
+      deadlineSeconds: order.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience, reply: makeReply(.accepted))
+    return acceptance == .accepted ? nil : reply(acceptance)
+  }
+
+  private func reply(_ acceptance: MigrationCoordinator.Acceptance) -> Reply.Body {
+    switch acceptance {
+    case .accepted: .accepted
+    case .rejected(let reasons): .rejected(reasons)
+    }
+  }
+
+  /// What makes an order the same order: its content without the id and the time until which it is valid.
+  private func digest(of order: MigrateCommand) -> String {
+    SHA256.hash(data: MessageCoding.encode(order)).map { byte in
+      let text = String(byte, radix: 16)
+      return text.count == 1 ? "0" + text : text
+    }.joined()
+  }
+
+  /// What can be refused without looking at anything.
+  private func refusals(of order: MigrateCommand) -> [Reason] {
+    var reasons: [Reason] = []
+    if let cluster = order.destination.cluster, cluster != here.cluster {
+      reasons.append(
+        Reason(.otherCluster, "the destination is in the cluster \(cluster), and guests move within \(here.cluster) only"))
+    } else if order.destination.host == here.host {
+      reasons.append(Reason(.sameHost, "the guest is on \(here.host) already: name another host"))
+    }
+    let options = order.options
+    if options?.postCopy == true {
+      reasons.append(Reason(.unsupportedOption, "post-copy is not offered: leave options.postCopy away"))
+    }
+    if let downtime = options?.maxDowntimeMs, downtime == 0 || downtime > 2_000_000 {
+      reasons.append(Reason(.unsupportedOption, "options.maxDowntimeMs is \(downtime): QEMU takes 1 to 2000000"))
+    }
+    if let cap = options?.bandwidthMiBps, cap == 0 || cap > 1 << 20 {
+      reasons.append(Reason(.unsupportedOption, "options.bandwidthMiBps is \(cap): use 1 to \(1 << 20), or leave it away for no cap"))
+    }
+    return reasons
+  }
+
+  private func find(_ name: ResourceName) async -> Result<GuestReference, Reason.Failure> {
+    do throws(LibvirtError) {
+      let connection = try await libvirt.connection()
+      let byUUID = UUIDText.normal(name.text)
+      var domain = byUUID == nil ? nil : try await connection.domain(uuid: byUUID ?? "")
+      if domain == nil { domain = try await connection.domain(named: name.text) }
+      guard let domain else {
+        return .failure(Reason.Failure(.unknownGuest, "no guest with the name or UUID \(name) is on \(here.host)"))
+      }
+      let state = try await domain.state()
+      switch state {
+      case .running, .blocked: return .success(GuestReference(uuid: domain.uuid, name: domain.name))
+      default:
+        return .failure(
+          Reason.Failure(.guestNotRunning, "the guest \(domain.name) is \(state) on \(here.host): only a running guest can be moved live"))
+      }
+    } catch {
+      return .failure(
+        Reason.Failure(.unavailable, "libvirt on \(here.host) cannot be asked at present (\(error.message)): send the order again later"))
+    }
+  }
+
+  private func dryRun(_ id: MigrationID, _ order: MigrateCommand, guest: GuestReference, destination: HostAddress) async -> Reply.Body {
+    if let busy = await coordinator.lock(onGuest: guest.uuid) { return .rejected([busy]) }
+    let inspection: Inspection
+    do {
+      switch try await inspector.inspect(guest.uuid, for: order, on: try await libvirt.connection()) {
+      case .refused(let checks): return .checked(checks, disks: [])
+      case .ready(let found): inspection = found
+      }
+    } catch {
+      return .rejected([Reason.of(error, "read the guest \(guest.name)")])
+    }
+    func unreachable(_ message: String) -> [Check] { [Check(.destinationUnreachable, on: here.host, .refused, message)] }
+    let silent = unreachable(
+      "the agent of \(destination.host) did not answer within \(Self.dryRunWait / 1000) s: is it running and connected to the broker?")
+    let unknown = unreachable("no agent of the host \(destination.host) has ever joined the broker: is its name right?")
+    let checks = await dryRuns.checks(of: id, fallback: silent, milliseconds: Self.dryRunWait, clock: clock) { [peers] in
+      do {
+        try await peers.send(.check(inspection.plan), of: id, to: destination)
+        return nil
+      } catch is PeerUnknown {
+        return unknown
+      } catch {
+        return silent
+      }
+    }
+    return .checked(inspection.checks + checks, disks: inspection.plan.diskMoves)
+  }
+
+  private func cancel(_ id: MigrationID, request: Request) async throws(JournalError) -> Reply.Body {
+    do {
+      try await coordinator.cancel(id, reason: Reason(.cancelled, "cancelled by the request \(request.id)"))
+      return .accepted
+    } catch let error as Rejected {
+      return .rejected([error.reason])
+    } catch let error as JournalError {
+      throw error
+    } catch {
+      return .rejected([Reason.of(error, "cancel the migration")])
+    }
+  }
+
+  // MARK: - Questions
+
+  private func status(_ id: MigrationID) async throws(JournalError) -> Reply.Body {
+    guard let migration = try await coordinator.source(id) else {
+      return .rejected([Reason(.unknownMigration, "no migration \(id) out of \(here.host) is known")])
+    }
+    var status = await status(of: migration)
+    status.events = try journal.events(of: id)
+    return .status(status)
+  }
+
+  private func status(of migration: SourceMigration) async -> MigrationStatus {
+    MigrationStatus(
+      id: migration.id, phase: migration.publicPhase, guest: migration.guest, sourceHost: migration.source.host,
+      destinationHost: migration.destination.host, acceptedAt: migration.acceptedAt.wall, updatedAt: migration.updatedAt,
+      reasons: migration.reasons, progress: migration.isTerminal ? nil : await progress.progress(of: migration.id))
+  }
+
+  private func describe() async -> HostDescription {
+    var host = HostDescription(
+      agentVersion: LongshoreVersion.current, libvirtVersion: nil, hypervisorVersion: nil, migrations: await coordinator.running,
+      pools: [], guests: [])
+    do throws(LibvirtError) {
+      let connection = try await libvirt.connection()
+      let versions = try await connection.versions()
+      host.libvirtVersion = "\(versions.daemon)"
+      host.hypervisorVersion = "\(versions.hypervisor)"
+      for pool in try await connection.pools() {
+        let isActive = try await pool.isActive()
+        let info = try await pool.info()
+        host.pools.append(
+          HostDescription.Pool(
+            name: pool.name, type: try await pool.configuration().kind.rawValue, active: isActive, capacity: info.capacity,
+            available: info.available))
+      }
+      for domain in try await connection.domains() {
+        host.guests.append(
+          HostDescription.Guest(uuid: domain.uuid, name: domain.name, state: "\(try await domain.state())"))
+      }
+    } catch {
+      logger.debug("libvirt could not be asked for the host's description", metadata: [LogKeys.error: "\(error)"])
+    }
+    return host
+  }
+}
+
+/// UUIDs as text.
+enum UUIDText {
+  /// A UUID in lower case; nil where the text is none.
+  static func normal(_ text: String) -> String? {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.map(\.utf8.count) == [8, 4, 4, 4, 12], parts.allSatisfy({ $0.allSatisfy(\.isHexDigit) }) else { return nil }
+    return text.lowercased()
+  }
+}

@@ -1,0 +1,126 @@
+internal import AMQP
+internal import Glibc
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// The agent of one host: everything put together, and its life.
+struct Agent {
+  private let coordinator: MigrationCoordinator
+  private let services: [any Service]
+  private let exporter: NBDExporter
+  private let lock: HostLock
+  private let logger: Logger
+
+  /// Opens the journal and takes the host's lock. Nothing else is touched: broker and libvirt may be away.
+  init(configuration: AgentConfiguration, logger: Logger) throws {
+    let here = configuration.host
+    let clock = SystemHostClock()
+    try Self.makeFolder(configuration.runDirectory)
+    try Self.makeFolder(PathText.folder(of: configuration.journalPath))
+    lock = try HostLock(path: "\(configuration.runDirectory)/\(here.host).lock")
+    let journal = try Journal(path: configuration.journalPath)
+
+    var publisherConfiguration = configuration.broker
+    publisherConfiguration.connectionName = "\(configuration.broker.connectionName ?? "longshored") (publishing)"
+    let topology = AgentTopology.topology(of: here)
+    let consumer = try AMQPConnection(configuration: configuration.broker, topology: topology, logger: logger)
+    let publisher = try AMQPConnection(configuration: publisherConfiguration, topology: topology, logger: logger)
+    let (changes, changed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    let outboxChanged: @Sendable () -> Void = { changed.yield() }
+
+    let libvirt = LibvirtLink(uri: configuration.libvirtURI, logger: logger)
+    let images = QemuImg()
+    let exports = "\(configuration.runDirectory)/exports"
+    try Self.makeFolder(exports)
+    let exporter = NBDExporter(address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports)
+    let identities = LayerIdentities(journal: journal)
+    let peers = BrokerPeerLink(here: here, journalID: journal.id, connection: publisher)
+    let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
+    let inspector = GuestInspector(here: here.host, images: images)
+    let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, logger: logger)
+    let mailbox = OfferMailbox()
+    let checks = DestinationChecks(here: here.host, libvirt: libvirt, allowedPools: configuration.allowedPools)
+    let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
+
+    let sourceRunner = HypervisorSourceRunner(
+      here: here, source: libvirt, destinations: DestinationConnections(logger: logger), inspector: inspector, offers: offers,
+      retirement: SourceRetirement(
+        here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, clock: clock, logger: logger),
+      allowed: allowed, progress: progress, clock: clock, logger: logger)
+    let destinationRunner = HypervisorDestinationRunner(
+      here: here, libvirt: libvirt, journal: journal, checks: checks,
+      layers: LayerProvider(
+        here: here, libvirt: libvirt, journal: journal, identities: identities, images: images,
+        offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger),
+      stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images),
+      postChecks: PostChecks(libvirt: libvirt, images: images), clock: clock, logger: logger)
+    let coordinator = MigrationCoordinator(
+      here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
+      destinationRunner: destinationRunner, peers: peers, outboxChanged: outboxChanged, logger: logger)
+    let dryRuns = DryRuns()
+    let desk = RequestDesk(
+      here: here, coordinator: coordinator, journal: journal, libvirt: libvirt, inspector: inspector, peers: peers,
+      dryRuns: dryRuns, progress: progress, defaultDeadlineSeconds: configuration.deadlineSeconds,
+      patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), clock: clock,
+      logger: logger)
+
+    // Shut down in reverse: first nothing new comes in, then the effects rest, then the outbox and the connections close.
+    services = [
+      publisher, consumer, LibvirtService(link: libvirt),
+      OutboxPublisher(journal: journal, connection: publisher, changes: changes, clock: clock, logger: logger),
+      CoordinatorService(coordinator: coordinator), GraceKeeper(journal: journal, clock: clock, logger: logger),
+      Inbox(
+        here: here, connection: consumer, desk: desk, coordinator: coordinator, offers: offers, mailbox: mailbox, dryRuns: dryRuns,
+        checks: checks, peers: peers, endpoint: configuration.endpoint, journal: journal, outboxChanged: outboxChanged, clock: clock,
+        logger: logger),
+    ]
+    self.coordinator = coordinator
+    self.exporter = exporter
+    self.logger = logger
+  }
+
+  /// Works until the process is asked to end.
+  func run() async throws {
+    try await exporter.endLeftovers()
+    try await coordinator.resume()
+    var configuration = ServiceGroupConfiguration(
+      services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    configuration.maximumGracefulShutdownDuration = .seconds(30)
+    configuration.maximumCancellationDuration = .seconds(5)
+    try await ServiceGroup(configuration: configuration).run()
+    withExtendedLifetime(lock) {}
+  }
+
+  private static func makeFolder(_ path: String) throws {
+    var made = ""
+    for part in path.split(separator: "/") {
+      made += "/\(part)"
+      if mkdir(made, 0o755) != 0, errno != EEXIST, errno != EROFS {
+        throw ConfigurationError(place: made, key: nil, message: "the folder cannot be made: \(String(cString: strerror(errno)))")
+      }
+    }
+  }
+}
+
+/// Keeps the link to the host's libvirt connected.
+private struct LibvirtService: Service {
+  let link: LibvirtLink
+
+  func run() async throws { await cancelWhenGracefulShutdown { await link.run() } }
+}
+
+/// Lets the effects rest when the agent ends.
+private struct CoordinatorService: Service {
+  let coordinator: MigrationCoordinator
+
+  func run() async throws {
+    try? await gracefulShutdown()
+    await coordinator.stop()
+  }
+}

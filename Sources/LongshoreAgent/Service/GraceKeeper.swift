@@ -1,0 +1,41 @@
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+internal import ServiceLifecycle
+
+/// Deletes the source disks that were set aside, when their grace period has ended.
+struct GraceKeeper: Service {
+  /// How often it looks, in milliseconds.
+  private static let interval: Int64 = 60_000
+
+  let journal: Journal
+  let clock: any HostClock
+  let logger: Logger
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      while !Task.isCancelled {
+        await sweep()
+        try? await clock.wait(milliseconds: Self.interval)
+      }
+    }
+  }
+
+  private func sweep() async {
+    do {
+      for file in try journal.filesDue(before: clock.now().wall) where file.role == .setAside {
+        do {
+          try await RegisteredFiles.remove(file, journal: journal)
+          WorkFolder.removeIfEmpty(at: PathText.folder(of: file.path))
+          logger.info(
+            "A disk's grace period has ended; it is deleted", metadata: [LogKeys.migration: "\(file.migration)", LogKeys.path: "\(file.path)"])
+        } catch {
+          logger.warning("A disk that was set aside cannot be deleted", metadata: [LogKeys.path: "\(file.path)", LogKeys.error: "\(error)"])
+        }
+      }
+    } catch {
+      logger.error("The journal cannot be read", metadata: [LogKeys.error: "\(error)"])
+    }
+  }
+}

@@ -1,0 +1,66 @@
+public import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+internal import LongshoreMessages
+
+/// The command `longshored`.
+public struct LongshoredCommand: AsyncParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "longshored",
+    abstract: "The Longshore agent of one KVM host.",
+    discussion: """
+      Moves running guests with their disks between this host and others, on requests that it takes from RabbitMQ. Runs until
+      it gets SIGTERM or SIGINT; migrations under way are taken up again at the next start.
+
+      EXIT CODES
+        0  ended on request    1  the agent could not go on    64  wrong usage    78  the configuration is wrong
+      """,
+    version: LongshoreVersion.current)
+
+  @Option(help: "The configuration file (default: \(AgentConfiguration.defaultPath)).")
+  var config: String?
+
+  @Option(name: .customLong("set"), help: ArgumentHelp("Give a setting of the configuration file here.", valueName: "key=value"))
+  var settings: [String] = []
+
+  @Flag(help: "Read the configuration, say whether it can be used, and end.")
+  var checkConfig = false
+
+  public init() {}
+
+  /// Runs the command with the process's arguments and ends the process.
+  public static func main() async { await main(nil) }
+
+  public func run() async throws {
+    let configuration: AgentConfiguration
+    do {
+      let reader = try await SettingsReader(
+        file: config ?? AgentConfiguration.defaultPath, fileIsRequired: config != nil, flags: settings,
+        environment: ProcessInfo.processInfo.environment)
+      configuration = try AgentConfiguration(settings: reader)
+    } catch let error as ConfigurationError {
+      StandardError.write("longshored: \(error)\n")
+      throw ExitCode(78)
+    }
+    if checkConfig {
+      print("The configuration of \(configuration.host) can be used.")
+      return
+    }
+    var logger = Logger(label: "longshored") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = configuration.logLevel
+    do {
+      let agent = try Agent(configuration: configuration, logger: logger)
+      logger.info(
+        "Longshore \(LongshoreVersion.current) starts", metadata: ["cluster": "\(configuration.host.cluster)", "host": "\(configuration.host.host)"])
+      try await agent.run()
+    } catch {
+      logger.critical("The agent cannot go on", metadata: [LogKeys.error: "\(error)"])
+      throw ExitCode.failure
+    }
+  }
+}
+
+/// The standard error stream.
+enum StandardError {
+  static func write(_ text: String) { FileHandleOutput.write(text, to: 2) }
+}

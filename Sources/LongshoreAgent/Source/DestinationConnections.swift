@@ -1,0 +1,53 @@
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+
+/// The source agent's own connections to the libvirt daemons of destinations: looking there and resuming there needs no broker.
+actor DestinationConnections {
+  private var links: [String: LibvirtLink] = [:]
+  private let logger: Logger
+
+  init(logger: Logger) { self.logger = logger }
+
+  /// A connection to a destination's daemon, opened where there is none.
+  func connection(to uri: String) async throws(LibvirtError) -> LibvirtConnection {
+    let link = links[uri] ?? LibvirtLink(uri: uri, logger: logger)
+    links[uri] = link
+    return try await link.connection()
+  }
+}
+
+/// The hosts and networks that a destination may name as its own addresses.
+struct AllowedAddresses: Sendable {
+  /// Host names and addresses; nil allows all.
+  var hosts: Set<String>?
+
+  /// Refuses an endpoint that names another address, or a URI that is not of a remote libvirt daemon.
+  func check(_ endpoint: DestinationEndpoint) throws {
+    guard let hosts else { return }
+    let uriHost = LibvirtURI.host(of: endpoint.libvirtURI)
+    for address in [uriHost, endpoint.migrationAddress] where !hosts.contains(address ?? "") {
+      throw Reason.Failure(
+        .addressNotAllowed,
+        "the destination wants to be reached at \(address ?? endpoint.libvirtURI), which migration.allowedAddresses does not list")
+    }
+  }
+}
+
+/// Parts of a libvirt URI.
+enum LibvirtURI {
+  /// The host of `driver+transport://[user@]host[:port]/path`; nil where there is none.
+  static func host(of uri: String) -> String? {
+    guard let scheme = uri.firstRange(of: "://") else { return nil }
+    var authority = uri[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
+    if let at = authority.lastIndex(of: "@") { authority = authority[authority.index(after: at)...] }
+    if authority.first == "[" { return authority.dropFirst().firstIndex(of: "]").map { String(authority.dropFirst()[..<$0]) } }
+    let host = authority.prefix { $0 != ":" }
+    return host.isEmpty ? nil : String(host)
+  }
+}
+
+extension String {
+  /// An address as it stands in a URI: IPv6 in brackets.
+  var bracketedIfIPv6: String { contains(":") ? "[\(self)]" : self }
+}

@@ -1,0 +1,235 @@
+internal import DomainXML
+internal import Libvirt
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// Reads a running guest and makes the plan of its migration, or the table of checks that refuse it. Changes nothing.
+struct GuestInspector: Sendable {
+  /// What an inspection found.
+  enum Finding {
+    /// The guest can move, as far as the source can tell.
+    case ready(Inspection)
+    /// It cannot.
+    case refused([Check])
+  }
+
+  let here: NodeName
+  let images: QemuImg
+
+  /// Inspects a guest.
+  ///
+  /// - Throws: ``Reason/Failure`` and libvirt's errors where the guest cannot be read.
+  func inspect(_ uuid: String, for order: MigrateCommand, on connection: LibvirtConnection) async throws -> Finding {
+    guard let domain = try await connection.domain(uuid: uuid) else {
+      return .refused([Check(.unknownGuest, on: here, .refused, "the guest \(order.guest) is not on this host")])
+    }
+    let live = try DomainDocument(parsing: try await domain.xml([.migratable]))
+    var checks = try await checkState(of: domain)
+    checks += checkDevices(of: live)
+
+    var disks = DiskPlan(here: here, order: order)
+    for disk in live.disks { try await add(disk, to: &disks, on: connection) }
+    disks.checkNames(of: order)
+    checks += disks.checks
+    let persistent = try await domain.isPersistent()
+    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent)),
+      !checks.contains(where: { $0.outcome == .refused })
+    else { return .refused(checks) }
+    return .ready(
+      Inspection(
+        plan: plan, checks: checks, sourcePaths: disks.sourcePaths, layerPaths: disks.layerPaths,
+        definition: persistent ? try await domain.xml([.inactive, .secure]) : nil,
+        autostart: persistent ? try await domain.autostart() : false))
+  }
+
+  private func description(of live: DomainDocument, uuid: String, persistent: Bool) throws -> GuestDescription {
+    guard let name = ResourceName(live.name) else {
+      throw Reason.Failure(.operationFailed, "the guest's name \(live.name) cannot be sent: it has / or control characters")
+    }
+    let os = live.operatingSystem
+    return GuestDescription(
+      uuid: uuid, name: name, persistent: persistent, memoryKiB: live.memoryKiB, domainType: live.domainType,
+      architecture: os.architecture ?? "", machine: os.machine ?? "", emulator: live.emulator, cpu: live.cpuXML,
+      networks: live.interfaces.compactMap(\.attachment.sharedNetwork))
+  }
+
+  // MARK: - The guest
+
+  private func checkState(of domain: Domain) async throws -> [Check] {
+    var checks: [Check] = []
+    let state = try await domain.state()
+    if case .running = state {
+      checks.append(Check(.guestNotRunning, on: here, .passed, "the guest runs"))
+    } else {
+      checks.append(
+        Check(.guestNotRunning, on: here, .refused, "the guest is \(state): only a running guest can be moved live"))
+    }
+    let statistics = try? await domain.jobStatistics(.running)
+    if let statistics, statistics.kind == .bounded || statistics.kind == .unbounded {
+      checks.append(Check(.guestBusy, on: here, .refused, "libvirt runs a job on the guest: wait for its end"))
+    }
+    let snapshots = try await domain.snapshotCount()
+    checks.append(
+      snapshots == 0
+        ? Check(.hasSnapshots, on: here, .passed, "the guest has no snapshots")
+        : Check(
+          .hasSnapshots, on: here, .refused,
+          "the guest has \(snapshots) snapshots, which libvirt cannot carry: delete them (virsh snapshot-delete)"))
+    let checkpoints = try await domain.checkpointCount()
+    if checkpoints > 0 {
+      checks.append(
+        Check(
+          .hasCheckpoints, on: here, .refused,
+          "the guest has \(checkpoints) checkpoints, which would be lost: delete them (virsh checkpoint-delete)"))
+    }
+    return checks
+  }
+
+  private func checkDevices(of live: DomainDocument) -> [Check] {
+    let unmovable =
+      live.hostDevices.map { "the host device \($0.description)" }
+      + live.fileSystems.map { "the shared folder \($0.target ?? $0.source ?? "")" }
+      + live.sharedMemories.map { "the shared memory \($0.name)" }
+    guard !unmovable.isEmpty else {
+      return [Check(.unmovableDevice, on: here, .passed, "no device ties the guest to this host")]
+    }
+    return unmovable.map {
+      Check(.unmovableDevice, on: here, .refused, "\($0) ties the guest to this host: detach it first")
+    }
+  }
+
+  // MARK: - The disks
+
+  private func add(_ disk: Disk, to plan: inout DiskPlan, on connection: LibvirtConnection) async throws {
+    guard let source = disk.source else { return }
+    func refuse(_ code: Reason.Code, _ message: String) {
+      plan.checks.append(Check(code, on: here, .refused, "disk \(disk.target): \(message)"))
+    }
+    guard disk.device == .disk else {
+      return refuse(.unmovableDevice, "a \(disk.device.rawValue) with a medium is not moved: eject the medium")
+    }
+    guard case .file(let path) = source else {
+      return refuse(.unsupportedDisk, "its source is \(source): only disks in files can be moved")
+    }
+    guard let format = disk.format.flatMap(ImageFormat.init(rawValue:)) else {
+      return refuse(.unsupportedDisk, "its format is \(disk.format ?? "not given"): only qcow2 and raw can be moved")
+    }
+    if disk.isReadOnly || disk.isShareable || disk.isTransient || disk.isEncrypted {
+      return refuse(.unsupportedDisk, "it is read-only, shareable, transient or encrypted, which is not supported")
+    }
+    if disk.hasMirror { return refuse(.guestBusy, "a block job copies it: wait for its end") }
+    guard let target = ResourceName(disk.target), let volume = ResourceName(PathText.name(of: path)) else {
+      return refuse(.unsupportedDisk, "its target or its file's name cannot be sent")
+    }
+    guard let pool = try await connection.pool(targetPath: PathText.folder(of: path)), let poolName = ResourceName(pool.name)
+    else {
+      return refuse(.diskOutsidePools, "its file \(path) is in no active pool of \(here): define a pool for its folder")
+    }
+    let chain = try await images.chain(of: path, format: format.rawValue)
+    let destination = plan.order.pool(forDisk: target) ?? poolName
+    plan.add(target: target, volume: volume, pool: poolName, to: destination, chain: chain)
+  }
+}
+
+/// The growing plan of a guest's disks.
+private struct DiskPlan {
+  let here: NodeName
+  let order: MigrateCommand
+  var checks: [Check] = []
+  var sourcePaths: [ResourceName: String] = [:]
+  var layerPaths: [Int: String] = [:]
+
+  private var disks: [PlannedDisk] = []
+  private var layers: [TemplateLayer] = []
+
+  init(here: NodeName, order: MigrateCommand) {
+    self.here = here
+    self.order = order
+  }
+
+  /// Adds a disk with the layers below it. `chain` is its real chain, from the top down.
+  mutating func add(
+    target: ResourceName, volume: ResourceName, pool: ResourceName, to destination: ResourceName, chain: [ImageInfo]
+  ) {
+    guard let top = chain.first, let format = imageFormat(of: top, disk: target) else { return }
+    if let image = chain.first(where: { $0.backingFilename != nil && $0.backingFormat == nil }) {
+      return refuse(
+        .unsupportedDisk,
+        "disk \(target): \(image.filename) does not say its backing file's format: add it (qemu-img rebase -u -b FILE -F FORMAT)")
+    }
+    var below: Int?
+    for image in chain.dropFirst().reversed() {
+      guard let format = imageFormat(of: image, disk: target), let name = ResourceName(PathText.name(of: image.path)) else {
+        return
+      }
+      if let known = layers.first(where: { $0.pool == destination && $0.volume == name }) {
+        guard layerPaths[known.id] == image.path else {
+          return refuse(
+            .nameTaken, "two different files are named \(name) in the chains of the guest's disks, and both would go into \(destination)")
+        }
+        below = known.id
+        continue
+      }
+      let layer = TemplateLayer(
+        id: layers.count, pool: destination, volume: name, format: format, fileSize: FileProbe.size(of: image.path) ?? 0,
+        virtualSize: image.virtualSize, backing: below)
+      layers.append(layer)
+      layerPaths[layer.id] = image.path
+      below = layer.id
+    }
+    if disks.contains(where: { $0.destinationPool == destination && $0.volume == volume }) {
+      return refuse(.nameTaken, "two disks have files named \(volume), and both would go into \(destination)")
+    }
+    sourcePaths[target] = top.path
+    disks.append(
+      PlannedDisk(
+        target: target, format: format, virtualSize: top.virtualSize, allocation: top.actualSize ?? top.virtualSize, sourcePool: pool,
+        destinationPool: destination, volume: volume, backing: below))
+  }
+
+  /// Refuses an order that names disks that the guest does not have, and one without anything to move.
+  mutating func checkNames(of order: MigrateCommand) {
+    for target in (order.pools?.disks ?? [:]).keys where !disks.contains(where: { $0.target == target }) {
+      refuse(.unknownDisk, "the request names the disk \(target), which is not one that can be moved: name one of the guest's targets")
+    }
+    if disks.isEmpty, !checks.contains(where: { $0.outcome == .refused }) {
+      refuse(.unsupportedDisk, "the guest has no disk to move: a guest without disks needs no Longshore")
+    }
+  }
+
+  func plan(of guest: GuestDescription) -> MigrationPlan? {
+    disks.isEmpty ? nil : MigrationPlan(guest: guest, disks: disks, layers: layers)
+  }
+
+  private mutating func imageFormat(of image: ImageInfo, disk: ResourceName) -> ImageFormat? {
+    guard let format = ImageFormat(rawValue: image.format) else {
+      refuse(.unsupportedDisk, "disk \(disk): \(image.filename) has the format \(image.format): only qcow2 and raw can be moved")
+      return nil
+    }
+    if image.isEncrypted || image.dataFile != nil || image.isCorrupt {
+      refuse(.unsupportedDisk, "disk \(disk): \(image.filename) is encrypted, has an external data file or is corrupt, which is not supported")
+      return nil
+    }
+    return format
+  }
+
+  private mutating func refuse(_ code: Reason.Code, _ message: String) {
+    checks.append(Check(code, on: here, .refused, message))
+  }
+}
+
+extension NetworkInterface.Attachment {
+  /// The network of the host that the interface needs; nil for one that needs none.
+  fileprivate var sharedNetwork: GuestDescription.Network? {
+    switch self {
+    case .bridge(let name): GuestDescription.Network(type: "bridge", source: name)
+    case .network(let name): GuestDescription.Network(type: "network", source: name)
+    default: nil
+    }
+  }
+}
+
+extension ImageInfo {
+  /// The file's path: what the image above says, resolved against its folder.
+  var path: String { filename }
+}

@@ -1,0 +1,144 @@
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// Does the source machine's effects through libvirt.
+struct HypervisorSourceRunner: SourceEffectRunner {
+  let here: HostAddress
+  let source: LibvirtLink
+  let destinations: DestinationConnections
+  let inspector: GuestInspector
+  let offers: LayerOffers
+  let retirement: SourceRetirement
+  let allowed: AllowedAddresses
+  let progress: ProgressBoard
+  let clock: any HostClock
+  let logger: Logger
+
+  func run(
+    _ effect: SourceEffect, of migration: SourceMigration, report: @escaping @Sendable (SourceEvent) async -> Void
+  ) async {
+    switch effect {
+    case .inspect: await inspect(migration, report: report)
+    case .offerLayers: await offers.serve(migration)
+    case .startTransfer: await report(await transfer(migration).start())
+    case .followTransfer: if let end = await transfer(migration).follow() { await report(end) }
+    case .abortTransfer: await abort(migration)
+    case .observe(let step): await report(.observed(await observe(migration), step: step))
+    case .settle(let settlement, _): await report(.settled(settlement, failure: await settle(settlement, migration)))
+    case .restoreSource: await restore(migration, report: report)
+    case .retireSource: await retire(migration, report: report)
+    case .emit, .tell, .ask, .awaitAdmission, .setTimer: break
+    }
+  }
+
+  private func transfer(_ migration: SourceMigration) -> Transfer {
+    Transfer(
+      migration: migration, source: source, destinations: destinations, allowed: allowed, progress: progress, clock: clock,
+      logger: logger)
+  }
+
+  private func inspect(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        let connection = try await source.connection()
+        switch try await inspector.inspect(migration.guest.uuid, for: migration.order, on: connection) {
+        case .ready(let inspection): await report(.inspected(inspection))
+        case .refused(let checks): await report(.refused(checks))
+        }
+        return
+      } catch let error as LibvirtError where error.isConnectionLost || error.code == .notConnected {
+        try? await clock.wait(milliseconds: waits.step())
+      } catch {
+        await report(.inspectionFailed(Reason.of(error, "read the guest \(migration.guest.name)")))
+        return
+      }
+    }
+  }
+
+  private func abort(_ migration: SourceMigration) async {
+    while !Task.isCancelled {
+      if let connection = try? await source.connection(),
+        let domain = try? await connection.domain(uuid: migration.guest.uuid)
+      {
+        do {
+          try await domain.abortJob()
+          logger.info("The transfer's job is aborted", metadata: [LogKeys.migration: "\(migration.id)"])
+        } catch {
+          logger.debug("No job to abort", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+        }
+      }
+      try? await clock.wait(milliseconds: Transfer.pollInterval)
+    }
+  }
+
+  private func observe(_ migration: SourceMigration) async -> Observation {
+    async let here = sight(of: migration) { try await source.connection() }
+    async let there = sight(of: migration) {
+      try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
+    }
+    return Observation(source: await here, destination: await there)
+  }
+
+  private func sight(
+    of migration: SourceMigration, open: () async throws -> LibvirtConnection
+  ) async -> GuestSight {
+    do {
+      return await GuestSighting.look(for: migration.guest.uuid, on: try await open())
+    } catch {
+      return .unreachable(Reason.of(error, "connect").message)
+    }
+  }
+
+  /// Does a settlement and returns why it failed, or nil.
+  private func settle(_ settlement: Settlement, _ migration: SourceMigration) async -> String? {
+    do {
+      let connection =
+        switch settlement {
+        case .resumeSource, .destroySource: try await source.connection()
+        case .resumeDestination, .destroyDestination:
+          try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
+        }
+      guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { return "the guest is not there" }
+      switch settlement {
+      case .resumeSource, .resumeDestination: try await domain.resume()
+      case .destroySource, .destroyDestination: try await domain.destroy()
+      }
+      return nil
+    } catch {
+      return Reason.of(error, settlement.rawValue).message
+    }
+  }
+
+  private func restore(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
+    guard migration.inspection?.autostart == true else { return await report(.sourceRestored) }
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        let connection = try await source.connection()
+        try await connection.domain(uuid: migration.guest.uuid)?.setAutostart(true)
+        return await report(.sourceRestored)
+      } catch {
+        logger.warning(
+          "The guest's autostart cannot be set as it was", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+        try? await clock.wait(milliseconds: waits.step())
+      }
+    }
+  }
+
+  private func retire(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        try await retirement.retire(migration)
+        return await report(.sourceRetired)
+      } catch {
+        await report(.retirementFailed(Reason.of(error, "move the guest's definition and disks at the source out of the way")))
+        try? await clock.wait(milliseconds: waits.step())
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// Moves the source's part of a guest out of the way after the destination has confirmed it: its definition, then its disks.
+struct SourceRetirement: Sendable {
+  let here: HostAddress
+  let source: LibvirtLink
+  let journal: Journal
+  let graceSeconds: Int64
+  let clock: any HostClock
+  let logger: Logger
+
+  /// Sees the guest inactive here, undefines it, and sets its disks aside for the grace period. Can be run again.
+  func retire(_ migration: SourceMigration) async throws {
+    let connection = try await source.connection()
+    switch await GuestSighting.look(for: migration.guest.uuid, on: connection) {
+    case .absent: break
+    case .inactive:
+      guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { break }
+      try await domain.undefine([.keepNVRAM, .managedSave])
+    case .active(let state, _):
+      throw Reason.Failure(.undecided, "the guest is still \(state) at the source, so that its disks are kept")
+    case .unreachable(let why):
+      throw Reason.Failure(.undecided, "the source's libvirt does not answer, so that the guest's disks are kept: \(why)")
+    }
+    guard migration.order.options?.keepSource != true, let inspection = migration.inspection else { return }
+    var pools: Set<ResourceName> = []
+    for disk in inspection.plan.disks {
+      guard let path = inspection.sourcePaths[disk.target] else { continue }
+      try await setAside(path, of: disk, migration: migration)
+      pools.insert(disk.sourcePool)
+    }
+    for name in pools {
+      if let pool = try await connection.pool(named: name.text) { try await pool.refresh() }
+    }
+  }
+
+  /// Moves a disk's file into the work folder, where libvirt does not list it. Registered before, and never over another file.
+  private func setAside(_ path: String, of disk: PlannedDisk, migration: SourceMigration) async throws {
+    let folder = WorkFolder(pool: PathText.folder(of: path), host: here, migration: migration.id)
+    let aside = folder.file(disk.volume.text)
+    let registered = try journal.files(of: migration.id, host: .source).first { $0.path == aside }
+    guard let current = try RegisteredFiles.identity(of: path) else {
+      if registered != nil { return }
+      logger.warning(
+        "A disk of a guest that has moved is not at the source any more",
+        metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)"])
+      return
+    }
+    try folder.create()
+    let file =
+      registered
+      ?? RegisteredFile(
+        migration: migration.id, side: .source, role: .setAside, path: aside, device: current.device, inode: current.inode,
+        deleteAfter: clock.now().wall.adding(milliseconds: graceSeconds * 1000), originalPath: path)
+    if registered == nil { try journal.register(file) }
+    guard file.identity == current else {
+      throw Reason.Failure(.nameTaken, "\(path) is not the file any more that the guest ran on, so that it is left alone")
+    }
+    try await ExclusiveFile(path: path, identity: current).publish(to: aside)
+  }
+}

@@ -1,0 +1,219 @@
+internal import DomainXML
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// Carries a transfer out through libvirt, peer to peer, and follows it to its end.
+struct Transfer: Sendable {
+  /// How often libvirt is asked for statistics, in milliseconds. At most one progress message a second goes out.
+  static let pollInterval: Int64 = 500
+
+  let migration: SourceMigration
+  let source: LibvirtLink
+  let destinations: DestinationConnections
+  let allowed: AllowedAddresses
+  let progress: ProgressBoard
+  let clock: any HostClock
+  let logger: Logger
+
+  /// Starts the transfer and returns its end as an event.
+  func start() async -> SourceEvent {
+    do {
+      let call = try await prepare()
+      let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
+      let polling = Task { await poll() }
+      defer { polling.cancel() }
+      return await makeCall(call, events: events)
+    } catch {
+      return .transferEnded(error: Reason.of(error, "start the transfer").message, nil)
+    }
+  }
+
+  /// Follows a transfer that another run of this agent, or nobody, has started, and returns its end as an event.
+  func follow() async -> SourceEvent? {
+    let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
+    defer { events.stop() }
+    let polling = Task { await poll() }
+    defer { polling.cancel() }
+    while !Task.isCancelled {
+      if let ended = await hasEnded() {
+        return .transferEnded(error: ended, await events.totals())
+      }
+      guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return nil }
+    }
+    return nil
+  }
+
+  // MARK: - The call
+
+  private struct Call {
+    var uri: String
+    var flags: MigrateFlags
+    var parameters: MigrationParameters
+    var connection: LibvirtConnection
+    var domain: Domain
+  }
+
+  /// Looks at both hosts and makes everything ready that the call needs. Turns autostart off, which is journalled already.
+  private func prepare() async throws -> Call {
+    guard let preparation = migration.preparation, let inspection = migration.inspection else {
+      throw Reason.Failure(.operationFailed, "the destination has prepared nothing")
+    }
+    try allowed.check(preparation.endpoint)
+    let control = try await source.connection()
+    guard let domain = try await control.domain(uuid: migration.guest.uuid) else {
+      throw Reason.Failure(.unknownGuest, "the guest has left this host")
+    }
+    let there = try await destinations.connection(to: preparation.endpoint.libvirtURI)
+    guard case .active(.running, job: .none) = await GuestSighting.look(for: migration.guest.uuid, on: control) else {
+      throw Reason.Failure(.guestNotRunning, "the guest does not run any more, or a job runs on it")
+    }
+    guard case .absent = await GuestSighting.look(for: migration.guest.uuid, on: there) else {
+      throw Reason.Failure(.domainExists, "the destination has a domain with the guest's UUID")
+    }
+    let live = try await domain.xml([.migratable, .secure])
+    let persistent = inspection.plan.guest.persistent ? try await domain.xml([.inactive, .secure]) : nil
+    if inspection.autostart { try await domain.setAutostart(false) }
+    if let downtime = migration.order.options?.maxDowntimeMs {
+      // Accepted before the migration runs only by some versions; the poll sets it again.
+      try? await domain.setMaxDowntime(milliseconds: downtime)
+    }
+    // A connection of its own: the call holds one of a server's five places for as long as the migration lasts.
+    let connection = try await LibvirtConnection.open(source.uri)
+    guard let moving = try await connection.domain(uuid: migration.guest.uuid) else {
+      throw Reason.Failure(.unknownGuest, "the guest has left this host")
+    }
+    return Call(
+      uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection),
+      parameters: try parameters(live: live, persistent: persistent, preparation: preparation), connection: connection,
+      domain: moving)
+  }
+
+  private func flags(for inspection: Inspection) -> MigrateFlags {
+    var flags: MigrateFlags = [.live, .peerToPeer, .abortOnError]
+    if !inspection.plan.disks.isEmpty { flags.insert(.nonSharedIncremental) }
+    if inspection.plan.guest.persistent { flags.insert(.persistDestination) }
+    if migration.isFenced { flags.insert(.paused) }
+    if migration.order.options?.autoConverge == true { flags.insert(.autoConverge) }
+    if migration.order.options?.synchronousWrites == true { flags.insert(.nonSharedSynchronousWrites) }
+    if migration.preparation?.endpoint.tlsName != nil { flags.insert(.tls) }
+    return flags
+  }
+
+  private func parameters(live: String, persistent: String?, preparation: Preparation) throws -> MigrationParameters {
+    var parameters = MigrationParameters()
+    parameters.destinationXML = try DestinationXML.rewrite(live, disks: preparation.disks)
+    parameters.persistentXML = try persistent.map { try DestinationXML.rewrite($0, disks: preparation.disks) }
+    parameters.disks = preparation.disks.map(\.target.text)
+    parameters.uri = "tcp://\(preparation.endpoint.migrationAddress.bracketedIfIPv6)"
+    parameters.tlsDestination = preparation.endpoint.tlsName
+    // The cap holds for memory and for each disk separately, so each gets its share.
+    if let cap = migration.order.options?.bandwidthMiBps {
+      parameters.bandwidth = max(1, cap / UInt64(preparation.disks.count + 1))
+    }
+    return parameters
+  }
+
+  private func makeCall(_ call: Call, events: CompletionWatch) async -> SourceEvent {
+    logger.info("libvirt's migrate is called", metadata: [LogKeys.migration: "\(migration.id)"])
+    do throws(LibvirtError) {
+      try await call.domain.migrate(toURI: call.uri, flags: call.flags, parameters: call.parameters)
+      let totals = await events.totals(wait: true)
+      events.stop()
+      await call.connection.close()
+      return .transferEnded(error: nil, totals)
+    } catch {
+      logger.warning(
+        "libvirt's migrate has failed",
+        metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+      events.stop()
+      await call.connection.close()
+      // The connection to the daemon broke, not the migration: it goes on without its caller.
+      if error.isConnectionLost, let ended = await follow() { return ended }
+      return .transferEnded(error: error.message, nil)
+    }
+  }
+
+  // MARK: - Following
+
+  /// The end of the transfer as seen from the source: nil while a job runs or libvirt is away.
+  private func hasEnded() async -> String? {
+    guard let connection = try? await source.connection() else { return nil }
+    return switch await GuestSighting.look(for: migration.guest.uuid, on: connection) {
+    case .unreachable, .active(_, job: .migration): nil
+    case .absent, .inactive: "libvirt's answer was lost; the guest has ended here"
+    case .active(let state, _): "no migration runs on the guest (\(state))"
+    }
+  }
+
+  /// Publishes the progress until cancelled.
+  private func poll() async {
+    let accepted = Double(migration.acceptedAt.bootMilliseconds) / 1000
+    var progress = TransferProgress(
+      guest: migration.guest, memoryKiB: migration.inspection?.plan.guest.memoryKiB ?? 0, acceptedSeconds: accepted)
+    var downtimeIsSet = migration.order.options?.maxDowntimeMs == nil
+    while !Task.isCancelled {
+      if let connection = try? await source.connection(),
+        let domain = try? await connection.domain(uuid: migration.guest.uuid),
+        let statistics = try? await domain.jobStatistics(.running), statistics.operation == .migrationOut
+      {
+        if !downtimeIsSet, let downtime = migration.order.options?.maxDowntimeMs {
+          downtimeIsSet = (try? await domain.setMaxDowntime(milliseconds: downtime)) != nil
+        }
+        let now = Double(clock.now().bootMilliseconds) / 1000
+        await self.progress.post(
+          progress.progress(statistics, disks: await disks(of: domain), at: now), of: migration.id)
+      }
+      guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return }
+    }
+  }
+
+  private func disks(of domain: Domain) async -> [Progress.Disk] {
+    var disks: [Progress.Disk] = []
+    for disk in migration.inspection?.plan.disks ?? [] {
+      let job = try? await domain.blockJob(disk: disk.target.text)
+      // An end of 1 means that QEMU does not know it yet.
+      let total = job.map { $0.end > 1 ? $0.end : disk.allocation } ?? disk.allocation
+      let done = job.map { min($0.current, total) } ?? 0
+      disks.append(
+        Progress.Disk(target: disk.target, bytes: Progress.Amount(done: done, remaining: total - done, total: total)))
+    }
+    return disks
+  }
+}
+
+/// Waits for libvirt's statistics of a completed migration, which come as an event at the source and nowhere else in full.
+final class CompletionWatch: Sendable {
+  /// For how long the event may come after the call has returned.
+  private static let grace = Duration.seconds(2)
+
+  private let task: Task<JobStatistics?, Never>
+
+  init(link: LibvirtLink, uuid: String) {
+    task = Task {
+      for await event in await link.events() {
+        if case .domain(let event) = event, event.uuid == uuid, case .jobCompleted(let statistics) = event.kind {
+          return statistics
+        }
+      }
+      return nil
+    }
+  }
+
+  /// The totals, where the event has come or, with `wait`, comes soon.
+  func totals(wait: Bool = false) async -> TransferTotals? {
+    let timer = Task { [task] in
+      if wait { try? await Task.sleep(for: Self.grace) }
+      task.cancel()
+    }
+    defer { timer.cancel() }
+    return await task.value.map { statistics in
+      TransferTotals(
+        downtimeMs: statistics.downtime, diskBytes: statistics.diskProcessed ?? statistics.diskTotal ?? 0,
+        memoryBytes: statistics.memoryProcessed ?? 0)
+    }
+  }
+
+  func stop() { task.cancel() }
+}

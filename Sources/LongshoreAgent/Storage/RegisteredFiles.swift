@@ -1,0 +1,48 @@
+internal import LongshoreMessages
+internal import MigrationJournal
+
+extension RegisteredFile {
+  /// Which file it is; nil until it was made.
+  var identity: FileIdentity? {
+    get {
+      guard let device, let inode else { return nil }
+      return FileIdentity(device: device, inode: inode)
+    }
+    set {
+      device = newValue?.device
+      inode = newValue?.inode
+    }
+  }
+}
+
+/// Files that were registered before they were made, and no others.
+enum RegisteredFiles {
+  /// What has a name now; nil for nothing.
+  static func identity(of path: String) throws -> FileIdentity? {
+    do throws(ImageError) {
+      return try FileStatus(ofPath: path, operation: "look at \(path)").identity
+    } catch {
+      guard error.code == .notFound else { throw error }
+      return nil
+    }
+  }
+
+  /// Removes a file if it is still the one that was registered, and forgets it.
+  ///
+  /// A file without an inode in the journal was registered and never made, or made and never noted: what stands under its name in
+  /// this host's own work folder is this migration's; elsewhere it is a stranger's and stays.
+  ///
+  /// - Throws: ``Reason/Failure`` where QEMU uses the file; it stays registered.
+  static func remove(_ file: RegisteredFile, journal: Journal) async throws {
+    if let current = try identity(of: file.path) {
+      let isOurs = file.identity.map { $0 == current } ?? WorkFolder.contains(file.path, migration: file.migration)
+      if isOurs {
+        guard try await !ExclusiveFile.isInUse(file.path) else {
+          throw Reason.Failure(.operationFailed, "the file \(file.path) is in use: it is kept")
+        }
+        _ = try await ExclusiveFile(path: file.path, identity: current).remove()
+      }
+    }
+    try journal.forget(file)
+  }
+}

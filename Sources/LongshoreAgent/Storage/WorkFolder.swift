@@ -1,0 +1,65 @@
+internal import Glibc
+internal import LongshoreMessages
+
+/// The folder in a pool in which one host works for one migration: `<pool>/.longshore/<cluster>.<host>/<migration>`.
+///
+/// libvirt lists a pool's dot-files but not what is in folders, so nothing here appears as a volume. Only the host that the
+/// path names writes or cleans there, also where the pool is on NFS and seen by other hosts.
+struct WorkFolder: Sendable {
+  /// The pool's folder.
+  let pool: String
+  /// This folder.
+  let path: String
+
+  private let parents: [String]
+
+  init(pool: String, host: HostAddress, migration: MigrationID) {
+    self.pool = pool
+    let top = "\(pool)/.longshore"
+    let own = "\(top)/\(host.routingKey)"
+    parents = [top, own]
+    path = "\(own)/\(migration)"
+  }
+
+  /// The path of a file in this folder.
+  func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Makes the folder and those above it, where they are not there. The upper ones can be entered by QEMU's user.
+  func create() throws {
+    for folder in parents + [path] where mkdir(folder, 0o711) != 0 && errno != EEXIST {
+      throw Reason.Failure(.operationFailed, "cannot make the folder \(folder): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// Removes the folder and its parents, as far as they are empty.
+  func removeIfEmpty() {
+    for folder in [path] + parents.reversed() where rmdir(folder) != 0 { return }
+  }
+}
+
+/// The parts of a path, as texts.
+enum PathText {
+  /// The folder that a path's last part is in.
+  static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// A path's last part.
+  static func name(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+  }
+}
+
+extension WorkFolder {
+  /// Whether a path lies in the work folder of a migration.
+  static func contains(_ path: String, migration: MigrationID) -> Bool {
+    path.contains("/.longshore/") && PathText.name(of: PathText.folder(of: path)) == migration.text
+  }
+
+  /// Removes a migration's work folder, and those above it up to the pool, as far as they are empty. Other folders are left alone.
+  static func removeIfEmpty(at path: String) {
+    var folder = path
+    while folder.contains("/.longshore"), rmdir(folder) == 0 { folder = PathText.folder(of: folder) }
+  }
+}

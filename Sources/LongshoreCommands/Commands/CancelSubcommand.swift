@@ -1,0 +1,53 @@
+import ArgumentParser
+import LongshoreMessages
+
+/// `longshore cancel`: stops a migration that has not switched yet.
+struct CancelSubcommand: OperatorCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cancel",
+    abstract: "Stop a migration; the guest stays where it is.",
+    discussion: """
+      A migration whose guest has already switched to the destination cannot be cancelled any more: that is refused. The command \
+      ends when the source host has taken the cancellation; `longshore watch ID` shows how the migration ends.
+
+      EXAMPLES:
+        longshore cancel 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11
+
+      \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
+      """)
+
+  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  var id: MigrationID
+
+  @Option(
+    help: ArgumentHelp("How long hosts may take to answer (default: 10s).", valueName: "duration"), transform: DurationArgument.parse)
+  var timeout: Duration = .seconds(10)
+
+  @OptionGroup(title: "Connection options") var connection: ConnectionOptions
+  @OptionGroup(title: "Output options") var output: OutputOptions
+
+  func perform(_ session: CommandSession) async throws -> CommandExit {
+    try await session.withLink(.nothing) { [id, timeout] link in
+      let status = try await HostQuestion(session: session, link: link, time: timeout).status(of: id)
+      let host = HostAddress(cluster: session.cluster, host: status.sourceHost)
+      let request = session.request(.cancel(migration: id), host: host, within: timeout)
+      let reply = try await link.ask(request, of: host, within: timeout)
+      if session.options.format == .json { session.writeJSON(reply) }
+      if case .rejected(let reasons) = reply.body {
+        let head = session.policy.progress.red("Refused by \(host.host):") + " \(id) is not cancelled."
+        session.complain([head] + reasons.map { "  - \($0.words)" } + ["Next: `longshore status \(id)` tells its state."])
+        return .refused
+      }
+      switch session.options.format {
+      case .json: break
+      case .table where session.options.quiet: session.write([id.text])
+      case .table:
+        session.write([
+          "\(host.host) is cancelling \(id); \(status.guest.name.printable) stays at \(host.host).",
+          "`longshore watch \(id)` shows how it ends.",
+        ])
+      }
+      return .done
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import LongshoreMessages
+
+/// Questions to all hosts of a cluster.
+struct HostQuestion {
+  /// How long hosts may take to answer.
+  static let defaultTime = Duration.seconds(2)
+
+  /// The run of the command that asks.
+  let session: CommandSession
+  /// The way to the hosts.
+  let link: any OrchestratorLink
+  /// How long hosts may take to answer.
+  let time: Duration
+
+  /// The answers of all hosts that give one in time.
+  /// - Throws: ``LinkError``; ``CommandFailure`` where no host answers.
+  func all(_ command: Request.Command) async throws -> [Reply] {
+    var replies: [Reply] = []
+    for try await reply in link.askAll(session.request(command, within: time), in: session.cluster, within: time) {
+      replies.append(reply)
+    }
+    guard !replies.isEmpty else {
+      throw CommandFailure(
+        .noAnswer, "no host answered within \(Quantity.seconds(Double(time.components.seconds)))", while: operation,
+        advice: "Give them more time with --timeout; check that longshored runs on the hosts.")
+    }
+    return replies
+  }
+
+  /// The status of a migration, from the host that has it, as soon as that host answers.
+  /// - Throws: ``LinkError``; ``CommandFailure`` where no host that answers knows the migration.
+  func status(of migration: MigrationID) async throws -> MigrationStatus {
+    var answered: Set<String> = []
+    let request = session.request(.status(migration: migration), within: time)
+    for try await reply in link.askAll(request, in: session.cluster, within: time) {
+      if case .status(let status) = reply.body { return status }
+      answered.insert(reply.from.host.text)
+    }
+    guard !answered.isEmpty else {
+      throw CommandFailure(
+        .noAnswer, "no host answered within \(Quantity.seconds(Double(time.components.seconds)))", while: operation,
+        advice: "Give them more time with --timeout; check that longshored runs on the hosts.")
+    }
+    throw CommandFailure(
+      .refused, "no host that answered knows the migration \(migration) (\(answered.sorted().joined(separator: ", ")))",
+      while: operation, advice: "`longshore list --all` shows the migrations that are known.")
+  }
+
+  private var operation: String { "asking the hosts of cluster \(session.cluster)" }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import LongshoreMessages
+
+/// `longshore watch`: follows one migration, or shows the events of all.
+struct WatchSubcommand: OperatorCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "watch",
+    abstract: "Follow one migration to its end, or show the events of all.",
+    discussion: """
+      With an id the command ends when the migration ends. Without one it prints each event as a line (with --format json as a \
+      CloudEvent) until Ctrl-C.
+
+      EXAMPLES:
+        longshore watch 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11
+        longshore watch --since 1h
+        longshore watch --format json | jq .type
+
+      \(CommandExit.help([
+        .done, .failed, .cancelled, .refused, .notPermitted, .unknownOutcome, .usage, .brokerUnreachable, .noAnswer,
+        .interrupted,
+      ]))
+      """)
+
+  @Argument(help: "The migration's id (default: all migrations).", transform: NameArgument.migration)
+  var id: MigrationID?
+
+  @Option(
+    help: ArgumentHelp("Begin with the events of this time past, from the history.", valueName: "duration"),
+    transform: DurationArgument.parse)
+  var since: Duration?
+
+  @Option(
+    help: ArgumentHelp("How long hosts may take to answer (default: 2s).", valueName: "duration"), transform: DurationArgument.parse)
+  var timeout: Duration = HostQuestion.defaultTime
+
+  @OptionGroup(title: "Connection options") var connection: ConnectionOptions
+  @OptionGroup(title: "Output options") var output: OutputOptions
+
+  func validate() throws {
+    if id != nil, since != nil {
+      throw ValidationError("--since is for the events of all migrations; `longshore status ID` tells those of one.")
+    }
+  }
+
+  func perform(_ session: CommandSession) async throws -> CommandExit {
+    let subscription = Subscription(.cluster(session.cluster), history: since)
+    return try await session.withLink(subscription) { [id, timeout] link in
+      guard let id else { return await Self.showAll(session, link) }
+      let status = try await HostQuestion(session: session, link: link, time: timeout).status(of: id)
+      let state = FollowedState(
+        guest: status.guest.name, source: status.sourceHost.text, destination: status.destinationHost.text,
+        phase: status.phase.words, acceptedAt: status.acceptedAt, heardAt: session.environment.now())
+      return await session.follow(
+        FollowMachine(attachingTo: id), over: link, state: state, heard: [.status(status)])
+    }
+  }
+
+  /// Prints events until Ctrl-C.
+  private static func showAll(_ session: CommandSession, _ link: any OrchestratorLink) async -> CommandExit {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await notice in link.notices { show(notice, session) }
+      }
+      group.addTask {
+        for await signal in session.environment.signals() where signal == .interrupt { return }
+      }
+      await group.next()
+      group.cancelAll()
+      return .interrupted
+    }
+  }
+
+  private static func show(_ notice: LinkNotice, _ session: CommandSession) {
+    switch notice {
+    case .event(let event):
+      switch session.options.format {
+      case .json: session.writeJSON(event)
+      case .table where session.options.quiet: session.write([event.subject.text])
+      case .table: session.write([EventLine.watched(event, zone: session.environment.zone, style: session.policy.result)])
+      }
+    case .progress: return
+    case .lost(let reason): session.complain(["The broker is away (\(reason.printable)); trying again."])
+    case .restored: session.complain(["The broker is back. Events of the meantime may be missing."])
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import LongshoreMessages
+
+/// Follows one migration from what is heard of it: a pure state machine. Events may come twice, late and out of order.
+struct FollowMachine: Hashable {
+  /// What can be heard.
+  enum Input: Sendable, Hashable {
+    /// The host answered the order.
+    case answered(Reply)
+    /// The order could not be given, or was not answered in time.
+    case unanswered(LinkError)
+    /// The answer to a question for the migration's status.
+    case status(MigrationStatus)
+    /// A word from the link.
+    case notice(LinkNotice)
+    /// Ctrl-C.
+    case interrupted
+  }
+
+  /// What follows from it.
+  enum Effect: Sendable, Hashable {
+    /// Show this to the operator.
+    case show(FollowReport)
+    /// Ask for the migration's status.
+    case askStatus
+    /// Stop following.
+    case end(FollowOutcome)
+  }
+
+  /// When to stop following.
+  enum End: Sendable, Hashable {
+    /// As soon as the host has answered.
+    case answer
+    /// When the migration ends or needs the operator.
+    case attention
+    /// When the migration ends.
+    case terminal
+  }
+
+  /// The migration's id.
+  let migration: MigrationID
+  /// When to stop.
+  let end: End
+  /// Whether the host is known to have accepted the order.
+  private(set) var isAccepted: Bool
+  /// Whether the following has ended; nothing has an effect then.
+  private(set) var hasEnded = false
+
+  /// The sequences of the events heard.
+  private var heard: Set<String> = []
+  /// The highest of them.
+  private var latest = ""
+
+  /// Follows an order that has just been given.
+  init(ordering migration: MigrationID, until end: End) {
+    self.migration = migration
+    self.end = end
+    isAccepted = false
+  }
+
+  /// Follows a migration that is under way.
+  init(attachingTo migration: MigrationID) {
+    self.migration = migration
+    end = .terminal
+    isAccepted = true
+  }
+
+  /// Takes in what was heard and says what follows.
+  mutating func apply(_ input: Input) -> [Effect] {
+    guard !hasEnded else { return [] }
+    switch input {
+    case .answered(let reply): return take(reply)
+    case .unanswered(let error):
+      // Where events have come, the host has the order whatever became of its answer.
+      return isAccepted ? [] : finish(.unheard(error))
+    case .status(let status): return take(status)
+    case .notice(.event(let event)): return take(event)
+    case .notice(.progress(let progress)):
+      guard progress.subject == migration else { return [] }
+      isAccepted = true
+      return [.show(.progress(progress))]
+    case .notice(.lost(let reason)): return [.show(.linkLost(reason: reason))]
+    case .notice(.restored):
+      // An order without an answer is given again by the link itself.
+      return isAccepted ? [.show(.linkRestored), .askStatus] : [.show(.linkRestored)]
+    case .interrupted: return finish(.detached(accepted: isAccepted))
+    }
+  }
+
+  private mutating func take(_ reply: Reply) -> [Effect] {
+    switch reply.body {
+    case .accepted:
+      if end == .answer { return finish(.accepted(reply)) }
+      let isNews = !isAccepted
+      isAccepted = true
+      return isNews ? [.show(.accepted)] : []
+    case .checked: return finish(.checked(reply))
+    case .rejected: return isAccepted ? [] : finish(.refused(reply))
+    case .status(let status): return take(status)
+    case .migrations, .host: return []
+    }
+  }
+
+  private mutating func take(_ event: MigrationEvent) -> [Effect] {
+    guard event.subject == migration, heard.insert(event.sequence).inserted else { return [] }
+    isAccepted = true
+    if event.data.kind.isTerminal { return [.show(.event(event))] + finish(.ended(event)) }
+    // A late one is no news: the migration is further.
+    guard event.sequence > latest else { return [] }
+    latest = event.sequence
+    if event.data.kind == .needsAttention, end == .attention {
+      return [.show(.event(event))] + finish(.needsAttention(event))
+    }
+    return [.show(.event(event))]
+  }
+
+  private mutating func take(_ status: MigrationStatus) -> [Effect] {
+    guard status.id == migration else { return [] }
+    isAccepted = true
+    var effects: [Effect] = []
+    for event in (status.events ?? []).sorted(by: { $0.sequence < $1.sequence }) where !hasEnded {
+      effects += take(event)
+    }
+    guard !hasEnded else { return effects }
+    if status.phase.isTerminal { return effects + finish(.endedBefore(status)) }
+    return effects + [.show(.status(status))]
+  }
+
+  private mutating func finish(_ outcome: FollowOutcome) -> [Effect] {
+    hasEnded = true
+    return [.end(outcome)]
+  }
+}
+
+/// What the operator is shown of a migration that is being followed.
+enum FollowReport: Sendable, Hashable {
+  /// The host has accepted the order.
+  case accepted
+  /// A new event.
+  case event(MigrationEvent)
+  /// New progress.
+  case progress(ProgressEvent)
+  /// Where the migration stands, as its host says.
+  case status(MigrationStatus)
+  /// The broker is away.
+  case linkLost(reason: String)
+  /// The broker is back.
+  case linkRestored
+}

@@ -1,0 +1,38 @@
+import AMQP
+import Logging
+import LongshoreMessages
+
+extension LinkSettings {
+  /// The connection's configuration.
+  func configuration() throws(LinkError) -> AMQPConfiguration {
+    var configuration: AMQPConfiguration
+    do throws(AMQPError) {
+      configuration = try AMQPConfiguration(url: broker)
+    } catch {
+      throw LinkError(.invalidSettings, "the broker's URL is wrong: \(error.message)", while: "reading the settings")
+    }
+    if let password { configuration.password = password }
+    if caFile != nil || certificateFile != nil {
+      guard var tls = configuration.tls else {
+        throw LinkError(
+          .invalidSettings, "certificates need a broker URL that begins with amqps://", while: "reading the settings")
+      }
+      tls.caFile = caFile ?? tls.caFile
+      tls.certificateFile = certificateFile ?? tls.certificateFile
+      tls.keyFile = keyFile ?? tls.keyFile
+      configuration.tls = tls
+    }
+    configuration.connectionName = configuration.connectionName ?? "longshore \(LongshoreVersion.current)"
+    // A command has nothing in flight that is worth waiting for when it ends.
+    configuration.shutdownTimeout = .zero
+    return configuration
+  }
+
+  /// The connection's log: none, or all of it on the standard error stream.
+  var logger: Logger {
+    guard isVerbose else { return Logger(label: "longshore") { _ in SwiftLogNoOpLogHandler() } }
+    var logger = Logger(label: "longshore") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .debug
+    return logger
+  }
+}

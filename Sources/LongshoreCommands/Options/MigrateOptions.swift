@@ -1,0 +1,103 @@
+import ArgumentParser
+import LongshoreMessages
+
+/// The options of `longshore migrate` that say what is to be moved whereto, and how.
+struct MigrateOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The host that runs the guest now.", valueName: "host"), transform: NameArgument.node)
+  var from: NodeName
+
+  @Option(help: ArgumentHelp("The host to move it to.", valueName: "host"), transform: NameArgument.node)
+  var to: NodeName
+
+  @Option(
+    help: ArgumentHelp(
+      "The pool at the destination for all disks (default: pools of the same names).", valueName: "pool"),
+    transform: NameArgument.resource)
+  var pool: ResourceName?
+
+  @Option(
+    name: .customLong("disk"), help: ArgumentHelp("The pool for one disk; can be repeated.", valueName: "disk=pool"),
+    transform: NameArgument.diskPool)
+  var disks: [DiskPool] = []
+
+  @Option(
+    help: ArgumentHelp("How long the migration may take in all, such as 90s, 2h, 1d.", valueName: "duration"),
+    transform: DurationArgument.parse)
+  var deadline: Duration?
+
+  @Option(
+    help: ArgumentHelp("The migration's id; the same id is the same order (default: a new UUID).", valueName: "id"),
+    transform: NameArgument.migration)
+  var id: MigrationID?
+
+  @Option(help: ArgumentHelp("The cap on the whole transfer, in MiB/s.", valueName: "mib/s"))
+  var bandwidth: UInt64?
+
+  @Option(help: ArgumentHelp("The pause that may be planned for the switch, in milliseconds.", valueName: "ms"))
+  var maxDowntime: UInt64?
+
+  @Flag(help: "Slow the guest's CPUs where its memory changes faster than it can be copied.")
+  var autoConverge = false
+
+  @Flag(help: "Let the guest's writes wait for the copy, so that the disks are sure to converge.")
+  var synchronousWrites = false
+
+  @Option(help: ArgumentHelp("Who starts the guest at the destination: direct or fenced.", valueName: "how"))
+  var handover: HandoverArgument?
+
+  @Flag(help: "Keep the source's disks under their names.")
+  var keepSource = false
+
+  @Flag(name: .shortAndLong, help: "Print the id as soon as the host has accepted the order, and do not follow.")
+  var detach = false
+
+  @Flag(help: "Make all checks, print their table, and move nothing.")
+  var dryRun = false
+
+  @Option(
+    help: ArgumentHelp(
+      "How long to wait for the host's answer (default: 30s, with --dry-run 2m).", valueName: "duration"),
+    transform: DurationArgument.parse)
+  var timeout: Duration?
+
+  func validate() throws {
+    if from == to { throw ValidationError("--from and --to name the same host, \(from).") }
+    if let deadline, !Request.deadlineRange.contains(deadline.components.seconds) {
+      throw ValidationError("--deadline is at most 30d.")
+    }
+    if bandwidth == 0 { throw ValidationError("--bandwidth is at least 1; leave it out for no cap.") }
+    if maxDowntime == 0 { throw ValidationError("--max-downtime is at least 1.") }
+    if detach, dryRun { throw ValidationError("--detach and --dry-run exclude each other.") }
+    var named: Set<ResourceName> = []
+    for disk in disks where !named.insert(disk.disk).inserted {
+      throw ValidationError("--disk names \(disk.disk) twice.")
+    }
+  }
+
+  /// The order as the source host gets it.
+  func order(for guest: ResourceName) -> MigrateCommand {
+    let options = MigrationOptions(
+      bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
+      synchronousWrites: synchronousWrites ? true : nil, handover: handover?.handover, keepSource: keepSource ? true : nil)
+    let pools = MigrateCommand.Pools(
+      default: pool,
+      disks: disks.isEmpty ? nil : Dictionary(disks.map { ($0.disk, $0.pool) }, uniquingKeysWith: { _, last in last }))
+    return MigrateCommand(
+      guest: guest, destination: MigrateCommand.Destination(host: to),
+      pools: pool == nil && disks.isEmpty ? nil : pools, deadlineSeconds: deadline?.components.seconds,
+      options: options == MigrationOptions() ? nil : options, dryRun: dryRun ? true : nil)
+  }
+}
+
+/// The values of `--handover`.
+enum HandoverArgument: String, CaseIterable, ExpressibleByArgument {
+  case direct, fenced
+
+  /// The same on the wire.
+  var handover: MigrationOptions.Handover {
+    switch self {
+    case .direct: .direct
+    case .fenced: .fenced
+    }
+  }
+}

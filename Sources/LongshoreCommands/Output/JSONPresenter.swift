@@ -1,0 +1,12 @@
+import LongshoreMessages
+
+/// Shows events and progress as the CloudEvents that they are, one JSON object a line.
+struct JSONPresenter: ProgressPresenter {
+  mutating func present(_ report: FollowReport, at now: Timestamp) -> String {
+    switch report {
+    case .event(let event): JSONOutput.line(event)
+    case .progress(let progress): JSONOutput.line(progress)
+    case .accepted, .status, .linkLost, .linkRestored: ""
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/// A message from one agent to another about one migration. All are idempotent, and repeated until answered.
+public struct PeerMessage: Sendable, Hashable {
+  /// What is said.
+  public enum Body: Sendable, Hashable {
+    // From the source to the destination.
+
+    /// Check the plan and answer with the table, create nothing. Answer: `checked`.
+    case check(MigrationPlan)
+    /// Check, and prepare templates and stubs. Answers: `preparing`, then `prepared` or `refused` or `prepareFailed`.
+    case prepare(MigrationPlan)
+    /// The guest has switched: make the post-checks. Answers: `confirmed` or `confirmFailed`.
+    case confirm
+    /// The source is done with the guest: end the migration and unlock the guest. Answer: `released`.
+    case release
+    /// Remove what was prepared, and refuse every later `prepare` of this migration. Answer: `rolledBack`.
+    case rollback(Reason)
+    /// The answer to `offerLayer`.
+    case layerOffered(LayerOffer)
+
+    // From the destination to the source.
+
+    /// All checks of a dry run.
+    case checked([Check])
+    /// The preparation goes on.
+    case preparing(PreparationProgress)
+    /// Templates and stubs are in place.
+    case prepared(Preparation, checks: [Check])
+    /// A check refused the migration; nothing was created.
+    case refused([Check])
+    /// The preparation failed, and what it had made is removed.
+    case prepareFailed(Reason)
+    /// The guest runs at the destination, on its disks, as planned.
+    case confirmed(Confirmation)
+    /// The guest is not at the destination as planned; nothing was changed.
+    case confirmFailed([Reason])
+    /// The guest is unlocked.
+    case released
+    /// Nothing of this migration is left at the destination.
+    case rolledBack
+    /// Tell the digest of a layer, and where `export` is set serve its bytes over NBD. Answer: `layerOffered`.
+    case offerLayer(Int, export: Bool)
+  }
+
+  /// A layer's digest and the place of its bytes.
+  public struct LayerOffer: Sendable, Hashable, Codable {
+    /// The layer, by its id in the plan.
+    public var layer: Int
+    /// What the layer has to be; nil while the source still computes it.
+    public var digest: LayerDigest?
+    /// The NBD URI of the layer's bytes; nil where none were asked for.
+    public var uri: String?
+    /// Why the layer cannot be offered; nil where it can.
+    public var failure: Reason?
+
+    /// An offer.
+    public init(layer: Int, digest: LayerDigest?, uri: String?, failure: Reason? = nil) {
+      self.layer = layer
+      self.digest = digest
+      self.uri = uri
+      self.failure = failure
+    }
+  }
+
+  /// The migration.
+  public var migration: MigrationID
+  /// Who says it.
+  public var from: HostAddress
+  /// To whom.
+  public var to: HostAddress
+  /// The id of the sender's journal, which is new when the journal was made anew.
+  public var journal: String
+  /// What is said.
+  public var body: Body
+
+  /// A message.
+  public init(migration: MigrationID, from: HostAddress, to: HostAddress, journal: String, body: Body) {
+    self.migration = migration
+    self.from = from
+    self.to = to
+    self.journal = journal
+    self.body = body
+  }
+}
+
+/// How far a preparation is.
+public struct PreparationProgress: Sendable, Hashable, Codable {
+  /// Bytes of templates copied so far.
+  public var templateBytesDone: UInt64
+  /// Bytes of templates to copy in all.
+  public var templateBytesTotal: UInt64
+
+  /// A preparation's progress.
+  public init(templateBytesDone: UInt64, templateBytesTotal: UInt64) {
+    self.templateBytesDone = templateBytesDone
+    self.templateBytesTotal = templateBytesTotal
+  }
+}
+
+extension PeerMessage: Codable {
+  private enum Keys: String, CodingKey {
+    case schema, migration, from, to, journal
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Keys.self)
+    migration = try container.decode(MigrationID.self, forKey: .migration)
+    from = try container.decode(HostAddress.self, forKey: .from)
+    to = try container.decode(HostAddress.self, forKey: .to)
+    journal = try container.decode(String.self, forKey: .journal)
+    body = try Body(from: decoder)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Keys.self)
+    try container.encode(Wire.schema, forKey: .schema)
+    try container.encode(migration, forKey: .migration)
+    try container.encode(from, forKey: .from)
+    try container.encode(to, forKey: .to)
+    try container.encode(journal, forKey: .journal)
+    try body.encode(to: encoder)
+  }
+}
+
+extension PeerMessage.Body: Codable {
+  private enum Keys: String, CodingKey {
+    case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Keys.self)
+    let type = try container.decode(String.self, forKey: .type)
+    switch type {
+    case "check": self = .check(try container.decode(MigrationPlan.self, forKey: .plan))
+    case "prepare": self = .prepare(try container.decode(MigrationPlan.self, forKey: .plan))
+    case "confirm": self = .confirm
+    case "release": self = .release
+    case "rollback": self = .rollback(try container.decode(Reason.self, forKey: .reason))
+    case "layer-offered": self = .layerOffered(try container.decode(PeerMessage.LayerOffer.self, forKey: .offer))
+    case "checked": self = .checked(try container.decode([Check].self, forKey: .checks))
+    case "preparing": self = .preparing(try container.decode(PreparationProgress.self, forKey: .progress))
+    case "prepared":
+      self = .prepared(
+        try container.decode(Preparation.self, forKey: .preparation),
+        checks: try container.decode([Check].self, forKey: .checks))
+    case "refused": self = .refused(try container.decode([Check].self, forKey: .checks))
+    case "prepare-failed": self = .prepareFailed(try container.decode(Reason.self, forKey: .reason))
+    case "confirmed": self = .confirmed(try container.decode(Confirmation.self, forKey: .confirmation))
+    case "confirm-failed": self = .confirmFailed(try container.decode([Reason].self, forKey: .reasons))
+    case "released": self = .released
+    case "rolled-back": self = .rolledBack
+    case "offer-layer":
+      self = .offerLayer(
+        try container.decode(Int.self, forKey: .layer), export: try container.decode(Bool.self, forKey: .export))
+    default: throw UnknownMessageType(type: type)
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Keys.self)
+    try container.encode(typeName, forKey: .type)
+    switch self {
+    case .check(let plan), .prepare(let plan): try container.encode(plan, forKey: .plan)
+    case .rollback(let reason), .prepareFailed(let reason): try container.encode(reason, forKey: .reason)
+    case .layerOffered(let offer): try container.encode(offer, forKey: .offer)
+    case .checked(let checks), .refused(let checks): try container.encode(checks, forKey: .checks)
+    case .preparing(let progress): try container.encode(progress, forKey: .progress)
+    case .prepared(let preparation, let checks):
+      try container.encode(preparation, forKey: .preparation)
+      try container.encode(checks, forKey: .checks)
+    case .confirmed(let confirmation): try container.encode(confirmation, forKey: .confirmation)
+    case .confirmFailed(let reasons): try container.encode(reasons, forKey: .reasons)
+    case .offerLayer(let layer, let export):
+      try container.encode(layer, forKey: .layer)
+      try container.encode(export, forKey: .export)
+    case .confirm, .release, .released, .rolledBack: break
+    }
+  }
+}
+
+extension PeerMessage.Body {
+  /// The value of the field `type`.
+  public var typeName: String {
+    switch self {
+    case .check: "check"
+    case .prepare: "prepare"
+    case .confirm: "confirm"
+    case .release: "release"
+    case .rollback: "rollback"
+    case .layerOffered: "layer-offered"
+    case .checked: "checked"
+    case .preparing: "preparing"
+    case .prepared: "prepared"
+    case .refused: "refused"
+    case .prepareFailed: "prepare-failed"
+    case .confirmed: "confirmed"
+    case .confirmFailed: "confirm-failed"
+    case .released: "released"
+    case .rolledBack: "rolled-back"
+    case .offerLayer: "offer-layer"
+    }
+  }
+}

@@ -1,0 +1,266 @@
+/// What the destination has to know of a guest to say whether it can run there.
+public struct GuestDescription: Sendable, Hashable, Codable {
+  /// A network resource that an interface of the guest needs at the destination.
+  public struct Network: Sendable, Hashable, Codable {
+    /// The interface's type as libvirt names it: `bridge`, `network`, `direct` and so on.
+    public var type: String
+    /// The name of the bridge, network or device.
+    public var source: String
+
+    /// An interface's network.
+    public init(type: String, source: String) {
+      self.type = type
+      self.source = source
+    }
+  }
+
+  /// The guest's UUID, in lower case.
+  public var uuid: String
+  /// The guest's name.
+  public var name: ResourceName
+  /// Whether the guest has a definition that outlives its run.
+  public var persistent: Bool
+  /// The guest's memory, in KiB.
+  public var memoryKiB: UInt64
+  /// The type of the domain: `kvm` or `qemu`.
+  public var domainType: String
+  /// The guest's architecture, such as `x86_64`.
+  public var architecture: String
+  /// The machine type, such as `pc-q35-7.2`.
+  public var machine: String
+  /// The path of the emulator.
+  public var emulator: String?
+  /// The live guest's `<cpu>` element; nil where the guest has none.
+  public var cpu: String?
+  /// The networks that the guest's interfaces need.
+  public var networks: [Network]
+
+  /// A guest.
+  public init(
+    uuid: String, name: ResourceName, persistent: Bool, memoryKiB: UInt64, domainType: String, architecture: String,
+    machine: String, emulator: String?, cpu: String?, networks: [Network]
+  ) {
+    self.uuid = uuid
+    self.name = name
+    self.persistent = persistent
+    self.memoryKiB = memoryKiB
+    self.domainType = domainType
+    self.architecture = architecture
+    self.machine = machine
+    self.emulator = emulator
+    self.cpu = cpu
+    self.networks = networks
+  }
+}
+
+/// The format of an image file.
+public enum ImageFormat: String, Hashable, WireWord {
+  /// QEMU's copy-on-write format, the only one here that can have a backing file.
+  case qcow2
+  /// The disk's bytes as they are.
+  case raw
+}
+
+/// A lower layer of a disk's chain (a template, or an image between it and the disk), which must be at the destination, the
+/// same, before the disk is copied.
+public struct TemplateLayer: Sendable, Hashable, Codable {
+  /// Names the layer within its plan.
+  public var id: Int
+  /// The pool at the destination.
+  public var pool: ResourceName
+  /// The volume's name, on both hosts.
+  public var volume: ResourceName
+  /// The image's format.
+  public var format: ImageFormat
+  /// The file's size at the source, in bytes.
+  public var fileSize: UInt64
+  /// The size of the disk that the image holds, in bytes.
+  public var virtualSize: UInt64
+  /// The layer below this one, by its id; nil where there is none.
+  public var backing: Int?
+
+  /// A layer.
+  public init(
+    id: Int, pool: ResourceName, volume: ResourceName, format: ImageFormat, fileSize: UInt64, virtualSize: UInt64,
+    backing: Int?
+  ) {
+    self.id = id
+    self.pool = pool
+    self.volume = volume
+    self.format = format
+    self.fileSize = fileSize
+    self.virtualSize = virtualSize
+    self.backing = backing
+  }
+}
+
+/// A disk of the guest and where it goes.
+public struct PlannedDisk: Sendable, Hashable, Codable {
+  /// The disk's target in the guest's definition, such as `vda`.
+  public var target: ResourceName
+  /// The format of the disk's top layer, on both hosts.
+  public var format: ImageFormat
+  /// The size of the disk, in bytes. The stub has exactly this size.
+  public var virtualSize: UInt64
+  /// The bytes that the top layer takes at the source, which is about what will be copied.
+  public var allocation: UInt64
+  /// The pool at the source.
+  public var sourcePool: ResourceName
+  /// The pool at the destination.
+  public var destinationPool: ResourceName
+  /// The volume's name, on both hosts.
+  public var volume: ResourceName
+  /// The layer below the disk's top, by its id (the disk is a linked clone); nil for a full clone.
+  public var backing: Int?
+
+  /// A disk.
+  public init(
+    target: ResourceName, format: ImageFormat, virtualSize: UInt64, allocation: UInt64, sourcePool: ResourceName,
+    destinationPool: ResourceName, volume: ResourceName, backing: Int?
+  ) {
+    self.target = target
+    self.format = format
+    self.virtualSize = virtualSize
+    self.allocation = allocation
+    self.sourcePool = sourcePool
+    self.destinationPool = destinationPool
+    self.volume = volume
+    self.backing = backing
+  }
+}
+
+/// What a migration will do: made by the source from the running guest, checked and prepared by the destination.
+public struct MigrationPlan: Sendable, Hashable, Codable {
+  /// The guest.
+  public var guest: GuestDescription
+  /// The guest's disks that are copied, in the order of its definition.
+  public var disks: [PlannedDisk]
+  /// The layers below them, each after the one below it.
+  public var layers: [TemplateLayer]
+
+  /// A plan.
+  public init(guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer]) {
+    self.guest = guest
+    self.disks = disks
+    self.layers = layers
+  }
+
+  /// The layer of an id.
+  public func layer(_ id: Int) -> TemplateLayer? { layers.first { $0.id == id } }
+
+  /// The layers below a disk or another layer, from the top down.
+  public func chain(below backing: Int?) -> [TemplateLayer] {
+    var chain: [TemplateLayer] = []
+    var next = backing
+    while let id = next, let layer = layer(id), !chain.contains(layer) {
+      chain.append(layer)
+      next = layer.backing
+    }
+    return chain
+  }
+}
+
+/// What makes two files the same layer: everything but the place of the layer below.
+public struct LayerDigest: Sendable, Hashable, Codable {
+  /// The file's size, in bytes.
+  public var fileSize: UInt64
+  /// The image's header without the name of its backing file, as text.
+  public var header: String
+  /// SHA-256 of what follows the header's cluster (raw images: of the whole file), in hexadecimal.
+  public var sha256: String
+
+  /// A layer's digest.
+  public init(fileSize: UInt64, header: String, sha256: String) {
+    self.fileSize = fileSize
+    self.header = header
+    self.sha256 = sha256
+  }
+}
+
+/// A disk as the destination has prepared it.
+public struct PreparedDisk: Sendable, Hashable, Codable {
+  /// A layer of the chain at the destination.
+  public struct Layer: Sendable, Hashable, Codable {
+    /// The file's path at the destination.
+    public var path: String
+    /// The file's format.
+    public var format: ImageFormat
+
+    /// A layer.
+    public init(path: String, format: ImageFormat) {
+      self.path = path
+      self.format = format
+    }
+  }
+
+  /// The disk's target, such as `vda`.
+  public var target: ResourceName
+  /// The stub and the layers below it, from the top down.
+  public var chain: [Layer]
+
+  /// A prepared disk.
+  public init(target: ResourceName, chain: [Layer]) {
+    self.target = target
+    self.chain = chain
+  }
+}
+
+/// How the destination wants to be reached.
+public struct DestinationEndpoint: Sendable, Hashable, Codable {
+  /// The libvirt URI that the source's libvirtd and agent open.
+  public var libvirtURI: String
+  /// The address that memory and disks are sent to; the ports are libvirt's choice.
+  public var migrationAddress: String
+  /// The name in the certificate that QEMU shows there; nil where the transfer has no TLS.
+  public var tlsName: String?
+
+  /// An endpoint.
+  public init(libvirtURI: String, migrationAddress: String, tlsName: String? = nil) {
+    self.libvirtURI = libvirtURI
+    self.migrationAddress = migrationAddress
+    self.tlsName = tlsName
+  }
+}
+
+/// What the destination has prepared.
+public struct Preparation: Sendable, Hashable, Codable {
+  /// The disks, in the order of the plan.
+  public var disks: [PreparedDisk]
+  /// How to reach the destination.
+  public var endpoint: DestinationEndpoint
+  /// The bytes of templates that had to be copied.
+  public var templateBytes: UInt64
+
+  /// A preparation.
+  public init(disks: [PreparedDisk], endpoint: DestinationEndpoint, templateBytes: UInt64) {
+    self.disks = disks
+    self.endpoint = endpoint
+    self.templateBytes = templateBytes
+  }
+}
+
+/// Where a guest's console is after the move.
+public struct Console: Sendable, Hashable, Codable {
+  /// `vnc` or `spice`.
+  public var type: String
+  /// The address that it listens on.
+  public var address: String
+  /// Its TCP port.
+  public var port: Int
+
+  /// A console.
+  public init(type: String, address: String, port: Int) {
+    self.type = type
+    self.address = address
+    self.port = port
+  }
+}
+
+/// The destination's word, read back from its libvirt, that the guest is there as planned.
+public struct Confirmation: Sendable, Hashable, Codable {
+  /// The guest's console; nil where it has none.
+  public var console: Console?
+
+  /// A confirmation.
+  public init(console: Console?) { self.console = console }
+}

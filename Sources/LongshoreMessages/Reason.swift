@@ -1,0 +1,171 @@
+/// Why something was refused or failed: a code for programs and a sentence for people.
+public struct Reason: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// A machine-readable reason. The set is open: a reader treats a code that it does not know as a plain failure.
+  public struct Code: Sendable, Hashable, Codable, CustomStringConvertible {
+    /// The code's text: words in lower case, joined by `-`.
+    public let text: String
+
+    /// A code of this text.
+    public init(_ text: String) { self.text = text }
+
+    public init(from decoder: any Decoder) throws { text = try decoder.singleValueContainer().decode(String.self) }
+
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      try container.encode(text)
+    }
+
+    public var description: String { text }
+  }
+
+  /// The machine-readable code.
+  public var code: Code
+  /// What happened and what to do about it, in a sentence.
+  public var message: String
+
+  /// A reason of a code and a sentence.
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  public var description: String { "\(message) [\(code)]" }
+}
+
+extension Reason.Code {
+  // The message itself.
+
+  /// The body is not JSON, or a field is missing or has the wrong type or an impossible value.
+  public static let malformed = Reason.Code("malformed")
+  /// The message is larger than ``Wire/maximumMessageSize``.
+  public static let tooLarge = Reason.Code("too-large")
+  /// The schema's version is not one that this agent speaks.
+  public static let unknownSchema = Reason.Code("unknown-schema")
+  /// The message's type is not one that this agent knows.
+  public static let unknownType = Reason.Code("unknown-type")
+  /// The message names another host than the one that received it.
+  public static let wrongHost = Reason.Code("wrong-host")
+  /// The request's `notAfter` has passed.
+  public static let expired = Reason.Code("expired")
+  /// The id was used before by a request with another content.
+  public static let idReused = Reason.Code("id-reused")
+  /// A message on the peers' exchange does not come from an agent's address, or the reverse.
+  public static let notAuthorised = Reason.Code("not-authorised")
+
+  // The request.
+
+  /// Source and destination are the same host.
+  public static let sameHost = Reason.Code("same-host")
+  /// The destination is in another cluster.
+  public static let otherCluster = Reason.Code("other-cluster")
+  /// No guest of that name or UUID is on the host.
+  public static let unknownGuest = Reason.Code("unknown-guest")
+  /// The guest does not run.
+  public static let guestNotRunning = Reason.Code("guest-not-running")
+  /// Another migration moves the guest, or a job of libvirt runs on it.
+  public static let guestBusy = Reason.Code("guest-busy")
+  /// No migration of that id is known.
+  public static let unknownMigration = Reason.Code("unknown-migration")
+  /// The migration is past the point where this can be done, or has ended.
+  public static let tooLate = Reason.Code("too-late")
+  /// An option that this version does not offer.
+  public static let unsupportedOption = Reason.Code("unsupported-option")
+  /// The host cannot take requests at present: its journal or its libvirt is away.
+  public static let unavailable = Reason.Code("unavailable")
+
+  // The checks.
+
+  /// The guest has snapshots, which libvirt cannot carry.
+  public static let hasSnapshots = Reason.Code("has-snapshots")
+  /// The guest has checkpoints, which would be lost.
+  public static let hasCheckpoints = Reason.Code("has-checkpoints")
+  /// The guest has a device that cannot move.
+  public static let unmovableDevice = Reason.Code("unmovable-device")
+  /// A disk is not a file, or of a format other than qcow2 and raw, or in a state that cannot be copied.
+  public static let unsupportedDisk = Reason.Code("unsupported-disk")
+  /// A disk's file is in no active pool of the source.
+  public static let diskOutsidePools = Reason.Code("disk-outside-pools")
+  /// The request names a disk that the guest does not have.
+  public static let unknownDisk = Reason.Code("unknown-disk")
+  /// The destination has no such pool, or it is not allowed there.
+  public static let unknownPool = Reason.Code("unknown-pool")
+  /// The destination's pool is not active.
+  public static let poolInactive = Reason.Code("pool-inactive")
+  /// The destination's pool is of a type that holds no files.
+  public static let unsupportedPool = Reason.Code("unsupported-pool")
+  /// The destination's pool is the one that the disk is in.
+  public static let samePool = Reason.Code("same-pool")
+  /// The destination's pool has too little room.
+  public static let noSpace = Reason.Code("no-space")
+  /// A file of the same name is in the destination's pool.
+  public static let nameTaken = Reason.Code("name-taken")
+  /// The destination has a file of the template's name with another content.
+  public static let templateDiffers = Reason.Code("template-differs")
+  /// The destination has a domain of the guest's name or UUID.
+  public static let domainExists = Reason.Code("domain-exists")
+  /// The destination's CPU cannot run the guest.
+  public static let incompatibleCPU = Reason.Code("incompatible-cpu")
+  /// The destination lacks the guest's machine type or emulator.
+  public static let incompatibleMachine = Reason.Code("incompatible-machine")
+  /// The destination has too little free memory.
+  public static let noMemory = Reason.Code("no-memory")
+  /// The destination's agent did not answer.
+  public static let destinationUnreachable = Reason.Code("destination-unreachable")
+  /// The destination wants to be reached by an address that the source's configuration does not allow.
+  public static let addressNotAllowed = Reason.Code("address-not-allowed")
+  /// A network, bridge or other resource that the guest uses is not at the destination.
+  public static let missingResource = Reason.Code("missing-resource")
+
+  // The run.
+
+  /// The operator or orchestrator cancelled the migration.
+  public static let cancelled = Reason.Code("cancelled")
+  /// The migration's deadline passed.
+  public static let deadlinePassed = Reason.Code("deadline-passed")
+  /// A template could not be copied or did not arrive whole.
+  public static let templateCopyFailed = Reason.Code("template-copy-failed")
+  /// A stub could not be made.
+  public static let stubFailed = Reason.Code("stub-failed")
+  /// libvirt's migration failed; the guest runs at the source.
+  public static let transferFailed = Reason.Code("transfer-failed")
+  /// The guest arrived, but not as planned.
+  public static let postCheckFailed = Reason.Code("post-check-failed")
+  /// Two hosts run, or may run, the guest.
+  public static let splitBrain = Reason.Code("split-brain")
+  /// The state of the two hosts is not one that can be decided by rule.
+  public static let undecided = Reason.Code("undecided")
+  /// A call to libvirt, to the file system or to a tool failed.
+  public static let operationFailed = Reason.Code("operation-failed")
+  /// The journal of a host was made anew, so that its past is unknown.
+  public static let journalChanged = Reason.Code("journal-changed")
+}
+
+/// One check of a migration, made before anything is created.
+public struct Check: Sendable, Hashable, Codable {
+  /// What the check's outcome means for the migration.
+  public enum Outcome: String, Hashable, WireWord {
+    /// As expected.
+    case passed
+    /// The migration can run; the operator should know.
+    case warning
+    /// The migration is refused.
+    case refused
+  }
+
+  /// The code of the reason that the check guards against.
+  public var code: Reason.Code
+  /// The host that made it.
+  public var host: NodeName
+  /// What it found.
+  public var outcome: Outcome
+  /// What was found, what was expected, and what to do about it.
+  public var message: String
+
+  /// One check's result.
+  public init(_ code: Reason.Code, on host: NodeName, _ outcome: Outcome, _ message: String) {
+    self.code = code
+    self.host = host
+    self.outcome = outcome
+    self.message = message
+  }
+}

@@ -1,0 +1,198 @@
+/// An agent's answer to a request, sent to its `reply_to` with its `correlation_id`.
+public struct Reply: Sendable, Hashable {
+  /// What is answered.
+  public enum Body: Sendable, Hashable {
+    /// The request is journalled: its end will be told by exactly one terminal event.
+    case accepted
+    /// The request is refused and changed nothing.
+    case rejected([Reason])
+    /// The table of a dry run.
+    case checked([Check], disks: [MigrationEventData.Disk])
+    /// The answer to `status`.
+    case status(MigrationStatus)
+    /// The answer to `list`.
+    case migrations([MigrationStatus])
+    /// The answer to `describe`.
+    case host(HostDescription)
+  }
+
+  /// The request's id; nil where it could not be read.
+  public var id: MigrationID?
+  /// Who answers.
+  public var from: HostAddress
+  /// The answer.
+  public var body: Body
+
+  /// A reply.
+  public init(to id: MigrationID?, from: HostAddress, body: Body) {
+    self.id = id
+    self.from = from
+    self.body = body
+  }
+}
+
+/// One migration as its source agent knows it.
+public struct MigrationStatus: Sendable, Hashable, Codable {
+  /// The migration's id.
+  public var id: MigrationID
+  /// Where it stands.
+  public var phase: MigrationPhase
+  /// The guest.
+  public var guest: GuestReference
+  /// The source host.
+  public var sourceHost: NodeName
+  /// The destination host.
+  public var destinationHost: NodeName
+  /// When it was accepted.
+  public var acceptedAt: Timestamp
+  /// When its last event happened.
+  public var updatedAt: Timestamp
+  /// Why it failed or needs attention.
+  public var reasons: [Reason]?
+  /// Its last progress; absent where there is none.
+  public var progress: Progress?
+  /// `status` only: all its events so far.
+  public var events: [MigrationEvent]?
+
+  /// A migration's status.
+  public init(
+    id: MigrationID, phase: MigrationPhase, guest: GuestReference, sourceHost: NodeName, destinationHost: NodeName,
+    acceptedAt: Timestamp, updatedAt: Timestamp, reasons: [Reason]? = nil, progress: Progress? = nil,
+    events: [MigrationEvent]? = nil
+  ) {
+    self.id = id
+    self.phase = phase
+    self.guest = guest
+    self.sourceHost = sourceHost
+    self.destinationHost = destinationHost
+    self.acceptedAt = acceptedAt
+    self.updatedAt = updatedAt
+    self.reasons = reasons
+    self.progress = progress
+    self.events = events
+  }
+}
+
+/// What a host is and has.
+public struct HostDescription: Sendable, Hashable, Codable {
+  /// A storage pool.
+  public struct Pool: Sendable, Hashable, Codable {
+    /// The pool's name.
+    public var name: String
+    /// The pool's type as libvirt names it: `dir`, `netfs` and so on.
+    public var type: String
+    /// Whether it is active.
+    public var active: Bool
+    /// Its size, in bytes.
+    public var capacity: UInt64
+    /// Its free space, in bytes.
+    public var available: UInt64
+
+    /// A pool.
+    public init(name: String, type: String, active: Bool, capacity: UInt64, available: UInt64) {
+      self.name = name
+      self.type = type
+      self.active = active
+      self.capacity = capacity
+      self.available = available
+    }
+  }
+
+  /// A guest.
+  public struct Guest: Sendable, Hashable, Codable {
+    /// The guest's UUID, in lower case.
+    public var uuid: String
+    /// The guest's name.
+    public var name: String
+    /// The guest's state as libvirt names it: `running`, `shut off` and so on.
+    public var state: String
+
+    /// A guest.
+    public init(uuid: String, name: String, state: String) {
+      self.uuid = uuid
+      self.name = name
+      self.state = state
+    }
+  }
+
+  /// The agent's version.
+  public var agentVersion: String
+  /// libvirt's version, such as `9.0.0`; absent while libvirt is away.
+  public var libvirtVersion: String?
+  /// QEMU's version, such as `7.2.0`; absent while libvirt is away.
+  public var hypervisorVersion: String?
+  /// Migrations that run now, out of and into this host.
+  public var migrations: Int
+  /// The host's pools.
+  public var pools: [Pool]
+  /// The host's guests.
+  public var guests: [Guest]
+
+  /// A host.
+  public init(
+    agentVersion: String, libvirtVersion: String?, hypervisorVersion: String?, migrations: Int, pools: [Pool],
+    guests: [Guest]
+  ) {
+    self.agentVersion = agentVersion
+    self.libvirtVersion = libvirtVersion
+    self.hypervisorVersion = hypervisorVersion
+    self.migrations = migrations
+    self.pools = pools
+    self.guests = guests
+  }
+}
+
+extension Reply: Codable {
+  private enum Keys: String, CodingKey {
+    case schema, type, id, from, reasons, checks, disks, migration, migrations, host
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Keys.self)
+    id = try container.decodeIfPresent(MigrationID.self, forKey: .id)
+    from = try container.decode(HostAddress.self, forKey: .from)
+    let type = try container.decode(String.self, forKey: .type)
+    switch type {
+    case "accepted": body = .accepted
+    case "rejected": body = .rejected(try container.decode([Reason].self, forKey: .reasons))
+    case "checked":
+      body = .checked(
+        try container.decode([Check].self, forKey: .checks),
+        disks: try container.decode([MigrationEventData.Disk].self, forKey: .disks))
+    case "status": body = .status(try container.decode(MigrationStatus.self, forKey: .migration))
+    case "migrations": body = .migrations(try container.decode([MigrationStatus].self, forKey: .migrations))
+    case "host": body = .host(try container.decode(HostDescription.self, forKey: .host))
+    default: throw UnknownMessageType(type: type)
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Keys.self)
+    try container.encode(Wire.schema, forKey: .schema)
+    try container.encode(typeName, forKey: .type)
+    try container.encodeIfPresent(id, forKey: .id)
+    try container.encode(from, forKey: .from)
+    switch body {
+    case .accepted: break
+    case .rejected(let reasons): try container.encode(reasons, forKey: .reasons)
+    case .checked(let checks, let disks):
+      try container.encode(checks, forKey: .checks)
+      try container.encode(disks, forKey: .disks)
+    case .status(let status): try container.encode(status, forKey: .migration)
+    case .migrations(let all): try container.encode(all, forKey: .migrations)
+    case .host(let host): try container.encode(host, forKey: .host)
+    }
+  }
+
+  /// The value of the field `type`.
+  public var typeName: String {
+    switch body {
+    case .accepted: "accepted"
+    case .rejected: "rejected"
+    case .checked: "checked"
+    case .status: "status"
+    case .migrations: "migrations"
+    case .host: "host"
+    }
+  }
+}

@@ -1,0 +1,246 @@
+/// What an orchestrator or an operator asks of a host.
+public struct Request: Sendable, Hashable {
+  /// The things that can be asked.
+  public enum Command: Sendable, Hashable {
+    /// Move a guest.
+    case migrate(MigrateCommand)
+    /// Stop a migration that has not switched yet; the guest stays where it is.
+    case cancel(migration: MigrationID)
+    /// Tell the state of one migration.
+    case status(migration: MigrationID)
+    /// Tell the migrations that the host knows.
+    case list(includeEnded: Bool)
+    /// Tell what the host is: versions, pools, guests.
+    case describe
+  }
+
+  /// The idempotency key. For `migrate` it is the migration's id.
+  public var id: MigrationID
+  /// The host that the request is for. Optional: the routing key already says it. A request that names another host is
+  /// refused by the one that reads it.
+  public var host: HostAddress?
+  /// After this time the request is refused instead of done.
+  public var notAfter: Timestamp?
+  /// What is asked.
+  public var command: Command
+
+  /// A request.
+  public init(id: MigrationID, host: HostAddress? = nil, notAfter: Timestamp? = nil, command: Command) {
+    self.id = id
+    self.host = host
+    self.notAfter = notAfter
+    self.command = command
+  }
+}
+
+/// The order to move a guest with its disks to another host.
+public struct MigrateCommand: Sendable, Hashable, Codable {
+  /// The destination host. Without a cluster it is of the source's.
+  public struct Destination: Sendable, Hashable, Codable {
+    /// The destination's cluster; nil for the source's own.
+    public var cluster: NodeName?
+    /// The destination host.
+    public var host: NodeName
+
+    /// A destination.
+    public init(cluster: NodeName? = nil, host: NodeName) {
+      self.cluster = cluster
+      self.host = host
+    }
+  }
+
+  /// The pools at the destination that the disks move into.
+  public struct Pools: Sendable, Hashable, Codable {
+    /// For every disk without a pool of its own; nil: the pool of the same name as the one that the disk is in.
+    public var `default`: ResourceName?
+    /// By the disk's target, such as `vdb`.
+    public var disks: [ResourceName: ResourceName]?
+
+    /// Pools for the disks.
+    public init(default: ResourceName? = nil, disks: [ResourceName: ResourceName]? = nil) {
+      self.default = `default`
+      self.disks = disks
+    }
+
+    public init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      `default` = try container.decodeIfPresent(ResourceName.self, forKey: .default)
+      guard let named = try container.decodeIfPresent([String: ResourceName].self, forKey: .disks) else { return }
+      var disks: [ResourceName: ResourceName] = [:]
+      for (target, pool) in named {
+        guard let target = ResourceName(target) else {
+          throw DecodingError.dataCorruptedError(
+            forKey: .disks, in: container, debugDescription: "\(quoted(target)) is not a disk's target, such as vda")
+        }
+        disks[target] = pool
+      }
+      self.disks = disks
+    }
+  }
+
+  /// Name or UUID of the guest.
+  public var guest: ResourceName
+  /// Where to.
+  public var destination: Destination
+  /// Into which pools; nil: into the pools of the same names.
+  public var pools: Pools?
+  /// Seconds that the migration may take in all, from acceptance; nil: the host's setting (86,400, as CloudStack's
+  /// `kvm.storage.online.migration.wait`). 1 to 2,592,000 (30 days).
+  public var deadlineSeconds: Int64?
+  /// How to move it.
+  public var options: MigrationOptions?
+  /// Make all checks and answer with them; move nothing.
+  public var dryRun: Bool?
+
+  /// An order to move a guest.
+  public init(
+    guest: ResourceName, destination: Destination, pools: Pools? = nil, deadlineSeconds: Int64? = nil,
+    options: MigrationOptions? = nil, dryRun: Bool? = nil
+  ) {
+    self.guest = guest
+    self.destination = destination
+    self.pools = pools
+    self.deadlineSeconds = deadlineSeconds
+    self.options = options
+    self.dryRun = dryRun
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    guest = try container.decode(ResourceName.self, forKey: .guest)
+    destination = try container.decode(Destination.self, forKey: .destination)
+    pools = try container.decodeIfPresent(Pools.self, forKey: .pools)
+    deadlineSeconds = try container.decodeIfPresent(.deadlineSeconds, in: Request.deadlineRange)
+    options = try container.decodeIfPresent(MigrationOptions.self, forKey: .options)
+    dryRun = try container.decodeIfPresent(Bool.self, forKey: .dryRun)
+  }
+
+  /// The pool at the destination for a disk, or nil for the pool of the same name as the disk's own.
+  public func pool(forDisk target: ResourceName) -> ResourceName? {
+    pools?.disks?[target] ?? pools?.default
+  }
+}
+
+/// How a guest is moved. Everything is optional.
+public struct MigrationOptions: Sendable, Hashable, Codable {
+  /// Who starts the guest at the destination.
+  public enum Handover: String, Hashable, WireWord {
+    /// libvirt does, at once.
+    case direct
+    /// The source agent does, when it has seen that the source's guest has ended.
+    case fenced
+  }
+
+  /// The limits of the cap on the transfer, in MiB/s: 1 MiB/s to 1 TiB/s.
+  public static let bandwidthRange: ClosedRange<UInt64> = 1...1_048_576
+  /// The limits of the planned pause, in milliseconds: QEMU takes no more than 2,000 seconds.
+  public static let downtimeRange: ClosedRange<UInt64> = 1...2_000_000
+
+  /// The cap on the transfer, in MiB/s, for memory and all disks together; nil for none. At least 1 for each disk and 1
+  /// for memory.
+  public var bandwidthMiBps: UInt64?
+  /// The pause that libvirt may plan for the switch, in milliseconds; nil for QEMU's default of 300.
+  public var maxDowntimeMs: UInt64?
+  /// Slow the guest's CPUs down when its memory changes faster than it can be copied.
+  public var autoConverge: Bool?
+  /// Let guest writes wait for the copy, so that the disks are sure to converge.
+  public var synchronousWrites: Bool?
+  /// Who starts the guest at the destination; nil: `direct`.
+  public var handover: Handover?
+  /// Keep the source's disks under their names instead of setting them aside.
+  public var keepSource: Bool?
+  /// Post-copy is not offered: `true` is refused with `unsupported-option`.
+  public var postCopy: Bool?
+
+  /// Options, all nil unless given.
+  public init(
+    bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil,
+    synchronousWrites: Bool? = nil, handover: Handover? = nil, keepSource: Bool? = nil, postCopy: Bool? = nil
+  ) {
+    self.bandwidthMiBps = bandwidthMiBps
+    self.maxDowntimeMs = maxDowntimeMs
+    self.autoConverge = autoConverge
+    self.synchronousWrites = synchronousWrites
+    self.handover = handover
+    self.keepSource = keepSource
+    self.postCopy = postCopy
+  }
+}
+
+extension MigrationOptions {
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    bandwidthMiBps = try container.decodeIfPresent(.bandwidthMiBps, in: Self.bandwidthRange)
+    maxDowntimeMs = try container.decodeIfPresent(.maxDowntimeMs, in: Self.downtimeRange)
+    autoConverge = try container.decodeIfPresent(Bool.self, forKey: .autoConverge)
+    synchronousWrites = try container.decodeIfPresent(Bool.self, forKey: .synchronousWrites)
+    handover = try container.decodeIfPresent(Handover.self, forKey: .handover)
+    keepSource = try container.decodeIfPresent(Bool.self, forKey: .keepSource)
+    postCopy = try container.decodeIfPresent(Bool.self, forKey: .postCopy)
+  }
+}
+
+extension Request: Codable {
+  /// The limits of a migration's deadline, in seconds: a second to 30 days.
+  public static let deadlineRange: ClosedRange<Int64> = 1...2_592_000
+
+  private enum Keys: String, CodingKey {
+    case schema, type, id, cluster, host, notAfter, migration, includeEnded
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Keys.self)
+    id = try container.decode(MigrationID.self, forKey: .id)
+    notAfter = try container.decodeIfPresent(Timestamp.self, forKey: .notAfter)
+    let cluster = try container.decodeIfPresent(NodeName.self, forKey: .cluster)
+    let host = try container.decodeIfPresent(NodeName.self, forKey: .host)
+    switch (cluster, host) {
+    case (let cluster?, let host?): self.host = HostAddress(cluster: cluster, host: host)
+    case (nil, nil): self.host = nil
+    default:
+      throw DecodingError.dataCorruptedError(
+        forKey: host == nil ? .cluster : .host, in: container,
+        debugDescription: "cluster and host go together: give both or neither")
+    }
+    let type = try container.decode(String.self, forKey: .type)
+    switch type {
+    case "migrate":
+      command = .migrate(try MigrateCommand(from: decoder))
+    case "cancel": command = .cancel(migration: try container.decode(MigrationID.self, forKey: .migration))
+    case "status": command = .status(migration: try container.decode(MigrationID.self, forKey: .migration))
+    case "list": command = .list(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
+    case "describe": command = .describe
+    default: throw UnknownMessageType(type: type)
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Keys.self)
+    try container.encode(Wire.schema, forKey: .schema)
+    try container.encode(typeName, forKey: .type)
+    try container.encode(id, forKey: .id)
+    try container.encodeIfPresent(host?.cluster, forKey: .cluster)
+    try container.encodeIfPresent(host?.host, forKey: .host)
+    try container.encodeIfPresent(notAfter, forKey: .notAfter)
+    switch command {
+    case .migrate(let command): try command.encode(to: encoder)
+    case .cancel(let migration), .status(let migration): try container.encode(migration, forKey: .migration)
+    case .list(let includeEnded): try container.encode(includeEnded, forKey: .includeEnded)
+    case .describe: break
+    }
+  }
+
+  /// The value of the field `type`.
+  public var typeName: String {
+    switch command {
+    case .migrate: "migrate"
+    case .cancel: "cancel"
+    case .status: "status"
+    case .list: "list"
+    case .describe: "describe"
+    }
+  }
+}
+
+/// The error of a message of a type that this version does not know.
+struct UnknownMessageType: Error { let type: String }

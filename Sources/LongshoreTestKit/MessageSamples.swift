@@ -1,0 +1,374 @@
+public import LongshoreMessages
+
+/// Messages of every kind that the code can make, with all that is optional and without. The last of a kind is the fullest.
+///
+/// A new case of a request, reply, peer message or event does not compile here until it has samples.
+public enum MessageSamples {
+  /// Samples of all requests.
+  public static let requests = RequestKind.allCases.flatMap(requests(of:))
+  /// Samples of all replies.
+  public static let replies = ReplyKind.allCases.flatMap(replies(of:))
+  /// Samples of all messages between agents.
+  public static let peerMessages = PeerKind.allCases.flatMap(peerMessages(of:))
+  /// Samples of all numbered events.
+  public static let events = MigrationEventData.Kind.allCases.flatMap(events(of:))
+  /// Samples of progress.
+  public static let progressEvents = [sparseProgress, fullProgress].map {
+    ProgressEvent(id: "\(migration)/progress/17", migration: migration, host: source, time: time, data: $0)
+  }
+
+  // Whom and what the samples speak of.
+
+  /// The migration of all samples.
+  public static let migration = migrationID("0b9f5c1e-2d3a-4b5c-8d6e-7f8091a2b3c4")
+  /// The source host.
+  public static let source = HostAddress(cluster: node("north"), host: node("alpha"))
+  /// The destination host.
+  public static let destination = HostAddress(cluster: node("north"), host: node("beta"))
+  /// The guest, as events name it.
+  public static let guest = GuestReference(uuid: "7f1c2a34-5b6d-4e8f-9a0b-1c2d3e4f5a6b", name: "web-1")
+  /// 2026-01-31T18:30:00.123Z.
+  public static let time = Timestamp(milliseconds: 1_769_884_200_123)
+  /// The id of the journal of whoever speaks.
+  public static let journal = "5d0c1f6e-7a8b-4c9d-ae0f-1b2c3d4e5f60"
+
+  /// A name of a cluster or a host, for text that is known to be one.
+  public static func node(_ text: String) -> NodeName { known(NodeName(text), text) }
+
+  /// A name of a guest, pool, volume or disk, for text that is known to be one.
+  public static func resource(_ text: String) -> ResourceName { known(ResourceName(text), text) }
+
+  /// An id, for text that is known to be one.
+  public static func migrationID(_ text: String) -> MigrationID { known(MigrationID(text), text) }
+
+  private static func known<Name>(_ name: Name?, _ text: String) -> Name {
+    guard let name else { preconditionFailure("\(text) is no \(Name.self)") }
+    return name
+  }
+}
+
+// MARK: - Requests
+
+extension MessageSamples {
+  /// The kinds of ``Request/Command``, by their names on the wire.
+  public enum RequestKind: String, Sendable, CaseIterable {
+    case migrate, cancel, status, list, describe
+
+    /// The kind of a command.
+    public init(_ command: Request.Command) {
+      switch command {
+      case .migrate: self = .migrate
+      case .cancel: self = .cancel
+      case .status: self = .status
+      case .list: self = .list
+      case .describe: self = .describe
+      }
+    }
+  }
+
+  /// Samples of one kind.
+  public static func requests(of kind: RequestKind) -> [Request] {
+    commands(of: kind).flatMap { command in
+      [
+        Request(id: migration, command: command),
+        Request(id: migration, host: source, notAfter: time.adding(milliseconds: 86_400_000), command: command),
+      ]
+    }
+  }
+
+  private static func commands(of kind: RequestKind) -> [Request.Command] {
+    switch kind {
+    case .migrate:
+      [
+        .migrate(MigrateCommand(guest: resource("web-1"), destination: .init(host: destination.host))),
+        .migrate(MigrateCommand(guest: resource("büro \"3\""), destination: .init(host: destination.host), pools: .init())),
+        .migrate(
+          MigrateCommand(
+            guest: resource("web-1"), destination: .init(host: destination.host), options: MigrationOptions())),
+        .migrate(fullOrder(.direct)), .migrate(fullOrder(.fenced)),
+      ]
+    case .cancel: [.cancel(migration: migration)]
+    case .status: [.status(migration: migration)]
+    case .list: [.list(includeEnded: false), .list(includeEnded: true)]
+    case .describe: [.describe]
+    }
+  }
+
+  private static func fullOrder(_ handover: MigrationOptions.Handover) -> MigrateCommand {
+    MigrateCommand(
+      guest: resource(guest.uuid), destination: .init(cluster: destination.cluster, host: destination.host),
+      pools: .init(default: resource("primary-2"), disks: [resource("vdb"): resource("archive")]),
+      deadlineSeconds: Request.deadlineRange.upperBound,
+      options: MigrationOptions(
+        bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false, handover: handover,
+        keepSource: true, postCopy: false),
+      dryRun: true)
+  }
+}
+
+// MARK: - Replies
+
+extension MessageSamples {
+  /// The kinds of ``Reply/Body``, by their names on the wire.
+  public enum ReplyKind: String, Sendable, CaseIterable {
+    case accepted, rejected, checked, status, migrations, host
+
+    /// The kind of a reply.
+    public init(_ body: Reply.Body) {
+      switch body {
+      case .accepted: self = .accepted
+      case .rejected: self = .rejected
+      case .checked: self = .checked
+      case .status: self = .status
+      case .migrations: self = .migrations
+      case .host: self = .host
+      }
+    }
+  }
+
+  /// Samples of one kind.
+  public static func replies(of kind: ReplyKind) -> [Reply] {
+    switch kind {
+    case .accepted: [reply(.accepted)]
+    case .rejected: [Reply(to: nil, from: source, body: .rejected([reason, reason])), reply(.rejected([reason]))]
+    case .checked: [reply(.checked([], disks: [])), reply(.checked(checks, disks: disks))]
+    case .status: MigrationPhase.allCases.map { reply(.status(sparseStatus($0))) } + [reply(.status(fullStatus))]
+    case .migrations: [reply(.migrations([])), reply(.migrations([sparseStatus(.queued), fullStatus]))]
+    case .host: [reply(.host(sparseHost)), reply(.host(fullHost))]
+    }
+  }
+
+  private static func reply(_ body: Reply.Body) -> Reply { Reply(to: migration, from: source, body: body) }
+
+  private static func sparseStatus(_ phase: MigrationPhase) -> MigrationStatus {
+    MigrationStatus(
+      id: migration, phase: phase, guest: guest, sourceHost: source.host, destinationHost: destination.host,
+      acceptedAt: time, updatedAt: time)
+  }
+
+  private static let fullStatus = MigrationStatus(
+    id: migration, phase: .needsAttention, guest: guest, sourceHost: source.host, destinationHost: destination.host,
+    acceptedAt: time, updatedAt: time.adding(milliseconds: 60_000), reasons: [reason], progress: fullProgress,
+    events: MigrationEventData.Kind.allCases.compactMap { events(of: $0).first })
+
+  private static let sparseHost = HostDescription(
+    agentVersion: LongshoreVersion.current, libvirtVersion: nil, hypervisorVersion: nil, migrations: 0, pools: [],
+    guests: [])
+
+  private static let fullHost = HostDescription(
+    agentVersion: LongshoreVersion.current, libvirtVersion: "9.0.0", hypervisorVersion: "7.2.0", migrations: 2,
+    pools: [
+      .init(name: "primary", type: "netfs", active: true, capacity: 1_099_511_627_776, available: 274_877_906_944),
+      .init(name: "archive", type: "dir", active: false, capacity: .max, available: 0),
+    ],
+    guests: [.init(uuid: guest.uuid, name: guest.name, state: "running")])
+}
+
+// MARK: - Events and progress
+
+extension MessageSamples {
+  /// Samples of one kind.
+  public static func events(of kind: MigrationEventData.Kind) -> [MigrationEvent] {
+    eventData(of: kind).enumerated().map { index, data in
+      MigrationEvent(migration: migration, host: source, sequence: index + 1, time: time, data: data)
+    }
+  }
+
+  private static func eventData(of kind: MigrationEventData.Kind) -> [MigrationEventData] {
+    func data(
+      disks: [MigrationEventData.Disk]? = nil, stage: MigrationEventData.Stage? = nil, reasons: [Reason]? = nil,
+      checks: [Check]? = nil, runsAt: NodeName? = nil, seconds: Double? = nil, downtimeMs: UInt64? = nil,
+      bytes: MigrationEventData.Bytes? = nil, console: Console? = nil
+    ) -> MigrationEventData {
+      MigrationEventData(
+        kind, guest: guest, sourceHost: source.host, destinationHost: destination.host, disks: disks, stage: stage,
+        reasons: reasons, checks: checks, runsAt: runsAt, seconds: seconds, downtimeMs: downtimeMs, bytes: bytes,
+        console: console)
+    }
+    let bytes = MigrationEventData.Bytes(template: 0, disks: 1_073_741_824, memory: 536_870_912)
+    switch kind {
+    case .accepted, .queued, .transferring, .switching, .confirming: return [data()]
+    case .preparing: return [data(disks: disks)]
+    case .prepared: return [data(checks: checks)]
+    case .completed:
+      return [
+        data(disks: disks, runsAt: destination.host, seconds: 72.5, bytes: bytes),
+        data(disks: disks, runsAt: destination.host, seconds: 72.5, downtimeMs: 178, bytes: bytes, console: console),
+      ]
+    case .failed, .cancelled:
+      let sparse = MigrationEventData.Stage.allCases.map { data(stage: $0, reasons: [reason], seconds: 0.25) }
+      return sparse + [data(stage: .checks, reasons: [reason], checks: checks, runsAt: source.host, seconds: 3)]
+    case .needsAttention: return [data(reasons: [reason])]
+    }
+  }
+
+  private static let sparseProgress = Progress(phase: .preparing, guest: guest, elapsedSeconds: 0)
+
+  private static let fullProgress = Progress(
+    phase: .transferring, guest: guest, template: Progress.Amount(done: 0, remaining: .max, total: .max),
+    disks: [.init(target: resource("vda"), bytes: .init(done: 104_857_600, remaining: 1_048_576, total: 105_906_176))],
+    memory: Progress.Amount(done: 1, remaining: 2, total: 3), rateBps: 104_857_600, dirtyRateBps: 4096, iteration: 2,
+    expectedDowntimeMs: 300, elapsedSeconds: 12.75, remainingSeconds: 8.5)
+}
+
+// MARK: - Messages between agents
+
+extension MessageSamples {
+  /// The kinds of ``PeerMessage/Body``, by their names on the wire.
+  public enum PeerKind: String, Sendable, CaseIterable {
+    case check, prepare, confirm, release, rollback
+    case layerOffered = "layer-offered"
+    case checked, preparing, prepared, refused
+    case prepareFailed = "prepare-failed"
+    case confirmed
+    case confirmFailed = "confirm-failed"
+    case released
+    case rolledBack = "rolled-back"
+    case offerLayer = "offer-layer"
+
+    /// The kind of a message.
+    public init(_ body: PeerMessage.Body) {
+      switch body {
+      case .check: self = .check
+      case .prepare: self = .prepare
+      case .confirm: self = .confirm
+      case .release: self = .release
+      case .rollback: self = .rollback
+      case .layerOffered: self = .layerOffered
+      case .checked: self = .checked
+      case .preparing: self = .preparing
+      case .prepared: self = .prepared
+      case .refused: self = .refused
+      case .prepareFailed: self = .prepareFailed
+      case .confirmed: self = .confirmed
+      case .confirmFailed: self = .confirmFailed
+      case .released: self = .released
+      case .rolledBack: self = .rolledBack
+      case .offerLayer: self = .offerLayer
+      }
+    }
+
+    /// Whether the source says it to the destination.
+    public var isFromSource: Bool {
+      switch self {
+      case .check, .prepare, .confirm, .release, .rollback, .layerOffered: true
+      default: false
+      }
+    }
+  }
+
+  /// Samples of one kind.
+  public static func peerMessages(of kind: PeerKind) -> [PeerMessage] {
+    let (from, to) = kind.isFromSource ? (source, destination) : (destination, source)
+    return bodies(of: kind).map { PeerMessage(migration: migration, from: from, to: to, journal: journal, body: $0) }
+  }
+
+  private static func bodies(of kind: PeerKind) -> [PeerMessage.Body] {
+    switch kind {
+    case .check: [.check(sparsePlan), .check(fullPlan)]
+    case .prepare: [.prepare(sparsePlan), .prepare(fullPlan)]
+    case .confirm: [.confirm]
+    case .release: [.release]
+    case .rollback: [.rollback(Reason(.cancelled, "cancelled by the orchestrator"))]
+    case .layerOffered:
+      [
+        .layerOffered(.init(layer: 1, digest: nil, uri: nil)),
+        .layerOffered(
+          .init(layer: 1, digest: digest, uri: "nbd://alpha.example.net:10809/layer-1", failure: reason)),
+      ]
+    case .checked: [.checked([]), .checked(checks)]
+    case .preparing: [.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: .max))]
+    case .prepared: [.prepared(sparsePreparation, checks: []), .prepared(fullPreparation, checks: checks)]
+    case .refused: [.refused(checks)]
+    case .prepareFailed: [.prepareFailed(Reason(.stubFailed, "cannot create stub vdb in pool archive"))]
+    case .confirmed: [.confirmed(Confirmation(console: nil)), .confirmed(Confirmation(console: console))]
+    case .confirmFailed: [.confirmFailed([reason])]
+    case .released: [.released]
+    case .rolledBack: [.rolledBack]
+    case .offerLayer: [.offerLayer(1, export: false), .offerLayer(1, export: true)]
+    }
+  }
+
+  private static let sparsePlan = MigrationPlan(
+    guest: GuestDescription(
+      uuid: guest.uuid, name: resource(guest.name), persistent: false, memoryKiB: 1_048_576, domainType: "qemu",
+      architecture: "x86_64", machine: "pc-i440fx-7.2", emulator: nil, cpu: nil, networks: []),
+    disks: [], layers: [])
+
+  /// A guest with a linked clone on a chain of two layers, and a full clone.
+  public static let fullPlan = MigrationPlan(
+    guest: GuestDescription(
+      uuid: guest.uuid, name: resource(guest.name), persistent: true, memoryKiB: 4_194_304, domainType: "kvm",
+      architecture: "x86_64", machine: "pc-q35-7.2", emulator: "/usr/bin/qemu-system-x86_64",
+      cpu: "<cpu mode='custom'><model>Broadwell</model></cpu>", networks: [.init(type: "bridge", source: "br0")]),
+    disks: [
+      PlannedDisk(
+        target: resource("vda"), format: .qcow2, virtualSize: 10_737_418_240, allocation: 1_073_741_824,
+        sourcePool: resource("primary"), destinationPool: resource("primary-2"), volume: resource("web-1.qcow2"),
+        backing: 2),
+      PlannedDisk(
+        target: resource("vdb"), format: .raw, virtualSize: 53_687_091_200, allocation: 0,
+        sourcePool: resource("primary"), destinationPool: resource("archive"), volume: resource("web-1-data.img"),
+        backing: nil),
+    ],
+    layers: [
+      TemplateLayer(
+        id: 1, pool: resource("primary-2"), volume: resource("debian-12.img"), format: .raw, fileSize: 2_147_483_648,
+        virtualSize: 2_147_483_648, backing: nil),
+      TemplateLayer(
+        id: 2, pool: resource("primary-2"), volume: resource("debian-12-web.qcow2"), format: .qcow2,
+        fileSize: 268_435_456, virtualSize: 10_737_418_240, backing: 1),
+    ])
+
+  private static let digest = LayerDigest(
+    fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",
+    sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+
+  private static let sparsePreparation = Preparation(
+    disks: [],
+    endpoint: DestinationEndpoint(libvirtURI: "qemu+tcp://192.0.2.2/system", migrationAddress: "192.0.2.2"),
+    templateBytes: 0)
+
+  private static let fullPreparation = Preparation(
+    disks: [
+      PreparedDisk(
+        target: resource("vda"),
+        chain: [
+          .init(path: "/srv/pools/primary-2/web-1.qcow2", format: .qcow2),
+          .init(path: "/srv/pools/primary-2/debian-12-web.qcow2", format: .qcow2),
+          .init(path: "/srv/pools/primary-2/debian-12.img", format: .raw),
+        ]),
+      PreparedDisk(target: resource("vdb"), chain: [.init(path: "/srv/pools/archive/web-1-data.img", format: .raw)]),
+    ],
+    endpoint: DestinationEndpoint(
+      libvirtURI: "qemu+tls://beta.example.net/system", migrationAddress: "192.0.2.2", tlsName: "beta.example.net"),
+    templateBytes: 2_415_919_104)
+}
+
+// MARK: - Parts
+
+extension MessageSamples {
+  private static let reason = Reason(
+    .noSpace, "pool primary-2 on beta has 12 GiB free and the guest needs 40 GiB: free some or choose another pool")
+
+  private static let console = Console(type: "vnc", address: "192.0.2.2", port: 5901)
+
+  private static let checks = [
+    Check(.incompatibleCPU, on: destination.host, .passed, "beta's CPU runs the guest"),
+    Check(.noMemory, on: destination.host, .warning, "beta has 4 GiB of memory free and the guest takes 4 GiB"),
+    Check(.noSpace, on: destination.host, .refused, "pool primary-2 has 12 GiB free and the guest needs 40 GiB"),
+  ]
+
+  private static let disks = [
+    MigrationEventData.Disk(
+      target: resource("vda"),
+      from: .init(pool: resource("primary"), volume: resource("web-1.qcow2"), format: .qcow2),
+      to: .init(pool: resource("primary-2"), volume: resource("web-1.qcow2"), format: .qcow2),
+      virtualSize: 10_737_418_240, linkedClone: true),
+    MigrationEventData.Disk(
+      target: resource("vdb"),
+      from: .init(pool: resource("primary"), volume: resource("web-1-data.img"), format: .raw),
+      to: .init(pool: resource("archive"), volume: resource("web-1-data.img"), format: .raw),
+      virtualSize: 53_687_091_200, linkedClone: false),
+  ]
+}

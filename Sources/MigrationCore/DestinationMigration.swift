@@ -1,0 +1,299 @@
+public import LongshoreMessages
+
+/// What can happen to a migration at its destination.
+public enum DestinationEvent: Sendable, Hashable, Codable {
+  /// The source said something.
+  case peer(PeerMessage.Body)
+  /// It is this migration's turn.
+  case admitted
+  /// All checks were made.
+  case checked([Check])
+  /// A layer is in place at this path; so many bytes of it had to be copied.
+  case layerProvided(Int, path: String, copied: UInt64)
+  /// A layer could not be put in place.
+  case layerFailed(Int, Reason)
+  /// The stubs are in place.
+  case stubsMade([PreparedDisk])
+  /// The stubs could not be made.
+  case stubsFailed(Reason)
+  /// The post-checks were made: the guest is there as planned, or not, for these reasons.
+  case postChecked(Confirmation?, [Reason])
+  /// Nothing of what this migration registered is left here.
+  case filesRemoved
+  /// The registered files are forgotten.
+  case filesKept
+}
+
+/// What a migration's destination machine wants done.
+public enum DestinationEffect: Sendable, Hashable, Codable {
+  /// Say something to the source, once. Durable: done in the transaction that stores the machine.
+  case tell(PeerMessage.Body)
+
+  /// Apply `admitted` when it is this migration's turn.
+  case awaitAdmission
+  /// Make all checks of the plan.
+  case check
+  /// Put a layer in place: adopt the one that is there, or copy and verify it.
+  case provideLayer(Int)
+  /// Make the stubs anew.
+  case makeStubs
+  /// Read back from libvirt whether the guest is here as planned.
+  case postCheck(step: Int)
+  /// Remove every file that this migration registered, except published templates, and a leftover definition.
+  case removeFiles
+  /// Forget the registered files, which are the guest's from now on; then apply `filesKept`.
+  case keepFiles
+
+  /// Whether the effect belongs into the transaction that stores the machine.
+  public var isDurable: Bool {
+    if case .tell = self { true } else { false }
+  }
+}
+
+/// A migration as its destination host drives it: a value that takes events and says what is to be done.
+///
+/// ```
+/// queued -> checking -> providingLayers -> makingStubs -> prepared <-> postChecking -> confirmed -> releasing -> released
+///    |          |              |                |             |              |
+///    |          +-> refused    |                |             |              |
+///    +----------+--------------+----------------+-------------+--------------+-> removing -> rolledBack, failed
+/// ```
+public struct DestinationMigration: Sendable, Hashable, Codable {
+  /// Why what was made is removed.
+  public enum Removal: Sendable, Hashable, Codable {
+    /// The source asked for it.
+    case rollback(Reason)
+    /// The preparation failed.
+    case failure(Reason)
+  }
+
+  /// The phases of a migration at its destination.
+  public enum Phase: Sendable, Hashable, Codable {
+    /// Waits for its turn. Can become: checking, removing.
+    case queued
+    /// The checks are made. Can become: providingLayers, refused, removing.
+    case checking
+    /// Layers are adopted or copied, one after the other. Can become: makingStubs, removing.
+    case providingLayers
+    /// Stubs are made. Can become: prepared, removing.
+    case makingStubs
+    /// Waits for the guest. Can become: postChecking, removing.
+    case prepared
+    /// The guest is looked at. Can become: confirmed, prepared, removing.
+    case postChecking
+    /// The guest is here as planned. Can become: releasing.
+    case confirmed(Confirmation)
+    /// The source is done; the files become the guest's. Can become: released.
+    case releasing
+    /// Files are removed. Can become: rolledBack, failed.
+    case removing(Removal)
+    /// Ended: the guest is here and free.
+    case released
+    /// Ended: a check refused, and nothing was made.
+    case refused
+    /// Ended: the preparation failed, and nothing is left.
+    case failed(Reason)
+    /// Ended: nothing is left, and a late `prepare` is refused.
+    case rolledBack
+  }
+
+  /// The migration's id.
+  public let id: MigrationID
+  /// The source host.
+  public let source: HostAddress
+  /// The plan; nil for a migration that was rolled back before its `prepare` arrived.
+  public let plan: MigrationPlan?
+  /// When it came.
+  public let acceptedAt: Now
+
+  /// Where it stands.
+  public private(set) var phase: Phase
+  /// Counts the changes of the value: the journal refuses to store a revision that does not follow the stored one.
+  public private(set) var revision = 1
+  /// Counts the phases.
+  public private(set) var step = 0
+  /// The result of the checks.
+  public private(set) var checks: [Check] = []
+  /// The paths of the layers that are in place, by their ids.
+  public private(set) var layerPaths: [Int: String] = [:]
+  /// The bytes of layers that had to be copied.
+  public private(set) var templateBytes: UInt64 = 0
+  /// The disks that are in place.
+  public private(set) var disks: [PreparedDisk] = []
+  /// How the source reaches this host.
+  public let endpoint: DestinationEndpoint
+
+  /// A migration that a first `prepare` brings.
+  public static func prepare(
+    id: MigrationID, source: HostAddress, plan: MigrationPlan, endpoint: DestinationEndpoint, at now: Now
+  ) -> (DestinationMigration, [DestinationEffect]) {
+    let migration = DestinationMigration(
+      id: id, source: source, plan: plan, acceptedAt: now, phase: .queued, endpoint: endpoint)
+    return (migration, [migration.progress])
+  }
+
+  /// The tombstone of a migration whose `rollback` came before its `prepare`.
+  public static func tombstone(
+    id: MigrationID, source: HostAddress, endpoint: DestinationEndpoint, at now: Now
+  ) -> (DestinationMigration, [DestinationEffect]) {
+    let migration = DestinationMigration(
+      id: id, source: source, plan: nil, acceptedAt: now, phase: .rolledBack, endpoint: endpoint)
+    return (migration, [.tell(.rolledBack)])
+  }
+
+  private init(
+    id: MigrationID, source: HostAddress, plan: MigrationPlan?, acceptedAt: Now, phase: Phase,
+    endpoint: DestinationEndpoint
+  ) {
+    self.id = id
+    self.source = source
+    self.plan = plan
+    self.acceptedAt = acceptedAt
+    self.phase = phase
+    self.endpoint = endpoint
+  }
+
+  /// Takes an event and returns what is to be done once. Late and duplicate events change nothing; a question of the source that
+  /// was answered before is answered again.
+  public mutating func apply(_ event: DestinationEvent, at now: Now) -> [DestinationEffect] {
+    let before = self
+    let effects: [DestinationEffect] =
+      if case .peer(let body) = event { heard(body) } else { worked(event) }
+    if self != before { revision = before.revision + 1 }
+    return effects
+  }
+
+  /// What is to be done for as long as the phase lasts.
+  public var outstanding: [DestinationEffect] {
+    switch phase {
+    case .queued: [.awaitAdmission]
+    case .checking: [.check]
+    case .providingLayers: nextLayer.map { [.provideLayer($0.id)] } ?? []
+    case .makingStubs: [.makeStubs]
+    case .postChecking: [.postCheck(step: step)]
+    case .releasing: [.keepFiles]
+    case .removing: [.removeFiles]
+    case .prepared, .confirmed, .released, .refused, .failed, .rolledBack: []
+    }
+  }
+
+  /// Whether the migration has ended here.
+  public var isTerminal: Bool {
+    switch phase {
+    case .released, .refused, .failed, .rolledBack: true
+    default: false
+    }
+  }
+
+  /// Whether the guest must not be moved on or have files of its own prepared.
+  public var locksGuest: Bool { !isTerminal }
+
+  // MARK: - The source's words
+
+  private mutating func heard(_ body: PeerMessage.Body) -> [DestinationEffect] {
+    switch (body, phase) {
+    case (.prepare, .queued), (.prepare, .checking), (.prepare, .providingLayers), (.prepare, .makingStubs):
+      return [progress]
+    case (.prepare, .prepared): return [prepared]
+    case (.prepare, .refused): return [.tell(.refused(checks))]
+    case (.prepare, .failed(let reason)): return [.tell(.prepareFailed(reason))]
+    case (.prepare, .removing(.failure)), (.prepare, .removing(.rollback)): return []
+    case (.prepare, .rolledBack):
+      return [.tell(.prepareFailed(Reason(.cancelled, "the migration was rolled back before it was prepared")))]
+    case (.prepare, .postChecking), (.prepare, .confirmed), (.prepare, .releasing), (.prepare, .released): return []
+
+    case (.confirm, .prepared):
+      enter(.postChecking)
+      return []
+    case (.confirm, .confirmed(let confirmation)): return [.tell(.confirmed(confirmation))]
+    case (.confirm, .postChecking), (.confirm, .releasing), (.confirm, .released): return []
+    case (.confirm, _):
+      let reason = Reason(.postCheckFailed, "the destination has nothing prepared for this migration")
+      return [.tell(.confirmFailed([reason]))]
+
+    case (.release, .confirmed):
+      enter(.releasing)
+      return []
+    // Where nothing was made or nothing is left, nothing is locked either.
+    case (.release, .released), (.release, .refused), (.release, .failed), (.release, .rolledBack): return [.tell(.released)]
+    case (.release, _): return []
+
+    case (.rollback, .rolledBack), (.rollback, .refused), (.rollback, .failed): return [.tell(.rolledBack)]
+    case (.rollback, .confirmed), (.rollback, .releasing), (.rollback, .released): return []
+    case (.rollback, .removing(.rollback)): return []
+    case (.rollback(let reason), _):
+      enter(.removing(.rollback(reason)))
+      return []
+
+    default: return []
+    }
+  }
+
+  // MARK: - Events of the destination's own work
+
+  private mutating func worked(_ event: DestinationEvent) -> [DestinationEffect] {
+    switch (phase, event) {
+    case (.queued, .admitted):
+      enter(.checking)
+      return []
+    case (.checking, .checked(let checks)):
+      self.checks = checks
+      if checks.contains(where: { $0.outcome == .refused }) {
+        enter(.refused)
+        return [.tell(.refused(checks))]
+      }
+      enter(nextLayer == nil ? .makingStubs : .providingLayers)
+      return []
+    case (.providingLayers, .layerProvided(let id, let path, let copied)) where id == nextLayer?.id:
+      layerPaths[id] = path
+      templateBytes += copied
+      enter(nextLayer == nil ? .makingStubs : .providingLayers)
+      return []
+    case (.providingLayers, .layerFailed(let id, let reason)) where id == nextLayer?.id:
+      enter(.removing(.failure(reason)))
+      return []
+    case (.makingStubs, .stubsMade(let disks)):
+      self.disks = disks
+      enter(.prepared)
+      return [prepared]
+    case (.makingStubs, .stubsFailed(let reason)):
+      enter(.removing(.failure(reason)))
+      return []
+    case (.postChecking, .postChecked(let confirmation?, _)):
+      enter(.confirmed(confirmation))
+      return [.tell(.confirmed(confirmation))]
+    case (.postChecking, .postChecked(nil, let reasons)):
+      enter(.prepared)
+      return [.tell(.confirmFailed(reasons))]
+    case (.releasing, .filesKept):
+      enter(.released)
+      return [.tell(.released)]
+    case (.removing(.rollback), .filesRemoved):
+      enter(.rolledBack)
+      return [.tell(.rolledBack)]
+    case (.removing(.failure(let reason)), .filesRemoved):
+      enter(.failed(reason))
+      return [.tell(.prepareFailed(reason))]
+    default: return []
+    }
+  }
+
+  private mutating func enter(_ next: Phase) {
+    phase = next
+    step += 1
+  }
+
+  /// The first layer of the plan that is not in place yet.
+  private var nextLayer: TemplateLayer? { plan?.layers.first { layerPaths[$0.id] == nil } }
+
+  private var prepared: DestinationEffect {
+    .tell(
+      .prepared(
+        Preparation(disks: disks, endpoint: endpoint, templateBytes: templateBytes), checks: checks))
+  }
+
+  private var progress: DestinationEffect {
+    let total = plan?.layers.reduce(0) { $0 + $1.fileSize } ?? 0
+    return .tell(.preparing(PreparationProgress(templateBytesDone: templateBytes, templateBytesTotal: total)))
+  }
+}

@@ -1,0 +1,149 @@
+/// What a look at one host showed of the guest.
+public enum GuestSight: Sendable, Hashable, Codable {
+  /// The host's libvirt has no domain of the guest's UUID.
+  case absent
+  /// The host has the guest's definition; the guest does not run. The text is libvirt's state and reason.
+  case inactive(String)
+  /// The guest has a process there.
+  case active(GuestState, job: GuestJob)
+  /// The host's libvirt did not answer; nothing is known.
+  case unreachable(String)
+}
+
+/// The state of a guest that has a process.
+public enum GuestState: Sendable, Hashable, Codable {
+  /// It runs.
+  case running
+  /// It runs again at the source, after a migration that was cancelled or failed.
+  case runningMigrationCanceled
+  /// It was paused by a call: by somebody, or by a migration that was asked to let it arrive paused.
+  case pausedByUser
+  /// A migration holds it.
+  case pausedForMigration
+  /// A post-copy migration is under way or failed.
+  case postcopy(String)
+  /// Another state, in libvirt's words.
+  case other(String)
+}
+
+/// The job that libvirt reports on a guest.
+public enum GuestJob: String, Sendable, Hashable, Codable {
+  /// None.
+  case none
+  /// A migration to or from this host.
+  case migration
+  /// Something else.
+  case other
+}
+
+/// What a look at both hosts showed.
+public struct Observation: Sendable, Hashable, Codable {
+  /// The guest at the source.
+  public var source: GuestSight
+  /// The guest at the destination.
+  public var destination: GuestSight
+
+  /// A look at both hosts.
+  public init(source: GuestSight, destination: GuestSight) {
+    self.source = source
+    self.destination = destination
+  }
+}
+
+/// A deed that settles who has the guest.
+public enum Settlement: String, Sendable, Hashable, Codable {
+  /// Let the guest go on at the destination, where it arrived paused.
+  case resumeDestination
+  /// End the guest at the destination; its files stay.
+  case destroyDestination
+  /// Let the guest go on at the source.
+  case resumeSource
+  /// End the guest at the source; its files stay.
+  case destroySource
+}
+
+/// Who has the guest, by the state of both hosts after a transfer has ended.
+public enum Ownership: Sendable, Hashable {
+  /// The source: undo everything at the destination. `running` tells whether the guest runs.
+  case source(running: Bool)
+  /// The destination: go forward.
+  case destination
+  /// One of them, once this is done.
+  case settle(Settlement, splitBrain: Bool)
+  /// Not known yet: look again.
+  case undecided
+
+  /// Decides by the table of states. Nothing that is not positively seen counts: an unreachable host is not a dead one.
+  ///
+  /// - Parameters:
+  ///   - observation: Both hosts, looked at after the transfer's end.
+  ///   - fenced: Whether the guest was to arrive paused.
+  ///   - transferSucceeded: Whether libvirt reported success; false where it failed or nothing is known.
+  ///   - confirmed: Whether the destination's confirmation is journalled.
+  public static func decide(
+    _ observation: Observation, fenced: Bool, transferSucceeded: Bool, confirmed: Bool
+  ) -> (ownership: Ownership, reason: String) {
+    switch (observation.source, observation.destination) {
+    case (.unreachable(let why), _):
+      return (.undecided, "the source's libvirt does not answer: \(why)")
+    case (_, .unreachable(let why)):
+      return (.undecided, "the destination's libvirt does not answer: \(why)")
+    case (.active(_, job: .migration), _), (_, .active(_, job: .migration)):
+      return (.undecided, "libvirt still has a migration job on the guest")
+
+    case (.absent, .active(let there, _)), (.inactive, .active(let there, _)):
+      return sourceGone(there, fenced: fenced)
+    case (.absent, .inactive(let how)), (.inactive, .inactive(let how)):
+      // libvirt defines the guest at the destination just before it starts it there, and its answer can be lost.
+      return (.undecided, "the guest runs nowhere, and may have run at the destination, where it is defined (\(how))")
+    case (.inactive(let how), .absent):
+      return transferSucceeded
+        ? (.undecided, "libvirt reported success, but the destination does not have the guest")
+        : (.source(running: false), "the guest ended at the source (\(how)) and never was at the destination")
+    case (.absent, .absent):
+      return (.undecided, "no host has the guest")
+
+    case (.active(.pausedForMigration, _), .inactive(let how)) where !fenced:
+      return (.undecided, "the guest is held at the source, and may have run at the destination, where it is defined (\(how))")
+    case (.active(let here, _), .absent), (.active(let here, _), .inactive):
+      return here == .pausedForMigration
+        ? (
+          .settle(.resumeSource, splitBrain: false),
+          "the migration left the guest paused at the source, and the destination does not have it"
+        )
+        : (.source(running: true), "the guest is at the source and not at the destination")
+    case (.active(let here, _), .active(let there, _)):
+      return bothActive(here, there, confirmed: confirmed)
+    }
+  }
+
+  private static func sourceGone(_ there: GuestState, fenced: Bool) -> (Ownership, String) {
+    switch there {
+    case .running, .runningMigrationCanceled:
+      (.destination, "the guest runs at the destination and has ended at the source")
+    case .pausedByUser where fenced:
+      (.settle(.resumeDestination, splitBrain: false), "the guest is complete at the destination and has ended at the source")
+    case .pausedByUser:
+      (.destination, "the guest is at the destination, paused, and has ended at the source")
+    case .pausedForMigration:
+      (.undecided, "the guest has ended at the source and is still held at the destination")
+    case .postcopy(let how), .other(let how):
+      (.undecided, "the guest has ended at the source and is \(how) at the destination")
+    }
+  }
+
+  private static func bothActive(_ here: GuestState, _ there: GuestState, confirmed: Bool) -> (Ownership, String) {
+    switch (here, there) {
+    case (.running, .running), (.runningMigrationCanceled, .running):
+      confirmed
+        ? (.settle(.destroySource, splitBrain: true), "both hosts run the guest, and the destination's copy was confirmed")
+        : (.settle(.destroyDestination, splitBrain: true), "both hosts run the guest, and the destination's copy was never confirmed")
+    case (.running, .pausedByUser), (.runningMigrationCanceled, .pausedByUser):
+      (.settle(.destroyDestination, splitBrain: false), "the source took the guest back, and the destination's copy never ran")
+    case (.pausedForMigration, .running):
+      (.settle(.destroySource, splitBrain: false), "the guest runs at the destination, and the source's copy is still held")
+    default:
+      (.undecided, "the guest is on both hosts, in states that no rule covers")
+    }
+  }
+}

@@ -1,0 +1,123 @@
+public import LongshoreMessages
+
+/// What the source read of the guest before anything was changed.
+public struct Inspection: Sendable, Hashable, Codable {
+  /// The plan made of it.
+  public var plan: MigrationPlan
+  /// The checks that the source made.
+  public var checks: [Check]
+  /// The paths of the guest's disks at the source, by target.
+  public var sourcePaths: [ResourceName: String]
+  /// The paths of the layers below them at the source, by the layers' ids.
+  public var layerPaths: [Int: String]
+  /// The guest's persistent definition, kept so that an undefined guest can be defined again; nil for a transient guest.
+  public var definition: String?
+  /// Whether the guest starts with the host.
+  public var autostart: Bool
+
+  /// An inspection's result.
+  public init(
+    plan: MigrationPlan, checks: [Check], sourcePaths: [ResourceName: String], layerPaths: [Int: String],
+    definition: String?, autostart: Bool
+  ) {
+    self.plan = plan
+    self.checks = checks
+    self.sourcePaths = sourcePaths
+    self.layerPaths = layerPaths
+    self.definition = definition
+    self.autostart = autostart
+  }
+}
+
+/// What a transfer moved, as libvirt's last statistics say.
+public struct TransferTotals: Sendable, Hashable, Codable {
+  /// The guest's pause at the switch, in milliseconds; nil where it is unknown.
+  public var downtimeMs: UInt64?
+  /// Bytes of disks.
+  public var diskBytes: UInt64
+  /// Bytes of memory.
+  public var memoryBytes: UInt64
+
+  /// A transfer's totals.
+  public init(downtimeMs: UInt64? = nil, diskBytes: UInt64 = 0, memoryBytes: UInt64 = 0) {
+    self.downtimeMs = downtimeMs
+    self.diskBytes = diskBytes
+    self.memoryBytes = memoryBytes
+  }
+}
+
+/// What can happen to a migration at its source.
+public enum SourceEvent: Sendable, Hashable, Codable {
+  /// It is this migration's turn.
+  case admitted
+  /// The guest was read, and no check of the source refused.
+  case inspected(Inspection)
+  /// A check of the source refused.
+  case refused([Check])
+  /// The guest could not be read.
+  case inspectionFailed(Reason)
+  /// The destination said something. `journal` is the id of its journal.
+  case peer(PeerMessage.Body, journal: String)
+  /// The broker knows no queue of the destination.
+  case destinationUnknown
+  /// The transfer was given up before libvirt was called: no domain can be at the destination.
+  case transferNotStarted(Reason)
+  /// libvirt's call or job has ended. `error` is nil where libvirt reported success.
+  case transferEnded(error: String?, TransferTotals?)
+  /// Both hosts were looked at.
+  case observed(Observation, step: Int)
+  /// A settlement was done, or failed with this reason; either way both hosts are to be looked at again.
+  case settled(Settlement, failure: String?)
+  /// The guest at the source is as it was before (autostart).
+  case sourceRestored
+  /// The source's definition and disks are out of the way.
+  case sourceRetired
+  /// The source's definition or disks could not be moved out of the way; the effect goes on trying.
+  case retirementFailed(Reason)
+  /// Somebody wants the migration to stop.
+  case cancel(Reason)
+  /// A timer is due.
+  case timerFired(MigrationTimer)
+}
+
+/// What a migration's source machine wants done.
+public enum SourceEffect: Sendable, Hashable, Codable {
+  /// Write the next numbered event into the outbox. Durable: done in the transaction that stores the machine.
+  case emit(MigrationEventData)
+  /// Say something to the destination, once. Durable, as `emit`.
+  case tell(PeerMessage.Body)
+
+  /// Apply `admitted` when it is this migration's turn.
+  case awaitAdmission
+  /// Read the guest, check, make the plan.
+  case inspect
+  /// Say something to the destination again and again, with back-off, until the machine moves on.
+  case ask(PeerMessage.Body)
+  /// Serve the plan's layers to the destination when it asks for them.
+  case offerLayers
+  /// Turn autostart off and call libvirt's migrate. Only ever returned by `apply`, after the phase was journalled.
+  case startTransfer
+  /// Find the running job and follow it to its end; where there is none, report the end.
+  case followTransfer
+  /// Abort the job, again and again, until it has ended.
+  case abortTransfer
+  /// Look at both hosts.
+  case observe(step: Int)
+  /// See that both hosts are still as they were when it was decided, then do what settles who has the guest; where they are
+  /// not, report the settlement as failed, so that it is decided anew.
+  case settle(Settlement, step: Int)
+  /// Set autostart as it was.
+  case restoreSource
+  /// See the guest inactive here, undefine it, set its disks aside.
+  case retireSource
+  /// Apply `timerFired` after so many milliseconds.
+  case setTimer(MigrationTimer, milliseconds: Int64)
+
+  /// Whether the effect belongs into the transaction that stores the machine.
+  public var isDurable: Bool {
+    switch self {
+    case .emit, .tell: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,543 @@
+public import LongshoreMessages
+
+/// A migration as its source host drives it: a value that takes events and says what is to be done.
+///
+/// ```
+/// queued -> inspecting -> preparing -> transferring -> deciding <-> settling
+///    |            |            |             |            |
+///    |            |            v             v            +-> confirming -> retiring -> releasing -> completed
+///    |            |       rollingBack <------+------------+
+///    |            v            v
+///    +-----> failed, cancelled
+/// ```
+///
+/// ``apply(_:at:)`` returns what is to be done once; ``outstanding(at:)`` tells what the present phase needs for as long as it
+/// lasts. After a restart ``outstanding(at:)`` alone is enough to go on.
+public struct SourceMigration: Sendable, Hashable, Codable {
+  /// How the way to `failed` or `cancelled` was taken.
+  public struct Failure: Sendable, Hashable, Codable {
+    /// The step at which it happened.
+    public var stage: MigrationEventData.Stage
+    /// Why.
+    public var reasons: [Reason]
+    /// Whether somebody asked for it.
+    public var cancelled: Bool
+    /// The table of checks, where a check refused.
+    public var checks: [Check]?
+    /// Whether the guest runs at the source.
+    public var guestRuns = true
+  }
+
+  /// A transfer that libvirt carries out.
+  public struct Transfer: Sendable, Hashable, Codable {
+    /// Why it is to be aborted; nil while it is to succeed.
+    public var abort: Failure?
+  }
+
+  /// The end of a transfer, until it is decided who has the guest.
+  public struct Decision: Sendable, Hashable, Codable {
+    /// libvirt's error; nil where it reported success.
+    public var error: String?
+    /// Why the transfer was aborted; nil where it was not.
+    public var abort: Failure?
+    /// Why the last look at both hosts did not decide.
+    public var undecided: String?
+  }
+
+  /// The phases of a migration at its source.
+  public enum Phase: Sendable, Hashable, Codable {
+    /// Waits for its turn. Can become: inspecting, failed, cancelled.
+    case queued
+    /// The guest is read. Can become: preparing, failed, cancelled.
+    case inspecting
+    /// The destination prepares; `heard` tells whether it ever answered. Can become: transferring, rollingBack, failed, cancelled.
+    case preparing(heard: Bool)
+    /// libvirt copies. Can become: deciding, rollingBack.
+    case transferring(Transfer)
+    /// Both hosts are looked at. Can become: deciding, settling, confirming, rollingBack.
+    case deciding(Decision)
+    /// Something is done on one host to settle who has the guest. Can become: deciding.
+    case settling(Settlement, Decision)
+    /// The destination makes the post-checks. Can become: retiring.
+    case confirming
+    /// The source's definition and disks are moved out of the way. Can become: releasing.
+    case retiring
+    /// The destination unlocks the guest. Can become: completed.
+    case releasing
+    /// The destination removes what it made, and the source is set as it was. Can become: failed, cancelled.
+    case rollingBack(Failure, destinationDone: Bool, sourceDone: Bool)
+    /// Ended: the guest is at the destination.
+    case completed
+    /// Ended: the guest is at the source.
+    case failed(Failure)
+    /// Ended on request: the guest is at the source.
+    case cancelled(Failure)
+
+    /// Whether it is open who has the guest.
+    var isUndecided: Bool {
+      switch self {
+      case .deciding, .settling: true
+      default: false
+      }
+    }
+  }
+
+  /// The migration's id.
+  public let id: MigrationID
+  /// The order.
+  public let order: MigrateCommand
+  /// The guest.
+  public let guest: GuestReference
+  /// The source host.
+  public let source: HostAddress
+  /// The destination host.
+  public let destination: HostAddress
+  /// When it was accepted.
+  public let acceptedAt: Now
+  /// When it has to have ended.
+  public let deadline: Deadline
+  /// How long to wait for what.
+  public let patience: Patience
+
+  /// Where it stands.
+  public private(set) var phase: Phase
+  /// Counts the changes of the value: the journal refuses to store a revision that does not follow the stored one.
+  public private(set) var revision = 0
+  /// Counts the phases: timers and looks of an earlier step are stale.
+  public private(set) var step = 0
+  /// The number of the last numbered event.
+  public private(set) var sequence = 0
+  /// When the last numbered event happened.
+  public private(set) var updatedAt: Timestamp
+  /// Why the operator is called; nil while all goes well.
+  public private(set) var attention: Reason?
+  /// What was read of the guest.
+  public private(set) var inspection: Inspection?
+  /// What the destination prepared.
+  public private(set) var preparation: Preparation?
+  /// The id of the destination's journal when it had prepared.
+  public private(set) var destinationJournal: String?
+  /// What the transfer moved.
+  public private(set) var totals: TransferTotals?
+  /// The destination's confirmation.
+  public private(set) var confirmation: Confirmation?
+
+  /// A migration of an order that was accepted at `now`, and what is to be done at once.
+  public static func accept(
+    id: MigrationID, order: MigrateCommand, guest: GuestReference, source: HostAddress, destination: HostAddress,
+    deadlineSeconds: Int64, patience: Patience, at now: Now
+  ) -> (SourceMigration, [SourceEffect]) {
+    var migration = SourceMigration(
+      id: id, order: order, guest: guest, source: source, destination: destination, acceptedAt: now,
+      deadline: Deadline(start: now, allowance: deadlineSeconds * 1000), patience: patience, phase: .queued,
+      updatedAt: now.wall)
+    let effects = [migration.event(.accepted, at: now)]
+    migration.revision = 1
+    return (migration, effects)
+  }
+
+  private init(
+    id: MigrationID, order: MigrateCommand, guest: GuestReference, source: HostAddress, destination: HostAddress,
+    acceptedAt: Now, deadline: Deadline, patience: Patience, phase: Phase, updatedAt: Timestamp
+  ) {
+    self.id = id
+    self.order = order
+    self.guest = guest
+    self.source = source
+    self.destination = destination
+    self.acceptedAt = acceptedAt
+    self.deadline = deadline
+    self.patience = patience
+    self.phase = phase
+    self.updatedAt = updatedAt
+  }
+
+  /// Takes an event and returns what is to be done once. Late and duplicate events change nothing and return `[]`.
+  ///
+  /// - Throws: ``Rejected`` where somebody asks for what cannot be done any more; the value is unchanged.
+  public mutating func apply(_ event: SourceEvent, at now: Now) throws(Rejected) -> [SourceEffect] {
+    let before = self
+    let effects: [SourceEffect]
+    switch event {
+    case .cancel(let reason): effects = try stop(reason, cancelled: true, at: now)
+    case .timerFired(let timer): effects = timerFired(timer, at: now)
+    case .peer(let body, let journal): effects = heard(body, journal: journal, at: now)
+    default: effects = worked(event, at: now)
+    }
+    if self != before { revision = before.revision + 1 }
+    return effects
+  }
+
+  // MARK: - What the present phase needs
+
+  /// What is to be done for as long as the phase lasts.
+  public func outstanding(at now: Now) -> [SourceEffect] {
+    let deadline = SourceEffect.setTimer(
+      MigrationTimer(.deadline, step: 0), milliseconds: self.deadline.remaining(at: now))
+    func timer(_ purpose: MigrationTimer.Purpose, _ milliseconds: Int64) -> SourceEffect {
+      .setTimer(MigrationTimer(purpose, step: step), milliseconds: milliseconds)
+    }
+    switch phase {
+    case .queued: return [.awaitAdmission, deadline]
+    case .inspecting: return [.inspect, deadline]
+    case .preparing(let heard):
+      guard let plan = inspection?.plan else { return [] }
+      let work: [SourceEffect] = [.ask(.prepare(plan)), .offerLayers, deadline]
+      return heard ? work : work + [timer(.patience, patience.firstAnswer)]
+    case .transferring(let transfer):
+      return transfer.abort == nil ? [.followTransfer, deadline] : [.followTransfer, .abortTransfer] + attentionTimers
+    case .deciding(let decision):
+      let look = decision.undecided == nil ? SourceEffect.observe(step: step) : timer(.lookAgain, patience.lookAgain)
+      return attention == nil ? [look, attentionTimer] : [look]
+    case .settling(let settlement, _): return [.settle(settlement, step: step)] + attentionTimers
+    case .confirming: return [.ask(.confirm)] + attentionTimers
+    case .retiring: return [.retireSource] + attentionTimers
+    case .releasing: return [.ask(.release)] + attentionTimers
+    case .rollingBack(let failure, let destinationDone, let sourceDone):
+      var work: [SourceEffect] = []
+      if !destinationDone { work.append(.ask(.rollback(failure.reasons.first ?? Reason(.cancelled, "rolled back")))) }
+      if !sourceDone { work.append(.restoreSource) }
+      return work + attentionTimers
+    case .completed, .failed, .cancelled: return []
+    }
+  }
+
+  /// The timer that calls the operator. Its step is the last one that went well, so that looking again does not wind it up anew.
+  private var attentionTimer: SourceEffect {
+    .setTimer(MigrationTimer(.patience, step: patienceStep), milliseconds: patience.attention)
+  }
+
+  private var attentionTimers: [SourceEffect] { attention == nil ? [attentionTimer] : [] }
+
+  private var patienceStep: Int { phase.isUndecided ? -1 : step }
+
+  /// Whether the migration has ended.
+  public var isTerminal: Bool {
+    switch phase {
+    case .completed, .failed, .cancelled: true
+    default: false
+    }
+  }
+
+  /// Whether the transfer was to arrive paused.
+  public var isFenced: Bool { order.options?.handover == .fenced }
+
+  /// Where the migration stands, as operators see it.
+  public var publicPhase: MigrationPhase {
+    if attention != nil, !isTerminal { return .needsAttention }
+    return switch phase {
+    case .queued: .queued
+    case .inspecting: .inspecting
+    case .preparing: .preparing
+    case .transferring(let transfer): transfer.abort == nil ? .transferring : .rollingBack
+    case .deciding, .settling: .switching
+    case .confirming: .confirming
+    case .retiring, .releasing: .releasing
+    case .rollingBack: .rollingBack
+    case .completed: .completed
+    case .failed: .failed
+    case .cancelled: .cancelled
+    }
+  }
+
+  /// Why it failed, was cancelled or needs attention.
+  public var reasons: [Reason]? {
+    switch phase {
+    case .failed(let failure), .cancelled(let failure), .rollingBack(let failure, _, _): failure.reasons
+    case .transferring(let transfer): transfer.abort?.reasons
+    default: attention.map { [$0] }
+    }
+  }
+
+  // MARK: - Events of the source's own work
+
+  private mutating func worked(_ event: SourceEvent, at now: Now) -> [SourceEffect] {
+    switch (phase, event) {
+    case (.queued, .admitted):
+      enter(.inspecting)
+      return []
+
+    case (.inspecting, .inspected(let found)):
+      inspection = found
+      enter(.preparing(heard: false))
+      return [self.event(.preparing, disks: disks, at: now)]
+    case (.inspecting, .refused(let checks)):
+      let reasons = checks.filter { $0.outcome == .refused }.map { Reason($0.code, $0.message) }
+      return end(Failure(stage: .checks, reasons: reasons, cancelled: false, checks: checks), at: now)
+    case (.inspecting, .inspectionFailed(let reason)):
+      return end(Failure(stage: .checks, reasons: [reason], cancelled: false), at: now)
+
+    case (.preparing(heard: false), .destinationUnknown):
+      let reason = Reason(
+        .destinationUnreachable,
+        "no agent of the host \(destination.host) has ever joined the broker: is its name right, and was its agent started?")
+      return end(Failure(stage: .checks, reasons: [reason], cancelled: false), at: now)
+
+    case (.transferring(let transfer), .transferNotStarted(let reason)):
+      return rollBack(transfer.abort ?? Failure(stage: .transfer, reasons: [reason], cancelled: false), at: now)
+    case (.transferring(let transfer), .transferEnded(let error, let totals)):
+      self.totals = totals ?? self.totals
+      enter(.deciding(Decision(error: error, abort: transfer.abort)))
+      return error == nil ? [self.event(.switching, at: now)] : []
+
+    case (.deciding(let decision), .observed(let observation, step)):
+      return decide(decision, by: observation, at: now)
+
+    case (.settling(let settlement, var decision), .settled(let done, let failure)) where done == settlement:
+      decision.undecided = failure.map { "\(settlement.rawValue) failed: \($0)" }
+      enter(.deciding(decision))
+      return []
+
+    case (.retiring, .sourceRetired):
+      enter(.releasing)
+      return []
+    case (.retiring, .retirementFailed(let reason)):
+      return callOperator(reason, at: now)
+
+    case (.rollingBack(let failure, destinationDone: false, let sourceDone), .destinationUnknown) where preparation == nil:
+      return rollBack(failure, destinationDone: true, sourceDone: sourceDone, at: now)
+    case (.rollingBack(let failure, let destinationDone, sourceDone: false), .sourceRestored):
+      return rollBack(failure, destinationDone: destinationDone, sourceDone: true, at: now)
+
+    default: return []
+    }
+  }
+
+  // MARK: - The destination's words
+
+  private mutating func heard(_ body: PeerMessage.Body, journal: String, at now: Now) -> [SourceEffect] {
+    switch (phase, body) {
+    case (.preparing(heard: false), .preparing):
+      phase = .preparing(heard: true)
+      return []
+    case (.preparing, .prepared(let preparation, let checks)):
+      self.preparation = preparation
+      destinationJournal = journal
+      let prepared = event(.prepared, checks: (inspection?.checks ?? []) + checks, at: now)
+      enter(.transferring(Transfer()))
+      return [prepared, event(.transferring, at: now), .startTransfer]
+    case (.preparing, .refused(let checks)):
+      let all = (inspection?.checks ?? []) + checks
+      let reasons = checks.filter { $0.outcome == .refused }.map { Reason($0.code, $0.message) }
+      return rollBack(Failure(stage: .checks, reasons: reasons, cancelled: false, checks: all), at: now)
+    case (.preparing, .prepareFailed(let reason)):
+      return rollBack(Failure(stage: .prepare, reasons: [reason], cancelled: false), at: now)
+
+    case (.confirming, .confirmed(let confirmation)):
+      guard isOfPreparedJournal(journal) else { return callOperator(journalChanged, at: now) }
+      self.confirmation = confirmation
+      enter(.retiring)
+      return []
+    case (.confirming, .confirmFailed(let reasons)):
+      let text = reasons.map(\.message).joined(separator: "; ")
+      return callOperator(
+        Reason(.postCheckFailed, "the guest is not at \(destination.host) as planned, and the source's disks are kept: \(text)"),
+        at: now)
+
+    case (.releasing, .released):
+      enter(.completed)
+      return [
+        event(
+          .completed, disks: disks, runsAt: destination.host,
+          bytes: MigrationEventData.Bytes(
+            template: preparation?.templateBytes ?? 0, disks: totals?.diskBytes ?? 0, memory: totals?.memoryBytes ?? 0),
+          at: now)
+      ]
+
+    case (.rollingBack(let failure, destinationDone: false, let sourceDone), .rolledBack):
+      guard isOfPreparedJournal(journal) else { return callOperator(journalChanged, at: now) }
+      return rollBack(failure, destinationDone: true, sourceDone: sourceDone, at: now)
+
+    default: return []
+    }
+  }
+
+  /// Whether a journal's id is that of the journal in which the destination prepared, where it did.
+  private func isOfPreparedJournal(_ journal: String) -> Bool {
+    destinationJournal == nil || destinationJournal == journal
+  }
+
+  private var journalChanged: Reason {
+    Reason(
+      .journalChanged,
+      "the journal of \(destination.host) was made anew during the migration, so that what it had prepared is unknown there")
+  }
+
+  // MARK: - Stopping
+
+  private mutating func stop(_ reason: Reason, cancelled: Bool, at now: Now) throws(Rejected) -> [SourceEffect] {
+    func failure(_ stage: MigrationEventData.Stage) -> Failure {
+      Failure(stage: stage, reasons: [reason], cancelled: cancelled)
+    }
+    switch phase {
+    case .queued, .inspecting:
+      return end(failure(.checks), at: now)
+    case .preparing:
+      return rollBack(failure(.prepare), at: now)
+    case .transferring(let transfer):
+      guard transfer.abort == nil else { return [] }
+      enter(.transferring(Transfer(abort: failure(.transfer))))
+      return []
+    case .rollingBack, .cancelled:
+      return []
+    case .deciding(let decision) where decision.error != nil:
+      return []
+    case .deciding, .settling, .confirming, .retiring, .releasing:
+      throw Rejected(.tooLate, "the guest is already switching to \(destination.host): the migration can only go forward")
+    case .completed:
+      throw Rejected(.tooLate, "the migration has completed: the guest is at \(destination.host)")
+    case .failed:
+      throw Rejected(.tooLate, "the migration has failed already: the guest is at \(source.host)")
+    }
+  }
+
+  // MARK: - Timers
+
+  private mutating func timerFired(_ timer: MigrationTimer, at now: Now) -> [SourceEffect] {
+    switch (timer.purpose, phase) {
+    case (.deadline, .queued), (.deadline, .inspecting), (.deadline, .preparing), (.deadline, .transferring):
+      guard deadline.remaining(at: now) == 0 else { return [] }
+      let seconds = deadline.allowance / 1000
+      let reason = Reason(.deadlinePassed, "the migration's deadline of \(seconds) s has passed")
+      return (try? stop(reason, cancelled: false, at: now)) ?? []
+
+    case (.patience, .preparing(heard: false)) where timer.step == step:
+      let reason = Reason(
+        .destinationUnreachable,
+        "the agent of \(destination.host) did not answer within \(patience.firstAnswer / 1000) s: is it running and connected to the broker?"
+      )
+      let failure = Failure(stage: .checks, reasons: [reason], cancelled: false)
+      return [.tell(.rollback(reason))] + end(failure, at: now)
+
+    case (.patience, _) where timer.step == patienceStep && attention == nil:
+      guard let reason = whatIsAwaited else { return [] }
+      return callOperator(reason, at: now)
+
+    case (.lookAgain, .deciding(var decision)) where timer.step == step:
+      decision.undecided = nil
+      phase = .deciding(decision)
+      step += 1
+      return []
+
+    default: return []
+    }
+  }
+
+  /// What the migration waits for, in the phases in which waiting too long is a case for the operator.
+  private var whatIsAwaited: Reason? {
+    switch phase {
+    case .transferring(let transfer) where transfer.abort != nil:
+      Reason(.operationFailed, "libvirt's job on the guest was aborted and has not ended yet")
+    case .deciding(let decision):
+      Reason(.undecided, decision.undecided ?? "both hosts are being asked who has the guest")
+    case .settling(let settlement, _): Reason(.undecided, "\(settlement.rawValue) has not succeeded yet")
+    case .confirming:
+      Reason(.destinationUnreachable, "the agent of \(destination.host) has not confirmed the guest yet; the source's disks are kept")
+    case .retiring: Reason(.operationFailed, "the source's definition and disks could not be moved out of the way yet")
+    case .releasing: Reason(.destinationUnreachable, "the agent of \(destination.host) has not unlocked the guest yet")
+    case .rollingBack(_, destinationDone: true, _):
+      Reason(.operationFailed, "the guest at \(source.host) could not be set as it was before yet")
+    case .rollingBack:
+      Reason(
+        .destinationUnreachable,
+        "the agent of \(destination.host) has not yet said that nothing of the migration is left there; the guest is at \(source.host)")
+    default: nil
+    }
+  }
+
+  // MARK: - Steps
+
+  private mutating func decide(_ decision: Decision, by observation: Observation, at now: Now) -> [SourceEffect] {
+    let (ownership, why) = Ownership.decide(
+      observation, fenced: isFenced, transferSucceeded: decision.error == nil, confirmed: confirmation != nil)
+    switch ownership {
+    case .destination:
+      enter(.confirming)
+      let switched = decision.error == nil ? [] : [event(.switching, at: now)]
+      return switched + [event(.confirming, at: now)]
+    case .source(let running):
+      var failure =
+        decision.abort
+        ?? Failure(
+          stage: .transfer, reasons: [Reason(.transferFailed, decision.error ?? why)], cancelled: false)
+      failure.guestRuns = running
+      return rollBack(failure, at: now)
+    case .settle(let settlement, let splitBrain):
+      enter(.settling(settlement, decision))
+      return splitBrain ? callOperator(Reason(.splitBrain, why), at: now) : []
+    case .undecided:
+      var waiting = decision
+      waiting.undecided = why
+      phase = .deciding(waiting)
+      step += 1
+      return []
+    }
+  }
+
+  private mutating func rollBack(
+    _ failure: Failure, destinationDone: Bool = false, sourceDone: Bool = false, at now: Now
+  ) -> [SourceEffect] {
+    if destinationDone, sourceDone { return end(failure, at: now) }
+    if case .rollingBack = phase {
+      phase = .rollingBack(failure, destinationDone: destinationDone, sourceDone: sourceDone)
+    } else {
+      enter(.rollingBack(failure, destinationDone: destinationDone, sourceDone: sourceDone))
+    }
+    return []
+  }
+
+  private mutating func end(_ failure: Failure, at now: Now) -> [SourceEffect] {
+    enter(failure.cancelled ? .cancelled(failure) : .failed(failure))
+    return [
+      event(
+        failure.cancelled ? .cancelled : .failed, stage: failure.stage, reasons: failure.reasons, checks: failure.checks,
+        runsAt: failure.guestRuns ? source.host : nil, at: now)
+    ]
+  }
+
+  private mutating func enter(_ next: Phase) {
+    // Until it is decided who has the guest, the operator stays called: each look and each try is not news.
+    if !(phase.isUndecided && next.isUndecided) { attention = nil }
+    phase = next
+    step += 1
+  }
+
+  private mutating func callOperator(_ reason: Reason, at now: Now) -> [SourceEffect] {
+    guard attention != reason else { return [] }
+    attention = reason
+    return [event(.needsAttention, reasons: [reason], at: now)]
+  }
+
+  // MARK: - Events
+
+  private mutating func event(
+    _ kind: MigrationEventData.Kind, disks: [MigrationEventData.Disk]? = nil, stage: MigrationEventData.Stage? = nil,
+    reasons: [Reason]? = nil, checks: [Check]? = nil, runsAt: NodeName? = nil, bytes: MigrationEventData.Bytes? = nil,
+    at now: Now
+  ) -> SourceEffect {
+    sequence += 1
+    updatedAt = now.wall
+    return .emit(
+      MigrationEventData(
+        kind, guest: guest, sourceHost: source.host, destinationHost: destination.host, disks: disks, stage: stage,
+        reasons: reasons, checks: checks, runsAt: runsAt,
+        seconds: kind.isTerminal ? Double(acceptedAt.milliseconds(until: now)) / 1000 : nil,
+        downtimeMs: kind == .completed ? totals?.downtimeMs : nil, bytes: bytes,
+        console: kind == .completed ? confirmation?.console : nil))
+  }
+
+  private var disks: [MigrationEventData.Disk]? { inspection?.plan.diskMoves }
+}
+
+extension MigrationPlan {
+  /// The ways of the plan's disks, as events name them.
+  public var diskMoves: [MigrationEventData.Disk] {
+    disks.map { disk in
+      MigrationEventData.Disk(
+        target: disk.target,
+        from: MigrationEventData.Volume(pool: disk.sourcePool, volume: disk.volume, format: disk.format),
+        to: MigrationEventData.Volume(pool: disk.destinationPool, volume: disk.volume, format: disk.format),
+        virtualSize: disk.virtualSize, linkedClone: disk.backing != nil)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+internal import GRDB
+internal import LongshoreMessages
+internal import MigrationCore
+
+extension Journal {
+  /// Stores a step in one transaction: the request's key, the migration, its history and numbered events, and the outbox.
+  ///
+  /// - Returns: ``CommitOutcome/committed`` where all of it is on the disk; else nothing of it was stored.
+  /// - Throws: ``JournalError``; nothing was stored. ``JournalError/Code/invalidStep`` for a step whose parts do not belong together
+  ///   or whose numbered events leave a gap, ``JournalError/Code/guestBusy`` for a second open migration of a guest at its source.
+  public func commit(_ step: JournalStep) throws(JournalError) -> CommitOutcome {
+    if let contradiction = step.contradiction {
+      throw JournalError(.invalidStep, operation: step.operation, message: contradiction)
+    }
+    return try transaction(step.operation) { db in
+      if let request = step.request {
+        let outcome = try accept(request, at: step.at, db)
+        guard outcome == .committed else { return outcome }
+      }
+      if let source = step.source {
+        guard try store(source, event: step.sourceEvent.map(Shape.encode), at: step.at, step.operation, db) else { return .stale }
+        try append(step.events, of: source, step.operation, db)
+      }
+      if let destination = step.destination {
+        let event = step.destinationEvent.map(Shape.encode)
+        guard try store(destination, event: event, at: step.at, step.operation, db) else { return .stale }
+      }
+      for message in step.outbox { try message.insert(db) }
+      return .committed
+    }
+  }
+
+  private func accept(_ request: RequestKey, at now: Now, _ db: Database) throws -> CommitOutcome {
+    if let digest = try String.fetchOne(db, sql: "SELECT digest FROM request WHERE id = ?", arguments: [request.id.text]) {
+      return digest == request.digest ? .duplicateRequest : .requestReused
+    }
+    try db.execute(
+      sql: "INSERT INTO request (id, digest, accepted) VALUES (?, ?, ?)",
+      arguments: [request.id.text, request.digest, now.wall.milliseconds])
+    return .committed
+  }
+
+  /// Stores a migration and what made it so. Returns false, having stored nothing, where its revision does not follow the stored one.
+  private func store<Migration: JournalledMigration>(
+    _ migration: Migration, event: String?, at now: Now, _ operation: String, _ db: Database
+  ) throws -> Bool {
+    let side = Migration.side.rawValue
+    let stored = try Int.fetchOne(
+      db, sql: "SELECT revision FROM migration WHERE side = ? AND id = ?", arguments: [side, migration.id.text])
+    guard migration.revision == (stored ?? 0) + 1 else { return false }
+    if stored == nil, let other = try openMigration(like: migration, db) {
+      throw JournalError(
+        .guestBusy, operation: operation, message: "the migration \(other) moves the same guest and has not ended")
+    }
+    let snapshot = Shape.encode(migration)
+    try db.execute(
+      sql: """
+        INSERT INTO migration (side, id, revision, shape, guest, ended, changed, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (side, id) DO UPDATE SET
+          revision = excluded.revision, shape = excluded.shape, guest = excluded.guest, ended = excluded.ended,
+          changed = excluded.changed, snapshot = excluded.snapshot
+        """,
+      arguments: [
+        side, migration.id.text, migration.revision, shape, migration.guestUUID, migration.isTerminal, now.wall.milliseconds, snapshot,
+      ])
+    try db.execute(
+      sql: "INSERT INTO history (side, migration, revision, shape, at, began, applied) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      arguments: [side, migration.id.text, migration.revision, shape, Shape.encode(now), event == nil ? snapshot : nil, event])
+    return true
+  }
+
+  /// The id of the migration that moves the guest of `migration` from this host and has not ended.
+  private func openMigration<Migration: JournalledMigration>(like migration: Migration, _ db: Database) throws -> String? {
+    guard Migration.side == .source else { return nil }
+    return try String.fetchOne(
+      db, sql: "SELECT id FROM migration WHERE side = 'source' AND ended = 0 AND guest = ?", arguments: [migration.guestUUID])
+  }
+
+  /// Stores the numbered events that lead from the last one stored to the one that the migration has reached.
+  private func append(_ events: [MigrationEvent], of migration: SourceMigration, _ operation: String, _ db: Database) throws {
+    let stored = try Int.fetchOne(db, sql: "SELECT max(sequence) FROM event WHERE migration = ?", arguments: [migration.id.text])
+    var last = stored ?? 0
+    for event in events {
+      guard Int(event.sequence) == last + 1 else {
+        throw JournalError(.invalidStep, operation: operation, message: "the event \(event.id) does not follow number \(last)")
+      }
+      last += 1
+      try db.execute(
+        sql: "INSERT INTO event (migration, sequence, terminal, body) VALUES (?, ?, ?, ?)",
+        arguments: [migration.id.text, last, event.data.kind.isTerminal, Shape.encode(event)])
+    }
+    guard last == migration.sequence else {
+      throw JournalError(
+        .invalidStep, operation: operation, message: "the migration has reached event \(migration.sequence), and the last one is \(last)")
+    }
+  }
+}

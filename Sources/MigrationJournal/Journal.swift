@@ -1,0 +1,148 @@
+internal import FoundationEssentials
+internal import GRDB
+
+/// What a host knows about its migrations, on disk: accepted requests, the migrations and their histories, numbered events, messages
+/// to be published, files made.
+///
+/// One SQLite file a host, on a local disk. A call that returned is on the disk: the rollback journal with `synchronous=FULL` syncs
+/// every commit. The file is locked exclusively while it is open, so that no other process reads or writes it and no commit waits for
+/// one; the file's exclusive mode also keeps the rollback journal in place and overwrites its header at a commit, which a power loss
+/// cannot undo as it can undo a deletion.
+///
+/// All calls are synchronous and take milliseconds. They may come from any thread and are done one after the other.
+public final class Journal: Sendable {
+  /// The path that stands for a journal in memory, which is gone when it is closed.
+  public static let inMemory = ":memory:"
+
+  /// The journal's id: a UUID in lower case, made with the file. Another id means another past.
+  public let id: String
+  /// The file's path.
+  public let path: String
+
+  /// The version of the shapes in which snapshots and events are stored.
+  let shape: Int
+  private let queue: DatabaseQueue
+
+  /// Opens the journal at `path`, or makes it, readable for its owner alone.
+  ///
+  /// - Parameter path: The file, in a folder that exists, or ``inMemory``.
+  /// - Throws: Among others ``JournalError/Code/locked``, ``JournalError/Code/corrupted``, ``JournalError/Code/notAJournal`` and
+  ///   ``JournalError/Code/newerSchema``. The file is then left as it was.
+  public convenience init(path: String) throws(JournalError) {
+    try self.init(path: path, schema: .current, shape: Shape.current)
+  }
+
+  init(path: String, schema: Schema, shape: Int) throws(JournalError) {
+    let operation = "open the journal"
+    do {
+      if path != Self.inMemory { try JournalFile.makeIfMissing(path, operation: operation) }
+      let queue = try DatabaseQueue(path: path, configuration: Self.configuration)
+      try queue.read { db in try Self.refuseStrangers(db, schema, operation: operation, path: path) }
+      try schema.migrator.migrate(queue)
+      id = try queue.write(Self.proveWritable)
+      self.queue = queue
+    } catch {
+      throw JournalError(error, operation: operation, path: path)
+    }
+    self.path = path
+    self.shape = shape
+  }
+
+  /// Closes the file and lets go of its lock. Every later call throws.
+  public func close() throws(JournalError) {
+    do {
+      try queue.close()
+    } catch {
+      throw JournalError(error, operation: "close the journal", path: path)
+    }
+  }
+}
+
+extension Journal {
+  private static var configuration: Configuration {
+    var configuration = Configuration()
+    configuration.label = "journal"
+    configuration.prepareDatabase { db in
+      // 256 KiB of cache: a step reads and writes a few pages.
+      try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA cache_size = -256")
+    }
+    return configuration
+  }
+
+  /// Refuses what is damaged, belongs to another program or was written by a later version; an empty file is welcome.
+  private static func refuseStrangers(_ db: Database, _ schema: Schema, operation: String, path: String) throws {
+    let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict"
+    guard verdict == "ok" else {
+      throw JournalError(
+        .corrupted, operation: operation, message: "the journal \(path) is damaged (\(verdict)). \(JournalError.recovery(of: path))")
+    }
+    guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM sqlite_master)") ?? true else { return }
+    guard try Int64.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
+      throw JournalError(
+        .notAJournal, operation: operation,
+        message: "\(path) is a database of another program: give the journal another path")
+    }
+    guard try !schema.migrator.hasBeenSuperseded(db) else {
+      throw JournalError(
+        .newerSchema, operation: operation,
+        message: "the journal \(path) was written by a later version of Longshore: install that version again. To go back all the same: "
+          + "\(JournalError.recovery(of: path))")
+    }
+  }
+
+  /// Writes to the file, so that a full disk or a read-only folder is known at once, and returns the journal's id.
+  private static func proveWritable(_ db: Database) throws -> String {
+    if let id = try String.fetchOne(db, sql: "SELECT id FROM journal") {
+      try db.execute(sql: "UPDATE journal SET id = id")
+      return id
+    }
+    let id = UUID().uuidString.lowercased()
+    try db.execute(sql: "INSERT INTO journal (id) VALUES (?)", arguments: [id])
+    return id
+  }
+
+  /// Reads one consistent state.
+  func read<Value>(_ operation: String, _ body: (Database) throws -> Value) throws(JournalError) -> Value {
+    do {
+      return try queue.read(body)
+    } catch {
+      throw JournalError(error, operation: operation, path: path)
+    }
+  }
+
+  /// Writes in one transaction, which is rolled back when `body` throws.
+  func write<Value>(_ operation: String, _ body: (Database) throws -> Value) throws(JournalError) -> Value {
+    do {
+      return try queue.write(body)
+    } catch {
+      throw JournalError(error, operation: operation, path: path)
+    }
+  }
+
+  /// Writes in one transaction, which is rolled back when `body` throws or returns anything but ``CommitOutcome/committed``.
+  func transaction(
+    _ operation: String, _ body: (Database) throws -> CommitOutcome
+  ) throws(JournalError) -> CommitOutcome {
+    do {
+      return try queue.writeWithoutTransaction { db in
+        var outcome = CommitOutcome.committed
+        try db.inTransaction(.immediate) {
+          outcome = try body(db)
+          return outcome == .committed ? .commit : .rollback
+        }
+        return outcome
+      }
+    } catch {
+      throw JournalError(error, operation: operation, path: path)
+    }
+  }
+
+  /// The value of a pragma of the connection, which may be set at the same time: `cache_size`, `cache_size = -256`.
+  func pragma(_ text: String) throws(JournalError) -> Int64? {
+    do {
+      return try queue.writeWithoutTransaction { db in try Int64.fetchOne(db, sql: "PRAGMA \(text)") }
+    } catch {
+      throw JournalError(error, operation: "set or read the pragma \(text)", path: path)
+    }
+  }
+}

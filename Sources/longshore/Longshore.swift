@@ -1,0 +1,6 @@
+import LongshoreCommands
+
+@main
+enum Longshore {
+  static func main() async { await LongshoreCommand.main() }
+}

@@ -1,0 +1,94 @@
+import Testing
+
+@testable import Libvirt
+
+@Suite("Typed parameters")
+struct TypedParameterTests {
+  private let call = Call(operation: "build parameters")
+
+  @Test("come back from libvirt's array as they went in")
+  func roundTrip() throws {
+    let parameters: [TypedParameter] = [
+      TypedParameter(name: "a", value: .int(-1)),
+      TypedParameter(name: "b", value: .unsignedInt(.max)),
+      TypedParameter(name: "c", value: .long(.min)),
+      TypedParameter(name: "d", value: .unsignedLong(.max)),
+      TypedParameter(name: "e", value: .double(0.5)),
+      TypedParameter(name: "f", value: .bool(true)),
+      TypedParameter(name: "disk", value: .string("vda")),
+      TypedParameter(name: "disk", value: .string("größer")),
+    ]
+    let copies = try roundTripped(parameters)
+    #expect(copies == parameters)
+    #expect(try roundTripped([]) == [])
+  }
+
+  @Test("are refused with a name that is too long")
+  func tooLong() throws {
+    let error = #expect(throws: LibvirtError.self) {
+      try roundTripped([TypedParameter(name: String(repeating: "x", count: 80), value: .int(1))])
+    }
+    #expect(error?.message.contains("too long") == true)
+    #expect(error?.operation == "build parameters")
+  }
+
+  private func roundTripped(_ parameters: [TypedParameter]) throws(LibvirtError) -> [TypedParameter] {
+    try withTypedParameters(parameters, call) { array, count throws(LibvirtError) in
+      copyTypedParameters(array, count: count)
+    }
+  }
+
+  @Test("of a migration are those that were set, with libvirt's names")
+  func migration() {
+    var parameters = MigrationParameters()
+    #expect(parameters.typed.isEmpty)
+    parameters.uri = "tcp://192.0.2.7"
+    parameters.destinationXML = "<domain/>"
+    parameters.persistentXML = "<domain/>"
+    parameters.bandwidth = 100
+    parameters.disks = ["vda", "vdb"]
+    parameters.disksPort = 49_152
+    parameters.parallelConnections = 4
+    parameters.tlsDestination = "beta.example.org"
+    parameters.additional = ["later": .bool(true)]
+    #expect(
+      parameters.typed == [
+        TypedParameter(name: "migrate_uri", value: .string("tcp://192.0.2.7")),
+        TypedParameter(name: "destination_xml", value: .string("<domain/>")),
+        TypedParameter(name: "persistent_xml", value: .string("<domain/>")),
+        TypedParameter(name: "bandwidth", value: .unsignedLong(100)),
+        TypedParameter(name: "migrate_disks", value: .string("vda")),
+        TypedParameter(name: "migrate_disks", value: .string("vdb")),
+        TypedParameter(name: "disks_port", value: .int(49_152)),
+        TypedParameter(name: "parallel.connections", value: .int(4)),
+        TypedParameter(name: "tls.destination", value: .string("beta.example.org")),
+        TypedParameter(name: "later", value: .bool(true)),
+      ])
+  }
+
+  @Test("of a job are read by name, and the rest is kept")
+  func job() {
+    let statistics = JobStatistics(
+      kind: .unbounded,
+      parameters: [
+        TypedParameter(name: "operation", value: .int(5)),
+        TypedParameter(name: "disk_remaining", value: .unsignedLong(1_024)),
+        TypedParameter(name: "memory_dirty_rate", value: .unsignedLong(7)),
+        TypedParameter(name: "auto_converge_throttle", value: .int(20)),
+        TypedParameter(name: "success", value: .bool(false)),
+        TypedParameter(name: "errmsg", value: .string("no")),
+        TypedParameter(name: "from_the_future", value: .double(1)),
+        // Of another type than libvirt documents: kept, not misread.
+        TypedParameter(name: "downtime", value: .string("300")),
+      ])
+    var expected = JobStatistics(kind: .unbounded)
+    expected.operation = .migrationOut
+    expected.diskRemaining = 1_024
+    expected.memoryDirtyRate = 7
+    expected.autoConvergeThrottle = 20
+    expected.isSuccessful = false
+    expected.errorMessage = "no"
+    expected.additional = ["from_the_future": .double(1), "downtime": .string("300")]
+    #expect(statistics == expected)
+  }
+}

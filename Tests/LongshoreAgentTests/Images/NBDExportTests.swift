@@ -1,0 +1,118 @@
+import FoundationEssentials
+import Glibc
+import Subprocess
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("Exports over NBD", .enabled(if: ImagePrograms.areInstalled, ImagePrograms.missing))
+struct NBDExportTests {
+  @Test("An export serves the bytes of the file, read-only, until it is stopped")
+  func serves() async throws {
+    try await withTemporaryFolder { folder in
+      let bytes = noise(1 << 20)
+      let path = try folder.write(bytes, to: "a,b.qcow2")
+      let export = try await ExportFixture.exporter(in: folder).export(path: path, name: folder.name)
+      #expect(export.uri == "nbd://127.0.0.1:\(export.endpoint.port)/\(folder.name)")
+      #expect(export.process.isRunning)
+      try await folder.run("qemu-img", "convert", "-f", "raw", "-O", "raw", export.uri, folder.file("out"))
+      #expect(try folder.read(folder.file("out")) == bytes)
+      await #expect(throws: TemporaryFolder.ProgramFailed.self) {
+        try await folder.run("qemu-io", "-f", "raw", "-c", "write 0 512", export.uri)
+      }
+      try await export.stop()
+      #expect(!export.process.isRunning)
+      #expect(!folder.exists(export.pidFile))
+      try await export.stop()
+    }
+  }
+
+  @Test("Ports that are taken are passed over, and a full range is told")
+  func ports() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(512), to: "a")
+      let first = try await ExportFixture.exporter(in: folder).export(path: path, name: "\(folder.name)-one")
+      let port = first.endpoint.port
+      let exporter = ExportFixture.exporter(in: folder, ports: port...port)
+      let error = await #expect(throws: ImageError.self) { try await exporter.export(path: path, name: "\(folder.name)-two") }
+      #expect(error?.code == .noFreePort)
+      #expect(first.process.isRunning)
+      let second = try await ExportFixture.exporter(in: folder, ports: port...65_535).export(path: path, name: "\(folder.name)-two")
+      #expect(second.endpoint.port > port)
+      try await first.stop()
+      try await second.stop()
+    }
+  }
+
+  @Test("A file that cannot be served leaves no server and no files")
+  func failure() async throws {
+    try await withTemporaryFolder { folder in
+      let error = await #expect(throws: ImageError.self) {
+        try await ExportFixture.exporter(in: folder).export(path: folder.file("none"), name: folder.name)
+      }
+      #expect(error?.code == .toolFailed)
+      #expect(error?.message.contains("No such file or directory") == true)
+      let left = try await ExportFixture.exporter(in: folder).endLeftovers()
+      #expect(left.isEmpty)
+      for name in ["a b", "a/b", "", "a,b"] {
+        let error = await #expect(throws: ImageError.self) {
+          try await ExportFixture.exporter(in: folder).export(path: folder.file("none"), name: name)
+        }
+        #expect(error?.code == .invalidArgument)
+      }
+    }
+  }
+
+  @Test("Another run's exports are found and ended")
+  func leftovers() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(512), to: "a")
+      let exporter = ExportFixture.exporter(in: folder)
+      let left = try await exporter.export(path: path, name: folder.name)
+      #expect(try await exporter.endLeftovers() == [left.process])
+      #expect(!left.process.isRunning)
+      #expect(try await exporter.endLeftovers().isEmpty)
+    }
+  }
+
+  @Test("A process that got the number of an ended server is left alone")
+  func recycledNumber() async throws {
+    try await withTemporaryFolder { folder in
+      let exporter = ExportFixture.exporter(in: folder)
+      _ = try await Subprocess.run(
+        .name("sleep"), arguments: ["600"], input: .none, output: .discarded, error: .discarded
+      ) { execution in
+        let pid = execution.processIdentifier.value
+        let process = try #require(ProcessIdentity(pid: pid))
+        _ = try folder.write(Array("\(pid)\n".utf8), to: "old-10809.pid")
+        #expect(try await exporter.endLeftovers().isEmpty)
+        #expect(process.isRunning)
+        #expect(!folder.exists(folder.file("old-10809.pid")))
+
+        let earlier = try #require(ProcessIdentity(pid: getpid()))
+        #expect(earlier != process)
+        try await Self.impostor(of: process).end()
+        #expect(process.isRunning)
+        try await process.end()
+        #expect(!process.isRunning)
+      }
+    }
+  }
+
+  /// The identity of an earlier process of the same number.
+  private static func impostor(of process: ProcessIdentity) throws -> ProcessIdentity {
+    try JSONDecoder().decode(
+      ProcessIdentity.self, from: Data(#"{"pid": \#(process.pid), "startTime": \#(process.startTime - 1)}"#.utf8))
+  }
+
+  @Test("A server that ignores the first signal is killed")
+  func stubborn() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(512), to: "a")
+      let export = try await ExportFixture.exporter(in: folder).export(path: path, name: folder.name)
+      #expect(kill(export.process.pid, SIGSTOP) == 0)
+      try await export.process.end(grace: .milliseconds(50))
+      #expect(!export.process.isRunning)
+    }
+  }
+}

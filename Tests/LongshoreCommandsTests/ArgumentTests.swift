@@ -1,0 +1,97 @@
+import ArgumentParser
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreCommands
+
+@Suite struct ArgumentTests {
+  @Test(arguments: [("90s", 90), ("2h", 7_200), ("1h30m", 5_400), ("1d", 86_400), ("1d2h3m4s", 93_784)])
+  func durationsAreRead(text: String, seconds: Int64) throws {
+    #expect(try DurationArgument.parse(text) == .seconds(seconds))
+  }
+
+  @Test(arguments: [
+    "", "90", "h", "5x", "-5s", "1.5h", "30m1h", "1h1h", "1h 30m", "0s", "99999999999999999999s", "400000000d",
+    "9223372036854775807d", "٣s",
+  ])
+  func otherTextsAreNoDurations(text: String) {
+    #expect(throws: ArgumentProblem.self) { try DurationArgument.parse(text) }
+  }
+
+  @Test func anOrderCarriesEveryOption() throws {
+    let command = try parsed(
+      "migrate", "web-1", "--from", "alpha", "--to", "beta", "--pool", "fast", "--disk", "vdb=bulk", "--disk", "vdc=a=b",
+      "--deadline", "2h", "--bandwidth", "100", "--max-downtime", "500", "--auto-converge", "--synchronous-writes",
+      "--handover", "fenced", "--keep-source")
+    let order = command.options.order(for: command.guest)
+    #expect(
+      order
+        == MigrateCommand(
+          guest: Sample.name("web-1"), destination: MigrateCommand.Destination(host: Sample.beta.host),
+          pools: MigrateCommand.Pools(
+            default: Sample.name("fast"),
+            disks: [Sample.name("vdb"): Sample.name("bulk"), Sample.name("vdc"): Sample.name("a=b")]),
+          deadlineSeconds: 7_200,
+          options: MigrationOptions(
+            bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: true, handover: .fenced,
+            keepSource: true)))
+  }
+
+  @Test func anOrderSaysNothingThatWasNotAsked() throws {
+    let command = try parsed("migrate", "web-1", "--from", "alpha", "--to", "beta")
+    let order = command.options.order(for: command.guest)
+    #expect(order.pools == nil)
+    #expect(order.options == nil)
+    #expect(order.deadlineSeconds == nil)
+    #expect(order.dryRun == nil)
+  }
+
+  @Test(arguments: [
+    (["--from", "a", "--to", "a"], "name the same host"),
+    (["--from", "A", "--to", "b"], "use 1 to 63 of a-z, 0-9 and -"),
+    (["--from", "a"], "Missing expected argument '--to <host>'"),
+    (["--from", "a", "--to", "b", "--pool", "/var/lib"], "paths are not taken"),
+    (["--from", "a", "--to", "b", "--disk", "vdb"], "use DISK=POOL"),
+    (["--from", "a", "--to", "b", "--disk", "vdb="], "use DISK=POOL"),
+    (["--from", "a", "--to", "b", "--disk", "vdb=p", "--disk", "vdb=q"], "names vdb twice"),
+    (["--from", "a", "--to", "b", "--deadline", "tomorrow"], "such as 90s, 2h, 1h30m or 1d"),
+    (["--from", "a", "--to", "b", "--deadline", "31d"], "at most 30d"),
+    (["--from", "a", "--to", "b", "--bandwidth", "0"], "at least 1"),
+    (["--from", "a", "--to", "b", "--max-downtime", "-1"], "--max-downtime"),
+    (["--from", "a", "--to", "b", "--handover", "magic"], "direct"),
+    (["--from", "a", "--to", "b", "--id", "-x"], "--id"),
+    (["--from", "a", "--to", "b", "--id", "a/b"], "such as a UUID"),
+    (["--from", "a", "--to", "b", "--detach", "--dry-run"], "exclude each other"),
+    (["--from", "a", "--to", "b", "--key-file", "k"], "go together"),
+    (["--from", "a", "--to", "b", "--format", "xml"], "table"),
+  ])
+  func aWrongCommandLineIsExplained(arguments: [String], message: String) throws {
+    let error = try #require(throws: (any Error).self) {
+      try LongshoreCommand.parseAsRoot(["migrate", "web-1"] + arguments)
+    }
+    #expect(LongshoreCommand.exitCode(for: error).rawValue == CommandExit.usage.rawValue)
+    #expect(LongshoreCommand.fullMessage(for: error).contains(message))
+  }
+
+  @Test(
+    arguments: [
+      MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
+      HostsSubcommand.self,
+    ] as [any OperatorCommand.Type])
+  func everyCommandHasAnExampleAndItsExitCodesInItsHelp(command: any OperatorCommand.Type) throws {
+    let help = LongshoreCommand.helpMessage(for: command, columns: 80)
+    let name = try #require(command.configuration.commandName)
+    #expect(help.contains("EXAMPLES:\n  longshore \(name)"))
+    #expect(help.contains("EXIT CODES:\n    0  done"))
+    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  }
+
+  @Test func theVersionIsTold() throws {
+    let error = try #require(throws: (any Error).self) { try LongshoreCommand.parseAsRoot(["--version"]) }
+    #expect(LongshoreCommand.fullMessage(for: error) == LongshoreVersion.current)
+  }
+
+  private func parsed(_ arguments: String...) throws -> MigrateSubcommand {
+    try #require(try LongshoreCommand.parseAsRoot(arguments) as? MigrateSubcommand)
+  }
+}

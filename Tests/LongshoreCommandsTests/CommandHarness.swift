@@ -1,0 +1,44 @@
+import ArgumentParser
+import LongshoreMessages
+
+@testable import LongshoreCommands
+
+/// Runs commands in a world of its own: streams that are kept, a clock that stands still, ids that count.
+struct CommandHarness {
+  let output = TextSink()
+  let error = TextSink()
+  var link = FakeLink()
+  var variables = ["LONGSHORE_CLUSTER": "lab"]
+  /// Where set, opening the link fails with it.
+  var linkFailure: LinkError?
+  /// The operator's side.
+  var signals: [FollowSignal] = []
+
+  /// Parses and runs a command line; returns the exit code.
+  func run(_ arguments: String...) async throws -> CommandExit {
+    let command = try LongshoreCommand.parseAsRoot(arguments)
+    guard let command = command as? any OperatorCommand else { throw ArgumentProblem("no command of an operator") }
+    return await command.run(in: environment)
+  }
+
+  private var environment: CommandEnvironment {
+    CommandEnvironment(
+      variables: variables,
+      writeResult: { [output] in output.write($0) },
+      writeProgress: { [error] in error.write($0) },
+      outputIsTerminal: false, errorIsTerminal: false,
+      columns: { 80 },
+      zone: .fixed(0),
+      now: { Sample.start },
+      makeID: { Sample.id("new") },
+      signals: { [signals] in
+        AsyncStream { continuation in
+          for signal in signals { continuation.yield(signal) }
+        }
+      },
+      openLink: { [link, linkFailure] _, _, use in
+        if let linkFailure { throw linkFailure }
+        return try await use(link)
+      })
+  }
+}

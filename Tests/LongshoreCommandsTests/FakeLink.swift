@@ -1,0 +1,60 @@
+import LongshoreMessages
+import Synchronization
+
+@testable import LongshoreCommands
+
+/// A link whose hosts are closures.
+final class FakeLink: OrchestratorLink {
+  /// A question that was asked.
+  struct Asked: Hashable {
+    var request: Request
+    var routingKey: String
+  }
+
+  let notices: AsyncStream<LinkNotice>
+
+  private let teller: AsyncStream<LinkNotice>.Continuation
+  private let answer: @Sendable (FakeLink, Request) -> Result<Reply, LinkError>
+  private let answers: @Sendable (FakeLink, Request) -> Result<[Reply], LinkError>
+  private let log = Mutex<[Asked]>([])
+
+  /// Hosts that answer at once. The closures may tell events through the link that they get.
+  init(
+    answer: @escaping @Sendable (FakeLink, Request) -> Result<Reply, LinkError> = { _, _ in .failure(.silence) },
+    answers: @escaping @Sendable (FakeLink, Request) -> Result<[Reply], LinkError> = { _, _ in .success([]) }
+  ) {
+    (notices, teller) = AsyncStream.makeStream()
+    self.answer = answer
+    self.answers = answers
+  }
+
+  /// All that was asked, in order.
+  var asked: [Asked] { log.withLock { $0 } }
+
+  /// Tells an event, progress, or what becomes of the link.
+  func tell(_ notices: LinkNotice...) { for notice in notices { teller.yield(notice) } }
+
+  func ask(_ request: Request, of host: HostAddress, within time: Duration) async throws(LinkError) -> Reply {
+    log.withLock { $0.append(Asked(request: request, routingKey: host.routingKey)) }
+    return try answer(self, request).get()
+  }
+
+  func askAll(
+    _ request: Request, in cluster: NodeName, within time: Duration
+  ) -> AsyncThrowingStream<Reply, any Error> {
+    log.withLock { $0.append(Asked(request: request, routingKey: cluster.text)) }
+    let result = answers(self, request)
+    return AsyncThrowingStream { continuation in
+      switch result {
+      case .success(let replies):
+        for reply in replies { continuation.yield(reply) }
+        continuation.finish()
+      case .failure(let error): continuation.finish(throwing: error)
+      }
+    }
+  }
+}
+
+extension LinkError {
+  static let silence = LinkError(.noAnswer, "no answer within 30s", while: "asking alpha (cluster lab)")
+}

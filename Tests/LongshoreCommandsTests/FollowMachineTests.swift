@@ -1,0 +1,114 @@
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreCommands
+
+@Suite struct FollowMachineTests {
+  @Test func aMigrationIsFollowedToItsEnd() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(machine.apply(.answered(Sample.accepted)) == [.show(.accepted)])
+    let preparing = Sample.event(2, .preparing)
+    #expect(machine.apply(.notice(.event(preparing))) == [.show(.event(preparing))])
+    let completed = Sample.completed(3)
+    #expect(
+      machine.apply(.notice(.event(completed))) == [.show(.event(completed)), .end(.ended(completed))])
+    #expect(machine.hasEnded)
+    #expect(machine.apply(.interrupted) == [])
+  }
+
+  @Test func aRefusalEndsIt() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(machine.apply(.answered(Sample.rejected)) == [.end(.refused(Sample.rejected))])
+  }
+
+  @Test func eventsThatComeTwiceOrLateAreNoNews() {
+    var machine = FollowMachine(attachingTo: Sample.migration)
+    let prepared = Sample.event(3, .prepared)
+    let preparing = Sample.event(2, .preparing)
+    #expect(machine.apply(.notice(.event(prepared))) == [.show(.event(prepared))])
+    #expect(machine.apply(.notice(.event(prepared))) == [])
+    #expect(machine.apply(.notice(.event(preparing))) == [])
+    #expect(!machine.hasEnded)
+  }
+
+  @Test func aTerminalEventCountsWhateverIsMissingBeforeIt() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    let failed = Sample.failed(9)
+    #expect(machine.apply(.notice(.event(failed))) == [.show(.event(failed)), .end(.ended(failed))])
+  }
+
+  @Test func otherMigrationsAreNotHeard() {
+    var machine = FollowMachine(attachingTo: Sample.migration)
+    #expect(machine.apply(.notice(.event(Sample.event(1, .completed, of: Sample.id("other"))))) == [])
+    #expect(machine.apply(.status(MigrationStatus.other)) == [])
+  }
+
+  @Test func eventsSayThatTheOrderIsTakenWhereItsAnswerIsLost() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    _ = machine.apply(.notice(.event(Sample.event(1, .accepted))))
+    #expect(machine.apply(.unanswered(.silence)) == [])
+    #expect(machine.apply(.answered(Sample.accepted)) == [])
+    #expect(machine.apply(.interrupted) == [.end(.detached(accepted: true))])
+  }
+
+  @Test func anOrderWithoutAnAnswerEndsUnheard() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(machine.apply(.unanswered(.silence)) == [.end(.unheard(.silence))])
+  }
+
+  @Test func afterALostLinkTheStatusTellsWhatWasMissed() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    let accepted = Sample.event(1, .accepted)
+    _ = machine.apply(.notice(.event(accepted)))
+    #expect(machine.apply(.notice(.lost(reason: "reset"))) == [.show(.linkLost(reason: "reset"))])
+    #expect(machine.apply(.notice(.restored)) == [.show(.linkRestored), .askStatus])
+    let transferring = Sample.event(4, .transferring)
+    let status = Sample.status(.transferring, events: [transferring, accepted])
+    #expect(machine.apply(.status(status)) == [.show(.event(transferring)), .show(.status(status))])
+    #expect(machine.apply(.notice(.event(transferring))) == [])
+  }
+
+  @Test func anEndThatWasMissedIsInTheStatus() {
+    var machine = FollowMachine(attachingTo: Sample.migration)
+    let completed = Sample.completed(7)
+    let told = Sample.status(.completed, events: [completed])
+    #expect(machine.apply(.status(told)) == [.show(.event(completed)), .end(.ended(completed))])
+
+    var withoutEvents = FollowMachine(attachingTo: Sample.migration)
+    let bare = Sample.status(.cancelled)
+    #expect(withoutEvents.apply(.status(bare)) == [.end(.endedBefore(bare))])
+  }
+
+  @Test func anOrderThatIsNotAnsweredYetIsLeftToTheLinkWhenItIsBack() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(machine.apply(.notice(.restored)) == [.show(.linkRestored)])
+  }
+
+  @Test func needsAttentionEndsAnOrderAndNotAWatch() {
+    let attention = Sample.event(5, .needsAttention)
+    var order = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(
+      order.apply(.notice(.event(attention))) == [.show(.event(attention)), .end(.needsAttention(attention))])
+    var watch = FollowMachine(attachingTo: Sample.migration)
+    #expect(watch.apply(.notice(.event(attention))) == [.show(.event(attention))])
+    #expect(!watch.hasEnded)
+  }
+
+  @Test func ctrlCDetachesAndSaysWhetherTheOrderWasTaken() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(machine.apply(.interrupted) == [.end(.detached(accepted: false))])
+  }
+
+  @Test func aDetachedOrderEndsWithItsAnswer() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .answer)
+    #expect(machine.apply(.answered(Sample.accepted)) == [.end(.accepted(Sample.accepted))])
+  }
+}
+
+extension MigrationStatus {
+  fileprivate static var other: MigrationStatus {
+    var status = Sample.status(.completed)
+    status.id = Sample.id("other")
+    return status
+  }
+}

@@ -1,0 +1,125 @@
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreCommands
+
+@Suite struct TextTests {
+  @Test func textFromElsewhereCannotMoveTheCursor() {
+    #expect("a\u{1b}[2Jb\nc\u{9b}d\u{202e}e\u{7f}".printable == "a?[2Jb?c?d?e?")
+    #expect("grün – ゲスト".printable == "grün – ゲスト")
+  }
+
+  @Test func widthsAreThoseOfATerminal() {
+    #expect("ゲスト".columns == 6)
+    #expect("e\u{301}".columns == 1)
+    #expect("👍".columns == 2)
+    #expect("ゲスト".truncated(to: 5) == "ゲス")
+    #expect("ab".padded(to: 4) == "ab  ")
+    #expect("ab".leftPadded(to: 4) == "  ab")
+  }
+
+  @Test func aTableIsAsWideAsItsTexts() {
+    var table = TextTable("HOST", "NOTE")
+    table.add("alpha", "")
+    table.add("b", "x\u{1b}y")
+    #expect(table.lines(style: .plain) == ["HOST   NOTE", "alpha  -", "b      x?y"])
+  }
+
+  @Test func aDryRunsTable() {
+    let checks = [
+      Check(.unknownGuest, on: Sample.alpha.host, .passed, "web-1 runs"),
+      Check(.noSpace, on: Sample.beta.host, .refused, "1.0 GiB free, 4.0 GiB needed"),
+    ]
+    #expect(
+      ResultText.checks(checks, disks: [Sample.disk("vda", linked: true)], style: .plain) == [
+        "CHECK          HOST   OUTCOME  FOUND",
+        "unknown-guest  alpha  passed   web-1 runs",
+        "no-space       beta   refused  1.0 GiB free, 4.0 GiB needed",
+        "",
+        "DISK  FROM               TO              SIZE     KIND",
+        "vda   primary/web-1-vda  fast/web-1-vda  4.0 GiB  linked clone",
+        "",
+        "The migration would be refused: 1 check of 2 failed.",
+      ])
+  }
+
+  @Test func theStoryOfAMigration() {
+    let status = Sample.status(
+      .failed,
+      events: [
+        Sample.failed(3), Sample.event(1, .accepted),
+        Sample.event(2, .preparing, at: 1.5) { $0.disks = [Sample.disk("vda", linked: false)] },
+      ])
+    #expect(
+      ResultText.status(status, zone: .fixed(0), style: .plain) == [
+        "web-1  alpha -> beta  failed",
+        "id m-1, guest 8a1b2c3d-0000-4000-8000-000000000001",
+        "",
+        "2026-01-31 18:30:00       +0s  accepted",
+        "2026-01-31 18:30:01     +1.5s  preparing        1 disk",
+        "    - vda primary/web-1-vda -> fast/web-1-vda, 4.0 GiB, full clone",
+        "2026-01-31 18:30:42      +42s  failed",
+        "    - the connection to beta broke [transfer-failed]",
+      ])
+  }
+
+  @Test func aCompletedMigration() {
+    let lines = OutcomeText.lines(
+      .ended(Sample.completed(6)), guest: "web-1", migration: Sample.migration, style: .plain)
+    #expect(lines.problem == [])
+    #expect(
+      lines.result == [
+        "Completed in 2m 14s: web-1 runs at beta, downtime 212 ms, moved 8.4 GiB (templates 1.0 GiB, disks 7.0 GiB, "
+          + "memory 412 MiB).",
+        "  vda primary/web-1-vda -> fast/web-1-vda, 4.0 GiB, linked clone",
+      ])
+  }
+
+  @Test func aFailureSaysWhatHappenedWhereTheGuestRunsAndWhatToDo() {
+    let lines = OutcomeText.lines(
+      .ended(Sample.failed(6)), guest: "web-1", migration: Sample.migration, style: .plain)
+    #expect(lines.result == [])
+    #expect(
+      lines.problem == [
+        "Failed at the transfer in 42s: web-1 was not moved.",
+        "  - the connection to beta broke [transfer-failed]",
+        "web-1 runs at alpha, on its disks there; nothing is left at beta.",
+        "Next: `longshore status m-1` tells the whole story; it can be ordered again.",
+      ])
+  }
+
+  @Test func aFailedCheckIsToldOnceWithItsHost() {
+    let event = Sample.event(3, .failed) {
+      $0.stage = .checks
+      $0.reasons = [Reason(.noSpace, "no room")]
+      $0.checks = [
+        Check(.noSpace, on: Sample.beta.host, .refused, "pool fast has no room"),
+        Check(.noMemory, on: Sample.beta.host, .passed, "enough"),
+      ]
+      $0.runsAt = Sample.alpha.host
+    }
+    let lines = OutcomeText.lines(.ended(event), guest: "web-1", migration: Sample.migration, style: .plain)
+    #expect(
+      lines.problem == [
+        "Failed at the checks: web-1 was not moved.",
+        "  - beta: pool fast has no room [no-space]",
+        "web-1 runs at alpha, on its disks there; nothing is left at beta.",
+        "Next: make room in the pool, or give another one with --pool or --disk.",
+      ])
+  }
+
+  @Test func detachingSaysHowToGoOn() {
+    let running = OutcomeText.lines(
+      .detached(accepted: true), guest: "web-1", migration: Sample.migration, style: .plain
+    ).problem
+    #expect(
+      running == [
+        "Detached; the migration of web-1 is still running.", "  longshore watch m-1   follows it",
+        "  longshore cancel m-1  stops it",
+      ])
+    let open = OutcomeText.lines(
+      .detached(accepted: false), guest: "web-1", migration: Sample.migration, style: .plain
+    ).problem
+    #expect(open.first == "Detached before the host answered: the order may still be accepted.")
+  }
+}

@@ -1,0 +1,115 @@
+import LongshoreMessages
+import LongshoreTestKit
+import MigrationCore
+import Testing
+
+/// A destination machine under a history, with everything that it said.
+struct DestinationRun {
+  private(set) var migration = MigrationSamples.prepare().0
+  private(set) var told: [PeerMessage.Body] = []
+
+  /// Takes an event and checks the rules.
+  @discardableResult
+  mutating func take(_ event: DestinationEvent) -> [DestinationEffect] {
+    let step = DestinationStep(event, to: migration, at: MigrationSamples.now())
+    #expect(step.violations == [])
+    migration = step.after
+    for case .tell(let body) in step.effects { told.append(body) }
+    return step.effects
+  }
+}
+
+@Suite struct DestinationHistoryTests {
+  @Test(arguments: DestinationHistory.all)
+  func comesToItsEnd(history: DestinationHistory) {
+    var run = DestinationRun()
+    for event in history.events { run.take(event) }
+    #expect(run.migration.phase.word == history.phase)
+    #expect(run.told.map(\.typeName).joined(separator: " ") == history.told)
+    #expect(run.migration.outstanding.map(\.word).joined(separator: ", ") == history.outstanding)
+  }
+
+  @Test(arguments: DestinationHistory.all)
+  func everyEventTwiceIsTheSameMigration(history: DestinationHistory) {
+    var run = DestinationRun()
+    for event in history.events {
+      run.take(event)
+      let once = run.migration
+      run.take(event)
+      #expect(run.migration == once, "\(event)")
+    }
+    #expect(run.migration.phase.word == history.phase)
+  }
+
+  @Test(arguments: DestinationHistory.all)
+  func aMigrationReadBackAtEveryStepIsTheSame(history: DestinationHistory) throws {
+    var run = DestinationRun()
+    var restarted = run.migration
+    for event in history.events {
+      let effects = run.take(event)
+      restarted = try MessageCoding.decode(from: MessageCoding.encode(restarted))
+      let stored = try MessageCoding.decode(DestinationEvent.self, from: MessageCoding.encode(event))
+      let step = DestinationStep(stored, to: restarted, at: MigrationSamples.now())
+      #expect(step.effects == effects)
+      restarted = step.after
+    }
+    #expect(restarted == run.migration)
+  }
+
+  @Test func theFirstPrepareIsAnsweredWithProgress() {
+    let (migration, effects) = MigrationSamples.prepare()
+    #expect(effects == [.tell(.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 300 << 20)))])
+    #expect(migration.revision == 1)
+    #expect(migration.outstanding == [.awaitAdmission])
+  }
+
+  @Test func preparedNamesTheDisksTheChecksAndWhatWasCopied() {
+    var run = DestinationRun()
+    for event in DestinationHistory.toPrepared { run.take(event) }
+    #expect(run.told == [.prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck])])
+  }
+
+  @Test func aTombstoneRefusesALatePrepareAndStaysRolledBack() {
+    let (tombstone, effects) = DestinationMigration.tombstone(
+      id: MigrationSamples.id, source: MigrationSamples.source, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now())
+    #expect(effects == [.tell(.rolledBack)])
+    #expect(tombstone.isTerminal)
+    let prepare = DestinationStep(.prepare, to: tombstone, at: MigrationSamples.now())
+    #expect(prepare.effects.map(\.word) == ["tell prepare-failed"])
+    #expect(prepare.after == tombstone)
+    let rollback = DestinationStep(.rollback, to: tombstone, at: MigrationSamples.now())
+    #expect(rollback.effects == [.tell(.rolledBack)])
+    #expect(rollback.after == tombstone)
+  }
+
+  @Test func aPlanWithoutLayersGoesStraightToTheStubs() {
+    var plan = MigrationSamples.plan
+    plan.layers = []
+    var (migration, _) = DestinationMigration.prepare(
+      id: MigrationSamples.id, source: MigrationSamples.source, plan: plan, endpoint: MigrationSamples.endpoint,
+      at: MigrationSamples.now())
+    for event in [DestinationEvent.admitted, .allPassed] {
+      migration = DestinationStep(event, to: migration, at: MigrationSamples.now()).after
+    }
+    #expect(migration.outstanding == [.makeStubs])
+  }
+
+  @Test func layersAreProvidedFromTheLowestUp() {
+    var plan = MigrationSamples.plan
+    let middle = TemplateLayer(
+      id: 1, pool: MigrationSamples.name("slow"), volume: MigrationSamples.name("debian-patched.qcow2"), format: .qcow2,
+      fileSize: 1 << 20, virtualSize: 8 << 30, backing: 0)
+    plan.layers.append(middle)
+    var (migration, _) = DestinationMigration.prepare(
+      id: MigrationSamples.id, source: MigrationSamples.source, plan: plan, endpoint: MigrationSamples.endpoint,
+      at: MigrationSamples.now())
+    for event in [DestinationEvent.admitted, .allPassed, .template] {
+      migration = DestinationStep(event, to: migration, at: MigrationSamples.now()).after
+    }
+    #expect(migration.outstanding == [.provideLayer(1)])
+    let done = DestinationStep(
+      .layerProvided(1, path: "/mnt/slow/debian-patched.qcow2", copied: 0), to: migration, at: MigrationSamples.now())
+    #expect(done.after.outstanding == [.makeStubs])
+    #expect(done.after.templateBytes == 300 << 20)
+  }
+}

@@ -1,0 +1,52 @@
+import LongshoreMessages
+import LongshoreTestKit
+import MigrationCore
+import Testing
+
+/// Every state that the destination machine can reach by any events in any order, with the rules checked at every step.
+@Suite struct DestinationWalkTests {
+  /// What tells two states apart: all but the counters.
+  struct Key: Hashable {
+    var phase: DestinationMigration.Phase
+    var layers: [Int: String]
+    var disks: Int
+
+    init(_ migration: DestinationMigration) {
+      phase = migration.phase
+      layers = migration.layerPaths
+      disks = migration.disks.count
+    }
+  }
+
+  private static let reason = Reason(.operationFailed, "it failed")
+
+  private static let events: [DestinationEvent] =
+    [
+      .admitted, .checked([MigrationSamples.passedCheck]), .checked([MigrationSamples.passedCheck, MigrationSamples.refusedCheck]),
+      .layerProvided(0, path: "/mnt/slow/debian.qcow2", copied: 1), .layerProvided(7, path: "/mnt/slow/other", copied: 1),
+      .layerFailed(0, reason), .layerFailed(7, reason), .stubsMade(MigrationSamples.preparedDisks), .stubsFailed(reason),
+      .postChecked(MigrationSamples.confirmation, []), .postChecked(nil, [reason]), .filesRemoved, .filesKept,
+    ] + [.prepare(MigrationSamples.plan), .confirm, .release, .rollback(reason), .released].map(DestinationEvent.peer)
+
+  @Test func everyStepOfEveryReachableStateKeepsTheRules() throws {
+    var walk = StateWalk<Key>()
+    var violations: Set<String> = []
+    var phases: Set<String> = []
+    let tombstone = DestinationMigration.tombstone(
+      id: MigrationSamples.id, source: MigrationSamples.source, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now())
+    for start in [MigrationSamples.prepare().0, tombstone.0] {
+      try walk.run(from: start, key: Key.init) { migration in
+        phases.insert(migration.phase.word)
+        let stored = try MessageCoding.decode(DestinationMigration.self, from: MessageCoding.encode(migration))
+        #expect(stored == migration)
+        return Self.events.map { event in
+          let step = DestinationStep(event, to: migration, at: MigrationSamples.now())
+          violations.formUnion(step.violations)
+          return step.after
+        }
+      }
+    }
+    #expect(violations.sorted() == [])
+    #expect(phases.count == 14, "every phase is reached")
+  }
+}

@@ -1,0 +1,115 @@
+import LongshoreMessages
+import MigrationCore
+import Testing
+
+/// Who has the guest after a transfer: every pair of sights, in both handovers, whether libvirt reported success or not.
+///
+/// The table is of what is known of libvirt, not of the code: a pair that no row names must stay undecided.
+@Suite struct OwnershipTests {
+  /// A decision without its reason.
+  enum Verdict: Hashable {
+    case source, sourceNotRunning, destination, wait
+    case resumeDestination, destroyDestination, endSplitBrainAtDestination
+    case resumeSource, destroySource, endSplitBrainAtSource
+
+    init(_ ownership: Ownership) {
+      self =
+        switch ownership {
+        case .source(running: true): .source
+        case .source(running: false): .sourceNotRunning
+        case .destination: .destination
+        case .undecided: .wait
+        case .settle(.resumeDestination, _): .resumeDestination
+        case .settle(.destroyDestination, splitBrain: false): .destroyDestination
+        case .settle(.destroyDestination, splitBrain: true): .endSplitBrainAtDestination
+        case .settle(.resumeSource, _): .resumeSource
+        case .settle(.destroySource, splitBrain: false): .destroySource
+        case .settle(.destroySource, splitBrain: true): .endSplitBrainAtSource
+        }
+    }
+  }
+
+  /// What the decision depends on beside the sights.
+  struct Circumstances: Hashable, CustomStringConvertible {
+    var fenced = false
+    var succeeded = false
+    var confirmed = false
+
+    static let all = [false, true].flatMap { fenced in
+      [false, true].flatMap { succeeded in
+        [false, true].map { Circumstances(fenced: fenced, succeeded: succeeded, confirmed: $0) }
+      }
+    }
+
+    var description: String {
+      [fenced ? "fenced" : "direct", succeeded ? "success" : "error", confirmed ? "confirmed" : "unconfirmed"].joined(separator: " ")
+    }
+  }
+
+  /// Every sight of a host, with a name.
+  static let sights: [(name: String, sight: GuestSight)] = {
+    let states: [(String, GuestState)] = [
+      ("running", .running), ("running again", .runningMigrationCanceled), ("paused", .pausedByUser), ("held", .pausedForMigration),
+      ("post-copy", .postcopy("running (post-copy)")), ("other", .other("paused (I/O error)")),
+    ]
+    return [("absent", .absent), ("off", .off), ("silent", .silent)]
+      + states.map { ($0.0, .active($0.1, job: .none)) }
+      + states.map { ($0.0 + ", backup", .active($0.1, job: .other)) }
+      + states.map { ($0.0 + ", migrating", .active($0.1, job: .migration)) }
+  }()
+
+  /// One row: sights at the source, sights at the destination, and what is right there.
+  typealias Row = (source: Set<String>, destination: Set<String>, verdict: @Sendable (Circumstances) -> Verdict)
+
+  /// A guest with a process, with or without a backup of it.
+  private static func active(_ states: String...) -> Set<String> { Set(states.flatMap { [$0, $0 + ", backup"] }) }
+
+  private static let rules: [Row] = [
+    // The guest is seen at the source, and the destination is seen not to have it.
+    (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off"], { _ in .source }),
+    (active("held"), ["absent"], { _ in .resumeSource }),
+    // libvirt defines the guest at the destination before it starts it: it may have run and ended there. Not so where it
+    // arrives paused and only the source agent resumes it, after the source's guest has ended.
+    (active("held"), ["off"], { $0.fenced ? .resumeSource : .wait }),
+    // The guest ended at the source while it was copied. After a success that would be a guest that got lost.
+    (["off"], ["absent"], { $0.succeeded ? .wait : .sourceNotRunning }),
+
+    // The guest has left the source and is seen at the destination.
+    (["absent", "off"], active("running", "running again"), { _ in .destination }),
+    (["absent", "off"], active("paused"), { $0.fenced ? .resumeDestination : .destination }),
+
+    // Both hosts have a process of the guest.
+    (
+      active("running", "running again"), active("running"),
+      { $0.confirmed ? .endSplitBrainAtSource : .endSplitBrainAtDestination }
+    ),
+    (active("running", "running again"), active("paused"), { _ in .destroyDestination }),
+    (active("held"), active("running"), { _ in .destroySource }),
+  ]
+
+  @Test func everyPairOfSights() {
+    for (here, source) in Self.sights {
+      for (there, destination) in Self.sights {
+        let matching = Self.rules.filter { $0.source.contains(here) && $0.destination.contains(there) }
+        #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
+        for circumstances in Circumstances.all {
+          let (ownership, reason) = Ownership.decide(
+            Observation(source: source, destination: destination), fenced: circumstances.fenced,
+            transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed)
+          let expected = matching.first?.verdict(circumstances) ?? .wait
+          #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
+          #expect(!reason.isEmpty)
+        }
+      }
+    }
+  }
+
+  @Test func anUnreachableHostIsNamedWithItsError() {
+    let source = Ownership.decide(
+      Observation(source: .silent, destination: .runs), fenced: false, transferSucceeded: true, confirmed: false)
+    #expect(source.reason == "the source's libvirt does not answer: connection refused")
+    let destination = Ownership.decide(
+      Observation(source: .off, destination: .silent), fenced: false, transferSucceeded: true, confirmed: false)
+    #expect(destination.reason == "the destination's libvirt does not answer: connection refused")
+  }
+}

@@ -1,0 +1,279 @@
+import LongshoreMessages
+import LongshoreTestKit
+import MigrationCore
+
+extension SourceHistory {
+  // The ways to a phase.
+  static let toPreparing: [Step] = [.admitted, .inspected]
+  static let toTransferring = toPreparing + [.preparing, .prepared]
+  static let toConfirming = toTransferring + [.success, .see(.off, .runs)]
+  static let toRetiring = toConfirming + [.confirmed]
+  static let toReleasing = toRetiring + [.retired]
+  static let toCompleted = toReleasing + [.released]
+
+  // The events of these ways.
+  private static let prepared = "preparing prepared transferring"
+  private static let switched = prepared + " switching confirming"
+  private static let completed = switched + " completed"
+
+  private static let undone: [Step] = [.restored, .rolledBack]
+
+  static let successes: [SourceHistory] = [
+    SourceHistory(
+      name: "the guest moves", steps: toCompleted, phase: "completed", events: completed, once: "startTransfer"),
+    SourceHistory(
+      name: "the guest moves, fenced", handover: .fenced,
+      steps: toTransferring + [
+        .success, .see(.off, .paused), .settle(.resumeDestination), .see(.off, .runs), .confirmed, .retired, .released,
+      ],
+      phase: "completed", events: completed, once: "startTransfer"),
+    SourceHistory(
+      name: "a guest that was paused moves and stays paused",
+      steps: toTransferring + [.success, .see(.off, .paused), .confirmed, .retired, .released],
+      phase: "completed", events: completed, once: "startTransfer"),
+    SourceHistory(
+      name: "resuming fails once at the destination", handover: .fenced,
+      steps: toTransferring + [
+        .success, .see(.off, .paused), .settle(.resumeDestination, failure: "timed out"), .due(.lookAgain), .see(.off, .paused),
+        .settle(.resumeDestination), .see(.off, .runs),
+      ],
+      phase: "confirming", events: switched, once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "libvirt reports an error, and the destination has the guest",
+      steps: toTransferring + [.failure, .see(.off, .runs), .confirmed, .retired, .released],
+      phase: "completed", events: completed, once: "startTransfer"),
+    SourceHistory(
+      name: "an abort comes too late", steps: toTransferring + [.cancel, .success, .see(.off, .runs)], phase: "confirming",
+      events: switched, once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "the source still holds the guest that runs at the destination",
+      steps: toTransferring + [.failure, .see(.held, .runs), .settle(.destroySource), .see(.off, .runs)], phase: "confirming",
+      events: switched, once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "undecided, then decided",
+      steps: toTransferring + [.failure, .see(.runsAgain, .silent), .due(.lookAgain), .see(.off, .runs)], phase: "confirming",
+      events: switched, once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "the operator is called while nothing can be decided, and no more when it can",
+      steps: toTransferring + [
+        .failure, .see(.runsAgain, .silent), .due(.patience), .due(.lookAgain), .see(.runsAgain, .silent), .due(.lookAgain),
+        .see(.off, .runs),
+      ],
+      phase: "confirming", events: prepared + " needs-attention switching confirming", once: "startTransfer",
+      outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "not confirmed at first",
+      steps: toConfirming + [
+        .hear(.confirmFailed([Reason(.postCheckFailed, "vda is on another file")])),
+        .hear(.confirmFailed([Reason(.postCheckFailed, "vda is on another file")])), .confirmed,
+      ],
+      phase: "retiring", events: switched + " needs-attention", once: "startTransfer", outstanding: "retireSource, timer patience"),
+    SourceHistory(
+      name: "the source's disks cannot be moved away at first",
+      steps: toRetiring + [
+        .take(.retirementFailed(Reason(.operationFailed, "the pool is away"))),
+        .take(.retirementFailed(Reason(.operationFailed, "the pool is away"))), .retired, .released,
+      ],
+      phase: "completed", events: switched + " needs-attention completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the destination is slow to unlock", steps: toReleasing + [.due(.patience), .due(.patience), .released], phase: "completed",
+      events: switched + " needs-attention completed", once: "startTransfer"),
+  ]
+
+  static let failures: [SourceHistory] = [
+    SourceHistory(
+      name: "the source refuses",
+      steps: [.admitted, .take(.refused([Check(.hasSnapshots, on: MigrationSamples.source.host, .refused, "2 snapshots")]))],
+      phase: "failed", events: "failed"),
+    SourceHistory(
+      name: "the guest cannot be read", steps: [.admitted, .take(.inspectionFailed(Reason(.operationFailed, "no answer")))],
+      phase: "failed", events: "failed"),
+    SourceHistory(
+      name: "the destination refuses", steps: toPreparing + [.hear(.refused([MigrationSamples.refusedCheck]))] + undone,
+      phase: "failed", events: "preparing failed"),
+    SourceHistory(
+      name: "the destination cannot prepare",
+      steps: toPreparing + [.preparing, .hear(.prepareFailed(Reason(.templateCopyFailed, "cut off")))] + undone, phase: "failed",
+      events: "preparing failed"),
+    SourceHistory(
+      name: "the destination is silent", steps: toPreparing + [.due(.patience)], phase: "failed", events: "preparing failed",
+      once: "tell rollback"),
+    SourceHistory(
+      name: "the destination has answered once and takes its time", steps: toPreparing + [.preparing, .due(.patience)],
+      phase: "preparing", events: "preparing", outstanding: "ask prepare, offerLayers, timer deadline"),
+    SourceHistory(
+      name: "the destination is unknown", steps: toPreparing + [.take(.destinationUnknown)], phase: "failed",
+      events: "preparing failed"),
+    SourceHistory(
+      name: "cancelled before it is known that the destination is unknown",
+      steps: toPreparing + [.cancel, .take(.destinationUnknown), .restored], phase: "cancelled", events: "preparing cancelled"),
+    SourceHistory(
+      name: "the transfer is given up before it starts",
+      steps: toTransferring + [.take(.transferNotStarted(Reason(.addressNotAllowed, "198.51.100.7 is in no allowed network")))] + undone,
+      phase: "failed", events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the transfer fails and the guest runs on", steps: toTransferring + [.failure, .see(.runsAgain, .absent)] + undone,
+      phase: "failed", events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the guest ends while it is copied", steps: toTransferring + [.failure, .see(.off, .absent)] + undone, phase: "failed",
+      events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the source took the guest back", handover: .fenced,
+      steps: toTransferring + [.failure, .see(.runsAgain, .paused), .settle(.destroyDestination), .see(.runsAgain, .off)] + undone,
+      phase: "failed", events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the guest is held at the source alone",
+      steps: toTransferring + [.failure, .see(.held, .absent), .settle(.resumeSource), .see(.runs, .absent)] + undone,
+      phase: "failed", events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "both hosts run the guest",
+      steps: toTransferring + [.failure, .see(.runsAgain, .runs), .settle(.destroyDestination), .see(.runsAgain, .off)] + undone,
+      phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "both hosts run the guest, and ending one takes several tries",
+      steps: toTransferring + [
+        .failure, .see(.runsAgain, .runs), .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs),
+        .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs), .settle(.destroyDestination),
+        .see(.runsAgain, .absent),
+      ] + undone,
+      phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the destination is slow to undo",
+      steps: toPreparing + [.cancel, .restored, .due(.patience), .due(.patience), .rolledBack], phase: "cancelled",
+      events: "preparing needs-attention cancelled"),
+    SourceHistory(
+      name: "an abort that does not end calls the operator",
+      steps: toTransferring + [.cancel, .due(.patience), .failure, .see(.runsAgain, .absent)] + undone, phase: "cancelled",
+      events: prepared + " needs-attention cancelled", once: "startTransfer"),
+  ]
+
+  static let waiting: [SourceHistory] = [
+    SourceHistory(
+      name: "waits for its turn", steps: [], phase: "queued", events: "", outstanding: "awaitAdmission, timer deadline"),
+    SourceHistory(
+      name: "is inspected", steps: [.admitted], phase: "inspecting", events: "", outstanding: "inspect, timer deadline"),
+    SourceHistory(
+      name: "asks the destination", steps: toPreparing, phase: "preparing", events: "preparing",
+      outstanding: "ask prepare, offerLayers, timer deadline, timer patience"),
+    SourceHistory(
+      name: "is transferred", steps: toTransferring, phase: "transferring", events: prepared, once: "startTransfer",
+      outstanding: "followTransfer, timer deadline"),
+    SourceHistory(
+      name: "looks at both hosts", steps: toTransferring + [.success], phase: "deciding", events: prepared + " switching",
+      once: "startTransfer", outstanding: "observe, timer patience"),
+    SourceHistory(
+      name: "the guest runs nowhere and may have run at the destination", steps: toTransferring + [.failure, .see(.off, .off)],
+      phase: "deciding", events: prepared, once: "startTransfer", outstanding: "timer lookAgain, timer patience"),
+    SourceHistory(
+      name: "the guest is nowhere after a success", steps: toTransferring + [.success, .see(.off, .absent), .due(.patience)],
+      phase: "deciding", events: prepared + " switching needs-attention", once: "startTransfer", outstanding: "timer lookAgain",
+      attention: .undecided),
+    SourceHistory(
+      name: "a look of an earlier step counts for nothing",
+      steps: toTransferring + [
+        .failure, .see(.silent, .runs), .due(.lookAgain),
+        .take(.observed(Observation(source: .runs, destination: .absent), step: 0)),
+      ],
+      phase: "deciding", events: prepared, once: "startTransfer", outstanding: "observe, timer patience"),
+    SourceHistory(
+      name: "fenced: the guest is resumed", handover: .fenced, steps: toTransferring + [.success, .see(.off, .paused)],
+      phase: "settling", events: prepared + " switching", once: "startTransfer",
+      outstanding: "settle resumeDestination, timer patience"),
+    SourceHistory(
+      name: "another journal confirms", steps: toConfirming + [.hear(.confirmed(MigrationSamples.confirmation), journal: "new")],
+      phase: "confirming", events: switched + " needs-attention", once: "startTransfer", outstanding: "ask confirm",
+      attention: .journalChanged),
+    SourceHistory(
+      name: "another journal has rolled back",
+      steps: toTransferring + [.failure, .see(.runs, .absent), .restored, .hear(.rolledBack, journal: "new")], phase: "rollingBack",
+      events: prepared + " needs-attention", once: "startTransfer", outstanding: "ask rollback", attention: .journalChanged),
+    SourceHistory(
+      name: "a destination that had prepared is not taken for unknown",
+      steps: toTransferring + [.failure, .see(.runs, .absent), .restored, .take(.destinationUnknown)], phase: "rollingBack",
+      events: prepared, once: "startTransfer", outstanding: "ask rollback, timer patience"),
+    SourceHistory(
+      name: "nobody confirms", steps: toConfirming + [.due(.patience)], phase: "confirming", events: switched + " needs-attention",
+      once: "startTransfer", outstanding: "ask confirm", attention: .destinationUnreachable),
+    SourceHistory(
+      name: "a deadline that is not due yet", steps: toTransferring + [.due(.deadline, at: MigrationSamples.deadlineSeconds * 1000 - 1)],
+      phase: "transferring", events: prepared, once: "startTransfer", outstanding: "followTransfer, timer deadline"),
+  ]
+
+  /// A cancel in every phase.
+  static let cancels: [SourceHistory] = [
+    SourceHistory(name: "cancelled while queued", steps: [.cancel], phase: "cancelled", events: "cancelled"),
+    SourceHistory(name: "cancelled while inspecting", steps: [.admitted, .cancel], phase: "cancelled", events: "cancelled"),
+    SourceHistory(
+      name: "cancelled while preparing", steps: toPreparing + [.preparing, .cancel], phase: "rollingBack", events: "preparing",
+      outstanding: "ask rollback, restoreSource, timer patience"),
+    SourceHistory(
+      name: "cancelled while transferring", steps: toTransferring + [.cancel], phase: "transferring", events: prepared,
+      once: "startTransfer", outstanding: "followTransfer, abortTransfer, timer patience"),
+    SourceHistory(
+      name: "cancelled while transferring, to the end", steps: toTransferring + [.cancel, .failure, .see(.runs, .absent)] + undone,
+      phase: "cancelled", events: prepared + " cancelled", once: "startTransfer"),
+    SourceHistory(
+      name: "cancelled after a transfer that failed", steps: toTransferring + [.failure, .cancel], phase: "deciding",
+      events: prepared, once: "startTransfer", outstanding: "observe, timer patience"),
+    SourceHistory(
+      name: "cancelled after the switch", steps: toTransferring + [.success, .cancelTooLate], phase: "deciding",
+      events: prepared + " switching", once: "startTransfer", outstanding: "observe, timer patience"),
+    SourceHistory(
+      name: "cancelled while settling", handover: .fenced, steps: toTransferring + [.success, .see(.off, .paused), .cancelTooLate],
+      phase: "settling", events: prepared + " switching", once: "startTransfer",
+      outstanding: "settle resumeDestination, timer patience"),
+    SourceHistory(
+      name: "cancelled while confirming", steps: toConfirming + [.cancelTooLate], phase: "confirming", events: switched,
+      once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "cancelled while retiring", steps: toRetiring + [.cancelTooLate], phase: "retiring", events: switched,
+      once: "startTransfer", outstanding: "retireSource, timer patience"),
+    SourceHistory(
+      name: "cancelled while releasing", steps: toReleasing + [.cancelTooLate], phase: "releasing", events: switched,
+      once: "startTransfer", outstanding: "ask release, timer patience"),
+    SourceHistory(
+      name: "cancelled after the end", steps: toCompleted + [.cancelTooLate], phase: "completed", events: completed,
+      once: "startTransfer"),
+    SourceHistory(
+      name: "cancelled while rolling back", steps: toPreparing + [.hear(.refused([MigrationSamples.refusedCheck])), .cancel] + undone,
+      phase: "failed", events: "preparing failed"),
+    SourceHistory(
+      name: "cancelled after a failure",
+      steps: [.admitted, .take(.inspectionFailed(Reason(.operationFailed, "no answer"))), .cancelTooLate],
+      phase: "failed", events: "failed"),
+    SourceHistory(name: "cancelled twice", steps: [.cancel, .cancel], phase: "cancelled", events: "cancelled"),
+  ]
+
+  /// The deadline in every phase: before the switch it ends the migration, after it nothing does.
+  static let deadlines: [SourceHistory] = [
+    SourceHistory(name: "deadline while queued", steps: [.deadline], phase: "failed", events: "failed"),
+    SourceHistory(name: "deadline while inspecting", steps: [.admitted, .deadline], phase: "failed", events: "failed"),
+    SourceHistory(
+      name: "deadline while preparing", steps: toPreparing + [.preparing, .deadline] + undone, phase: "failed",
+      events: "preparing failed"),
+    SourceHistory(
+      name: "deadline while transferring", steps: toTransferring + [.deadline, .failure, .see(.runsAgain, .absent)] + undone,
+      phase: "failed", events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "deadline while deciding", steps: toTransferring + [.success, .deadline], phase: "deciding",
+      events: prepared + " switching", once: "startTransfer", outstanding: "observe, timer patience"),
+    SourceHistory(
+      name: "deadline while settling", handover: .fenced, steps: toTransferring + [.success, .see(.off, .paused), .deadline],
+      phase: "settling", events: prepared + " switching", once: "startTransfer",
+      outstanding: "settle resumeDestination, timer patience"),
+    SourceHistory(
+      name: "deadline while confirming", steps: toConfirming + [.deadline], phase: "confirming", events: switched,
+      once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "deadline while retiring", steps: toRetiring + [.deadline], phase: "retiring", events: switched, once: "startTransfer",
+      outstanding: "retireSource, timer patience"),
+    SourceHistory(
+      name: "deadline while releasing", steps: toReleasing + [.deadline], phase: "releasing", events: switched,
+      once: "startTransfer", outstanding: "ask release, timer patience"),
+    SourceHistory(
+      name: "deadline while rolling back", steps: toPreparing + [.cancel, .deadline], phase: "rollingBack", events: "preparing",
+      outstanding: "ask rollback, restoreSource, timer patience"),
+  ]
+
+  static let all = successes + failures + waiting + cancels + deadlines
+}

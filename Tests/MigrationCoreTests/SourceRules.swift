@@ -1,0 +1,102 @@
+import LongshoreMessages
+import MigrationCore
+
+/// One event as a source machine took it.
+struct SourceStep {
+  var before: SourceMigration
+  var event: SourceEvent
+  var after: SourceMigration
+  /// What was returned; nil where the event was refused.
+  var effects: [SourceEffect]?
+  var time: Now
+
+  init(_ event: SourceEvent, to migration: SourceMigration, at time: Now) {
+    before = migration
+    after = migration
+    self.event = event
+    self.time = time
+    effects = try? after.apply(event, at: time)
+  }
+
+  /// The phases that each phase can become.
+  static let exits: [String: Set<String>] = [
+    "queued": ["inspecting", "failed", "cancelled"],
+    "inspecting": ["preparing", "failed", "cancelled"],
+    "preparing": ["transferring", "rollingBack", "failed"],
+    "transferring": ["deciding", "rollingBack"],
+    "deciding": ["settling", "confirming", "rollingBack"],
+    "settling": ["deciding"],
+    "confirming": ["retiring"],
+    "retiring": ["releasing"],
+    "releasing": ["completed"],
+    "rollingBack": ["failed", "cancelled"],
+  ]
+
+  /// What the step breaks of what must hold at every step of every history.
+  var violations: [String] {
+    var found: [String] = []
+    func hold(_ condition: Bool, _ rule: String) {
+      if !condition { found.append("\(before.phase.word) -> \(after.phase.word): \(rule)") }
+    }
+    let effects = effects ?? []
+    let outstanding = after.outstanding(at: time)
+    let emitted = effects.compactMap { if case .emit(let data) = $0 { data } else { nil } }
+    let terminal = emitted.filter(\.kind.isTerminal)
+
+    hold(self.effects != nil || after == before, "a refused event changes nothing")
+    hold(after.revision == before.revision + (after == before ? 0 : 1), "the revision counts the changes")
+    hold(after.sequence == before.sequence + emitted.count, "the sequence counts the numbered events")
+    hold(effects.isEmpty || after != before, "nothing is done once without a change that is journalled")
+    let from = before.phase.word
+    let to = after.phase.word
+    hold(from == to || Self.exits[from, default: []].contains(to), "the phase has this exit")
+
+    hold(!before.isTerminal || (after == before && effects.isEmpty), "an ended migration takes no event")
+    hold(terminal.count == (after.isTerminal && !before.isTerminal ? 1 : 0), "one terminal event, at the end")
+    hold(terminal.isEmpty || emitted.last?.kind.isTerminal == true, "no event after the terminal one")
+    hold(after.isTerminal == outstanding.isEmpty, "there is something to do until the end, and nothing after it")
+    hold(
+      after.isTerminal || outstanding.contains { if case .setTimer = $0 { false } else { true } } || isWaitingToLook(outstanding),
+      "something but a timer is outstanding, or the timer of the next look")
+    hold(!outstanding.contains(where: \.isDurable), "what is done in the transaction is not outstanding")
+    hold(!outstanding.contains(.startTransfer), "a transfer is never started because it is outstanding")
+
+    hold(
+      !effects.contains(.startTransfer) || (before.preparation == nil && after.preparation != nil),
+      "the transfer starts when the destination has prepared, which happens once")
+    hold(before.preparation == nil || after.preparation != nil, "the preparation is not forgotten")
+    hold(before.confirmation == nil || after.confirmation == before.confirmation, "the confirmation is not forgotten")
+    hold(!outstanding.contains(.retireSource) || after.confirmation != nil, "the source is retired after the confirmation alone")
+    hold(after.phase.word != "releasing" || after.confirmation != nil, "the guest is released after the confirmation alone")
+    let asksForRollback = (outstanding + effects).contains {
+      switch $0 {
+      case .ask(.rollback), .tell(.rollback): true
+      default: false
+      }
+    }
+    hold(!asksForRollback || after.confirmation == nil, "nothing is rolled back after the confirmation")
+    hold(!outstanding.contains { $0.word == "settle destroySource" } || sourceIsHeldOrConfirmed, "the source's guest ends only if held")
+    if case .observed(let observation, _) = event, before.phase != after.phase, after.phase.word != "deciding" {
+      hold(!observation.hasUnreachableHost, "an unreachable host decides nothing")
+    }
+    return found
+  }
+
+  private func isWaitingToLook(_ outstanding: [SourceEffect]) -> Bool {
+    after.phase.word == "deciding" && outstanding.contains { $0.word == "timer lookAgain" }
+  }
+
+  private var sourceIsHeldOrConfirmed: Bool {
+    guard before.phase.word == "deciding", case .observed(let observation, _) = event else { return true }
+    return observation.source == .held || before.confirmation != nil
+  }
+}
+
+extension Observation {
+  var hasUnreachableHost: Bool {
+    switch (source, destination) {
+    case (.unreachable, _), (_, .unreachable): true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import LongshoreMessages
+import LongshoreTestKit
+import MigrationCore
+import Testing
+
+/// Every state that the source machine can reach by any events in any order, with the rules checked at every step.
+@Suite struct SourceWalkTests {
+  /// What tells two states apart: all that an event's outcome depends on, without counters, times and texts.
+  struct Key: Hashable {
+    var phase: String
+    var attention: Reason.Code?
+    var isPrepared: Bool
+    var isConfirmed: Bool
+    var journal: String?
+
+    init(_ migration: SourceMigration) {
+      attention = migration.attention?.code
+      isPrepared = migration.preparation != nil
+      isConfirmed = migration.confirmation != nil
+      journal = migration.destinationJournal
+      phase = migration.phase.word
+      switch migration.phase {
+      case .preparing(let heard): phase += " heard: \(heard)"
+      case .transferring(let transfer): phase += " abort: \(transfer.abort != nil)"
+      case .deciding(let decision): phase += Self.text(decision)
+      case .settling(let settlement, let decision): phase += " \(settlement)" + Self.text(decision)
+      case .rollingBack(let failure, let destinationDone, let sourceDone):
+        phase += " cancelled: \(failure.cancelled) done: \(destinationDone) \(sourceDone)"
+      default: break
+      }
+    }
+
+    private static func text(_ decision: SourceMigration.Decision) -> String {
+      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil)"
+    }
+  }
+
+  @Test(arguments: [MigrationOptions.Handover.direct, .fenced])
+  func everyReachableStateKeepsTheRulesAndCanEnd(handover: MigrationOptions.Handover) throws {
+    var walk = StateWalk<Key>()
+    var violations: Set<String> = []
+    var phases: Set<String> = []
+    var stuck: Set<String> = []
+    try walk.run(from: MigrationSamples.accepted(handover).0, key: Key.init) { migration in
+      phases.insert(migration.phase.word)
+      let stored = try MessageCoding.decode(SourceMigration.self, from: MessageCoding.encode(migration))
+      #expect(stored == migration)
+      #expect(stored.outstanding(at: MigrationSamples.now()) == migration.outstanding(at: MigrationSamples.now()))
+      for atDestination in [true, false] where !SourceAlphabet.ends(migration, guestIsAtDestination: atDestination) {
+        stuck.insert("\(migration.phase)")
+      }
+      return SourceAlphabet.events(for: migration).map { event, time in
+        let step = SourceStep(event, to: migration, at: time)
+        violations.formUnion(step.violations)
+        return step.after
+      }
+    }
+    #expect(violations.sorted() == [])
+    #expect(stuck.sorted() == [], "every state ends as soon as both hosts answer")
+    #expect(phases.count == 13, "every phase is reached")
+  }
+}
+
+/// The events of the walk over the source machine.
+enum SourceAlphabet {
+  private static let reason = Reason(.operationFailed, "it failed")
+  private static let cancel = SourceEvent.cancel(Reason(.cancelled, "cancelled by the operator"))
+  private static let late = MigrationSamples.now(MigrationSamples.deadlineSeconds * 1000)
+
+  private static let fixed: [SourceEvent] =
+    [
+      .admitted, .inspected(MigrationSamples.inspection), .refused([MigrationSamples.refusedCheck]),
+      .inspectionFailed(reason), .destinationUnknown, .transferNotStarted(reason),
+      .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
+      .sourceRestored, .sourceRetired, .retirementFailed(reason), cancel,
+    ] + settlements + words.map { .peer($0, journal: MigrationSamples.destinationJournal) }
+    + words.filter { $0.typeName != "prepared" }.map { .peer($0, journal: "another journal") }
+
+  private static let settlements: [SourceEvent] =
+    [Settlement.resumeDestination, .destroyDestination, .resumeSource, .destroySource].flatMap {
+      [SourceEvent.settled($0, failure: nil), .settled($0, failure: "timed out")]
+    }
+
+  private static let words: [PeerMessage.Body] = [
+    .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1)),
+    .prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck]),
+    .refused([MigrationSamples.refusedCheck]), .prepareFailed(reason), .confirmed(MigrationSamples.confirmation),
+    .confirmFailed([reason]), .released, .rolledBack, .confirm,
+  ]
+
+  private static let observations = [
+    Observation(source: .runs, destination: .absent), Observation(source: .runsAgain, destination: .runs),
+    Observation(source: .runsAgain, destination: .paused), Observation(source: .runsAgain, destination: .silent),
+    Observation(source: .silent, destination: .runs), Observation(source: .off, destination: .runs),
+    Observation(source: .off, destination: .paused), Observation(source: .off, destination: .absent),
+    Observation(source: .off, destination: .off), Observation(source: .held, destination: .runs),
+    Observation(source: .held, destination: .absent), Observation(source: .held, destination: .off),
+    Observation(source: .migrates, destination: .arrives), Observation(source: .absent, destination: .absent),
+  ]
+
+  /// Every event that could reach the machine now: each kind once, timers and looks of this step and of an earlier one.
+  static func events(for migration: SourceMigration) -> [(SourceEvent, Now)] {
+    let now = MigrationSamples.now(1000)
+    var events = fixed.map { ($0, now) }
+    for step in [migration.step, migration.step - 1] {
+      events += observations.map { (.observed($0, step: step), now) }
+      events += [MigrationTimer.Purpose.patience, .lookAgain].map { (.timerFired(MigrationTimer($0, step: step)), now) }
+    }
+    events.append((.timerFired(MigrationTimer(.patience, step: -1)), now))
+    for time in [now, late] { events.append((.timerFired(MigrationTimer(.deadline, step: 0)), time)) }
+    return events
+  }
+
+  /// Whether the migration ends when, from now on, everything outstanding succeeds and both hosts answer.
+  static func ends(_ migration: SourceMigration, guestIsAtDestination: Bool) -> Bool {
+    var migration = migration
+    for _ in 0..<30 {
+      if migration.isTerminal { return true }
+      for effect in migration.outstanding(at: MigrationSamples.now()) {
+        guard let event = success(of: effect, guestIsAtDestination: guestIsAtDestination) else { continue }
+        migration = SourceStep(event, to: migration, at: MigrationSamples.now()).after
+      }
+    }
+    return migration.isTerminal
+  }
+
+  private static func success(of effect: SourceEffect, guestIsAtDestination: Bool) -> SourceEvent? {
+    func answer(_ body: PeerMessage.Body) -> SourceEvent { .peer(body, journal: MigrationSamples.destinationJournal) }
+    switch effect {
+    case .awaitAdmission: return .admitted
+    case .inspect: return .inspected(MigrationSamples.inspection)
+    case .ask(.prepare): return answer(.prepared(MigrationSamples.preparation, checks: []))
+    case .ask(.confirm): return answer(.confirmed(MigrationSamples.confirmation))
+    case .ask(.release): return answer(.released)
+    case .ask(.rollback): return answer(.rolledBack)
+    case .followTransfer, .abortTransfer: return .transferEnded(error: nil, nil)
+    case .observe(let step):
+      return .observed(
+        guestIsAtDestination ? Observation(source: .off, destination: .runs) : Observation(source: .runs, destination: .absent),
+        step: step)
+    case .settle(let settlement, _): return .settled(settlement, failure: nil)
+    case .restoreSource: return .sourceRestored
+    case .retireSource: return .sourceRetired
+    case .setTimer(let timer, _): return timer.purpose == .lookAgain ? .timerFired(timer) : nil
+    case .emit, .tell, .ask, .offerLayers, .startTransfer: return nil
+    }
+  }
+}

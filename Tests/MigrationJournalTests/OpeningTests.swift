@@ -1,0 +1,218 @@
+import Glibc
+import LongshoreMessages
+import MigrationCore
+import Testing
+
+@testable import MigrationJournal
+
+@Suite("Opening a journal")
+struct OpeningTests {
+  @Test("syncs every commit and keeps a rollback journal, no write-ahead log")
+  func durability() async throws {
+    try await withTemporaryFolder { folder in
+      let journal = try Journal(path: "\(folder)/journal")
+      #expect(try journal.commit(DrivenSource.begin(1).1) == .committed)
+
+      #expect(try journal.pragma("synchronous") == 2, "2 is FULL")
+      #expect(!names(in: folder).contains("journal-wal"))
+    }
+  }
+
+  @Test("finds what was stored, under the same id")
+  func reopening() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let first = try Journal(path: path)
+      let (driven, step) = try DrivenSource.begin(1)
+      #expect(try first.commit(step) == .committed)
+      try first.close()
+
+      let second = try Journal(path: path)
+      #expect(second.id == first.id)
+      #expect(try second.openSources().migrations == [driven.migration])
+      #expect(try second.commit(step) == .duplicateRequest)
+      #expect(try second.outbox(limit: 10).count == 1)
+    }
+  }
+
+  @Test("gives each new file an id of its own and its owner alone the right to read it")
+  func newFiles() async throws {
+    try await withTemporaryFolder { folder in
+      let one = try Journal(path: "\(folder)/one")
+      let two = try Journal(path: "\(folder)/two")
+
+      #expect(one.id != two.id)
+      var status = stat()
+      #expect(stat("\(folder)/one", &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600)
+    }
+  }
+
+  @Test("refuses a file that is open, in this process and in another")
+  func locked() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let journal = try Journal(path: path)
+
+      let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+      #expect(error?.code == .locked)
+      #expect(error?.isRetriable == true)
+      await #expect(processExitsWith: .success) { [path = path as String] in
+        let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+        #expect(error?.code == .locked)
+      }
+
+      try journal.close()
+      #expect(try Journal(path: path).id == journal.id)
+    }
+  }
+
+  @Test("refuses a damaged file, says how to go on and leaves the file as it is")
+  func corrupted() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let journal = try Journal(path: path)
+      for number in 1...3 { #expect(try journal.commit(DrivenSource.begin(number).1) == .committed) }
+      try journal.close()
+      let pageSize = 4096
+      try overwrite(path, at: pageSize, with: Array(repeating: 0xa5, count: 4 * pageSize))
+      let damaged = try content(of: path)
+
+      let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+
+      #expect(error?.code == .corrupted)
+      #expect(error?.message.contains("move \(path) and \(path)-journal away") == true)
+      #expect(try content(of: path) == damaged)
+    }
+  }
+
+  @Test("refuses what is no database and leaves it as it is")
+  func noDatabase() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let text = Array(String(repeating: "not a journal\n", count: 100).utf8)
+      try overwrite(path, with: text)
+
+      let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+
+      #expect(error?.code == .notAJournal)
+      #expect(try content(of: path) == text)
+    }
+  }
+
+  @Test("refuses another program's database and leaves it as it is")
+  func otherDatabase() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let other = Schema(versions: [.init(name: "1", statements: "CREATE TABLE journal (id TEXT)")])
+      try Journal(path: path, schema: other, shape: 1).close()
+      let before = try content(of: path)
+
+      let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+
+      #expect(error?.code == .notAJournal)
+      #expect(try content(of: path) == before)
+    }
+  }
+
+  @Test("refuses a journal of a later version and leaves it as it is")
+  func newerSchema() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let later = Schema(versions: Schema.current.versions + [.init(name: "later", statements: "CREATE TABLE later (id TEXT)")])
+      try Journal(path: path, schema: later, shape: 1).close()
+      let before = try content(of: path)
+
+      let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+
+      #expect(error?.code == .newerSchema)
+      #expect(error?.message.contains("later version") == true)
+      #expect(try content(of: path) == before)
+    }
+  }
+
+  @Test("brings a journal of an earlier version up and keeps what it holds")
+  func upgrade() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      let journal = try Journal(path: path)
+      let (driven, step) = try DrivenSource.begin(1)
+      #expect(try journal.commit(step) == .committed)
+      try journal.close()
+
+      let later = Schema(versions: Schema.current.versions + [.init(name: "later", statements: "CREATE TABLE later (id TEXT)")])
+      let upgraded = try Journal(path: path, schema: later, shape: 1)
+
+      #expect(upgraded.id == journal.id)
+      #expect(try upgraded.openSources().migrations == [driven.migration])
+    }
+  }
+
+  @Test("refuses a missing folder")
+  func missingFolder() async throws {
+    try await withTemporaryFolder { folder in
+      let error = #expect(throws: JournalError.self) { try Journal(path: "\(folder)/missing/journal") }
+      #expect(error?.code == .cannotOpen)
+    }
+  }
+
+  @Test("refuses a file that it may not write")
+  func readOnlyFile() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      try Journal(path: path).close()
+      chmod(path, 0o444)
+
+      await #expect(processExitsWith: .success) { [path = path as String] in
+        // Root may write every file: take the place of a user who may not.
+        if geteuid() == 0 { #expect(setuid(65534) == 0) }
+        let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+        #expect(error?.code == .readOnly)
+      }
+    }
+  }
+
+  @Test("A journal that is closed throws")
+  func closed() async throws {
+    try await withTemporaryFolder { folder in
+      let journal = try Journal(path: "\(folder)/journal")
+      try journal.close()
+
+      #expect(throws: JournalError.self) { try journal.commit(DrivenSource.begin(1).1) }
+    }
+  }
+
+  @Test("A file that becomes read-only fails the commit, and nothing of it is stored")
+  func becomesReadOnly() throws {
+    let journal = try Journal(path: Journal.inMemory)
+    _ = try journal.pragma("query_only = 1")
+
+    let error = #expect(throws: JournalError.self) { try journal.commit(DrivenSource.begin(1).1) }
+
+    #expect(error?.code == .readOnly)
+    #expect(error?.operation == "commit revision 1 of the migration migration-1 at its source")
+    _ = try journal.pragma("query_only = 0")
+    #expect(try journal.commit(DrivenSource.begin(1).1) == .committed)
+  }
+
+  @Test("A full disk fails the commit, and nothing of it is stored")
+  func diskFull() async throws {
+    try await withTemporaryFolder { folder in
+      let journal = try Journal(path: "\(folder)/journal")
+      #expect(try journal.commit(DrivenSource.begin(1).1) == .committed)
+      let pages = try #require(try journal.pragma("page_count"))
+      _ = try journal.pragma("max_page_count = \(pages)")
+      var (_, step) = try DrivenSource.begin(2)
+      step.outbox.append(Sample.message(String(repeating: "x", count: 100_000)))
+
+      let error = #expect(throws: JournalError.self) { try journal.commit(step) }
+
+      #expect(error?.code == .diskFull)
+      #expect(error?.isRetriable == true)
+      #expect(try journal.source(Sample.id(2)) == nil)
+      #expect(try journal.outbox(limit: 10).map(\.messageID) == ["migration-1/1"])
+      _ = try journal.pragma("max_page_count = 100000")
+      #expect(try journal.commit(step) == .committed)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# The lab's guests: their disks, definition and console.
+
+# Where the guest writes on each disk: from which MiB on, and how many blocks of 4 KiB.
+# shellcheck disable=SC2034  # read by `guest-up`
+readonly GUEST_REGION=16 GUEST_SLOTS=4096
+
+guest_cache() { printf '%s/guest' "$LAB_STATE"; }
+guest_record() { printf '%s/guests/%s' "$LAB_STATE" "$1"; }
+guest_console_path() { printf '/var/log/libvirt/qemu/%s-console.log' "$1"; }
+
+# The console's log of a guest on a host, as the machine sees it.
+guest_console() { printf '%s%s' "$(host_folder "$1")" "$(guest_console_path "$2")"; }
+
+require_guest_name() {
+  [[ $1 =~ ^[a-zA-Z0-9][a-zA-Z0-9._-]{0,40}$ ]] || misuse "'$1' is no name for a guest"
+}
+
+# Puts what a guest has written on a host aside, as the log of its next past visit: guest_console_set_aside HOST NAME.
+# Only while the guest is elsewhere.
+guest_console_set_aside() {
+  local console visit=1
+  console=$(guest_console "$1" "$2")
+  [[ -f $console ]] || return 0
+  while [[ -e $console.$visit ]]; do visit=$((visit + 1)); done
+  mv -- "$console" "$console.$visit"
+}
+
+# Makes a raw image with random content, once for each size in the lab, and prints its path:
+# guest_content NAME SIZE RANDOM: SIZE bytes, of which the first RANDOM are random.
+guest_content() {
+  local path
+  path=$(guest_cache)/$1-$2.raw
+  if [[ ! -f $path ]]; then
+    head -c "$3" /dev/urandom >"$path.new"
+    truncate -s "$2" "$path.new"
+    mv "$path.new" "$path"
+  fi
+  printf '%s' "$path"
+}
+
+# A size as qemu-img writes it (256M), in bytes.
+bytes() { numfmt --from=iec -- "$1"; }
+
+# kvm where the machine can, else qemu (emulation).
+guest_virtualization() {
+  case $LAB_KVM in
+    on) printf kvm ;;
+    off) printf qemu ;;
+    *)
+      # /dev/kvm alone proves nothing: nested, it can be there and not run a kernel.
+      if [[ -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo; then printf kvm; else printf qemu; fi
+      ;;
+  esac
+}
+
+# The versioned machine that `pc` stands for: a guest's machine must not change under it when it moves.
+guest_machine() {
+  qemu-system-x86_64 -machine help | sed -n 's/^pc  *.*(alias of \(.*\))$/\1/p'
+}
+
+# Waits for the guest's next acknowledgement on a host's console: guest_await_ack HOST NAME SECONDS [FROM-LINE]
+guest_await_ack() {
+  local console
+  console=$(guest_console "$1" "$2")
+  grep -q -m 1 '^ack ' < <(exec timeout "$3" tail -n "+${4:-1}" -F -- "$console" 2>/dev/null)
+}
+
+# The files behind a guest's disks on a host, from vda on.
+guest_disks() {
+  on_host "$1" virsh --quiet domblklist --details "$2" | awk '$2 == "disk" { print $4 }'
+}

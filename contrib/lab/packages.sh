@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# The Debian packages that the lab needs.
+# shellcheck disable=SC2034  # read by `up`
+
+readonly LAB_PACKAGES=(
+  rabbitmq-server libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
+  iproute2 uuid-runtime util-linux jq procps
+)
+readonly LAB_GUEST_PACKAGES=(linux-image-cloud-amd64 cpio)
+
+# What packages_install leaves in policy-rc.d, to know it again.
+readonly LAB_POLICY=/usr/sbin/policy-rc.d
+readonly LAB_POLICY_MARK='# Written by the Longshore lab for the time of an installation.'
+
+# Installs those of the packages that lack, without starting their services.
+packages_install() {
+  local package lacking=()
+  for package; do
+    [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+      lacking+=("$package")
+  done
+  ((${#lacking[@]} > 0)) || return 0
+  say "Installing ${lacking[*]}"
+  packages_policy_remove
+  if [[ ! -e $LAB_POLICY ]]; then
+    trap packages_policy_remove EXIT
+    printf '#!/bin/sh\n%s\nexit 101\n' "$LAB_POLICY_MARK" >"$LAB_POLICY"
+    chmod 755 "$LAB_POLICY"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update --quiet=2 >/dev/null
+  apt-get install --yes --quiet=2 --no-install-recommends --option Dpkg::Use-Pty=0 "${lacking[@]}" >/dev/null
+  packages_policy_remove
+}
+
+packages_policy_remove() {
+  if grep -qxF "$LAB_POLICY_MARK" "$LAB_POLICY" 2>/dev/null; then
+    rm -f "$LAB_POLICY"
+  fi
+}
