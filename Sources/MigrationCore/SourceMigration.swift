@@ -222,6 +222,15 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   /// Whether the transfer was to arrive paused.
   public var isFenced: Bool { order.options?.handover == .fenced }
 
+  /// Whether both hosts, looked at again, still call for a settlement that was decided before.
+  public func calls(for settlement: Settlement, after observation: Observation) -> Bool {
+    guard case .settling(settlement, let decision) = phase else { return false }
+    let (ownership, _) = Ownership.decide(
+      observation, fenced: isFenced, transferSucceeded: decision.error == nil, confirmed: confirmation != nil)
+    if case .settle(settlement, _) = ownership { return true }
+    return false
+  }
+
   /// Where the migration stands, as operators see it.
   public var publicPhase: MigrationPhase {
     if attention != nil, !isTerminal { return .needsAttention }

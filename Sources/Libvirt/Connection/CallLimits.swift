@@ -1,9 +1,9 @@
 /// How many calls of each sort run at a time on one connection; more wait in order, each sort in its own lane.
 ///
-/// The sorts are kept apart so that an abort or a look at the statistics never waits behind a migration. The sum should
-/// not exceed what the daemon takes at a time from one connection (`max_client_requests` in `libvirtd.conf`, 5 by
-/// default): it does not even read the next call before one is answered. So use a connection of its own for each running
-/// migration, and another one for control.
+/// The sorts are kept apart so that an abort or a look at the statistics never waits behind a migration. The sum
+/// should not exceed what the daemon takes at a time from one connection (`max_client_requests` in `libvirtd.conf`, 5
+/// by default): it does not even read the next call before one is answered. So use a connection of its own for each
+/// running migration, and another one for control.
 public struct CallLimits: Sendable, Hashable {
   /// Short calls: look-ups, state, statistics, aborts.
   public var control: Int

@@ -81,8 +81,8 @@ extension LibvirtConnection {
   ///   - arch: such as `x86_64`.
   ///   - machine: such as `pc-q35-7.2`.
   ///   - virtType: `kvm` or `qemu`.
-  ///   - failIncompatible: fail with ``LibvirtError/Code/cpuIncompatible`` and the reason in the message, instead of returning
-  ///     ``CPUComparison/incompatible``.
+  ///   - failIncompatible: fail with ``LibvirtError/Code/cpuIncompatible`` and the reason in the message, instead of
+  ///     returning ``CPUComparison/incompatible``.
   public func compareHypervisorCPU(
     _ xml: String, emulator: String? = nil, arch: String? = nil, machine: String? = nil, virtType: String? = nil,
     failIncompatible: Bool = false

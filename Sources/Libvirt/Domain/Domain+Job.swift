@@ -13,15 +13,16 @@ extension Domain {
       switch self {
       case .running: 0
       case .completed(keep: false): VIR_DOMAIN_JOB_STATS_COMPLETED.rawValue
-      case .completed(keep: true): VIR_DOMAIN_JOB_STATS_COMPLETED.rawValue | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED.rawValue
+      case .completed(keep: true):
+        VIR_DOMAIN_JOB_STATS_COMPLETED.rawValue | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED.rawValue
       }
     }
   }
 
   /// The statistics of a job.
   ///
-  /// The destination of a running migration refuses with ``LibvirtError/Code/operationUnsupported``: only the source has
-  /// them. Completed statistics lack the disks' totals at the destination.
+  /// The destination of a running migration refuses with ``LibvirtError/Code/operationUnsupported``: only the source
+  /// has them. Completed statistics lack the disks' totals at the destination.
   public func jobStatistics(_ selection: JobSelection = .running) async throws(LibvirtError) -> JobStatistics {
     try await perform("read the job statistics of domain \(name)") { call, domain throws(LibvirtError) in
       var kind: Int32 = 0
@@ -34,13 +35,13 @@ extension Domain {
     }
   }
 
-  /// Aborts the running job; a migration then fails at the source with ``LibvirtError/Code/operationAborted`` and the guest
-  /// runs on there.
+  /// Aborts the running job; a migration then fails at the source with ``LibvirtError/Code/operationAborted`` and the
+  /// guest runs on there.
   ///
   /// It may come too late: a migration past its switch ends with success all the same.
   ///
-  /// - Parameter postCopy: also a migration in post-copy, which leaves the guest paused on both hosts until it is resumed by
-  ///   ``MigrateFlags/postCopyResume``. Without it such a migration refuses to be aborted.
+  /// - Parameter postCopy: also a migration in post-copy, which leaves the guest paused on both hosts until it is
+  ///   resumed by ``MigrateFlags/postCopyResume``. Without it such a migration refuses to be aborted.
   public func abortJob(postCopy: Bool = false) async throws(LibvirtError) {
     try await perform("abort the job of domain \(name)") { call, domain throws(LibvirtError) in
       let flags = postCopy ? VIR_DOMAIN_ABORT_JOB_POSTCOPY.rawValue : 0
@@ -48,8 +49,8 @@ extension Domain {
     }
   }
 
-  /// Sets for how long a live migration may stop the guest at its switch, in milliseconds. It can be set while the migration
-  /// runs, its disk phase included.
+  /// Sets for how long a live migration may stop the guest at its switch, in milliseconds. It can be set while the
+  /// migration runs, its disk phase included.
   public func setMaxDowntime(milliseconds: UInt64) async throws(LibvirtError) {
     try await perform("set the downtime of domain \(name)") { call, domain throws(LibvirtError) in
       _ = try call.check(unsafe virDomainMigrateSetMaxDowntime(domain, milliseconds, 0))

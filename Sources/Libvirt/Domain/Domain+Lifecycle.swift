@@ -61,8 +61,8 @@ extension Domain {
 
   /// Ends the domain at once, like a power cut.
   ///
-  /// - Parameter graceful: QEMU gets SIGTERM only, never SIGKILL, so that it can write out its caches; where it does not
-  ///   end in time, the call fails and the domain may still be there.
+  /// - Parameter graceful: QEMU gets SIGTERM only, never SIGKILL, so that it can write out its caches; where it does
+  ///   not end in time, the call fails and the domain may still be there.
   public func destroy(graceful: Bool = false) async throws(LibvirtError) {
     let flags = graceful ? VIR_DOMAIN_DESTROY_GRACEFUL : VIR_DOMAIN_DESTROY_DEFAULT
     try await perform("destroy domain \(name)") { call, domain throws(LibvirtError) in

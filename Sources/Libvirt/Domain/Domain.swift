@@ -2,9 +2,9 @@ internal import CLibvirt
 
 /// A domain, as libvirt calls a virtual machine.
 ///
-/// A value of this class is a reference by UUID, not the domain itself: it stays valid while the domain starts, stops or
-/// goes to another host, and calls on a domain that is gone fail with ``LibvirtError/Code/noDomain``. It belongs to its
-/// connection; after a reconnect look the domain up again.
+/// A value of this class is a reference by UUID, not the domain itself: it stays valid while the domain starts, stops
+/// or goes to another host, and calls on a domain that is gone fail with ``LibvirtError/Code/noDomain``. It belongs to
+/// its connection; after a reconnect look the domain up again.
 public final class Domain: Sendable {
   /// The connection that it was found on.
   public let connection: LibvirtConnection

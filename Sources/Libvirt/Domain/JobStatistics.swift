@@ -2,8 +2,8 @@ internal import CLibvirt
 
 /// The statistics of a job (`virDomainGetJobStats`, `VIR_DOMAIN_JOB_…`).
 ///
-/// What the hypervisor did not say is nothing. For a share of a migration that is done use what *remains* of the total: more than
-/// the total can have been processed. Rates of disks are best computed from two readings.
+/// What the hypervisor did not say is nothing. For a share of a migration that is done use what *remains* of the
+/// total: more than the total can have been processed. Rates of disks are best computed from two readings.
 public struct JobStatistics: Sendable, Hashable {
   /// What kind of job there is.
   public var kind: Kind

@@ -19,8 +19,8 @@ public struct MigrationParameters: Sendable, Hashable {
   public var graphicsURI: String?
   /// The address on which the destination's hypervisor listens.
   public var listenAddress: String?
-  /// The targets of the disks to copy, such as `vda`. **Empty means all** that are neither shared nor read-only: to copy
-  /// none, leave the flag away.
+  /// The targets of the disks to copy, such as `vda`. **Empty means all** that are neither shared nor read-only: to
+  /// copy none, leave the flag away.
   public var disks: [String] = []
   /// The disks of which zeros are not sent, since libvirt 10.9.
   public var disksDetectingZeroes: [String] = []

@@ -18,8 +18,8 @@ public struct DomainEvent: Sendable, Hashable {
   public enum Kind: Sendable, Hashable {
     /// It was defined, started, suspended, stopped…
     case lifecycle(LifecycleEvent)
-    /// A job ended with success, with what it came to. There is no such event of a failed or aborted job. For a migration it
-    /// comes at the source, where alone it has the totals of the disks.
+    /// A job ended with success, with what it came to. There is no such event of a failed or aborted job. For a
+    /// migration it comes at the source, where alone it has the totals of the disks.
     case jobCompleted(JobStatistics)
     /// A migration started a new pass over the memory; the first is 1.
     case migrationIteration(Int)

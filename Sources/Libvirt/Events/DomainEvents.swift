@@ -1,8 +1,8 @@
 /// The events of a connection's domains, in libvirt's order.
 ///
 /// Nothing is dropped: events wait in memory until they are read. The sequence ends when the connection is closed or
-/// lost, or its task is cancelled; it is taken off the list of receivers then, or when the sequence and its iterator are
-/// gone. One sequence is for one consumer; ask ``LibvirtConnection/events()`` for each.
+/// lost, or its task is cancelled; it is taken off the list of receivers then, or when the sequence and its iterator
+/// are gone. One sequence is for one consumer; ask ``LibvirtConnection/events()`` for each.
 public struct DomainEvents: AsyncSequence, Sendable {
   /// An event.
   public typealias Element = DomainEvent
@@ -43,8 +43,8 @@ public struct DomainEvents: AsyncSequence, Sendable {
 extension LibvirtConnection {
   /// Subscribes to the events of all domains of the connection.
   ///
-  /// When the call returns, the daemon has registered it: every later event is in the sequence. The daemon is asked once a
-  /// connection, and sends events until the connection is closed.
+  /// When the call returns, the daemon has registered it: every later event is in the sequence. The daemon is asked
+  /// once a connection, and sends events until the connection is closed.
   public func events() async throws(LibvirtError) -> DomainEvents {
     let hub = hub
     try await perform("subscribe to the events of \(uri)") { call, connection throws(LibvirtError) in

@@ -8,9 +8,9 @@ public import Logging
 /// for await event in await link.events() { … }
 /// ```
 ///
-/// While ``run()`` is at work it keeps the link connected, and ``connection()`` never waits for a daemon that is away: it
-/// fails at once with ``LibvirtError/Code/notConnected``. Without ``run()`` a connection is opened on demand. Either way there
-/// is one attempt at a time, whoever asks.
+/// While ``run()`` is at work it keeps the link connected, and ``connection()`` never waits for a daemon that is away:
+/// it fails at once with ``LibvirtError/Code/notConnected``. Without ``run()`` a connection is opened on demand.
+/// Either way there is one attempt at a time, whoever asks.
 public actor LibvirtLink {
   /// What opens a connection; in tests something else than libvirt.
   typealias Opener = @Sendable () async throws(LibvirtError) -> LibvirtConnection
@@ -104,17 +104,18 @@ public actor LibvirtLink {
     }
   }
 
-  /// The states of the link, beginning with the present one. Each call gives a sequence of its own, for one consumer; it ends with
-  /// its consumer.
+  /// The states of the link, beginning with the present one. Each call gives a sequence of its own, for one consumer;
+  /// it ends with its consumer.
   public func states() -> AsyncStream<LinkState> {
     stateChanges.subscribe(beginningWith: state)
   }
 
-  /// The events of all domains, across reconnects. Each call gives a sequence of its own, for one consumer; it ends with its
-  /// consumer.
+  /// The events of all domains, across reconnects. Each call gives a sequence of its own, for one consumer; it ends
+  /// with its consumer.
   ///
-  /// The first element is ``LinkEvent/connected`` or, when the first connection is long gone, ``LinkEvent/reconnected``:
-  /// only from then on are events seen. Nothing is dropped while connected; events wait in memory until they are read.
+  /// The first element is ``LinkEvent/connected`` or, when the first connection is long gone,
+  /// ``LinkEvent/reconnected``: only from then on are events seen. Nothing is dropped while connected; events wait in
+  /// memory until they are read.
   public func events() -> AsyncStream<LinkEvent> {
     if case .connected = phase { return eventReceivers.subscribe(beginningWith: .connected) }
     return eventReceivers.subscribe()

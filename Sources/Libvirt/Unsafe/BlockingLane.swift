@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A bounded set of threads for calls that block.
 ///
-/// A libvirt call holds its thread until the daemon answers, a migration for hours. Such calls must never hold a thread
-/// of Swift's cooperative pool, of which there are only as many as processors. A lane starts a thread when there is work
-/// and no idle one, up to its limit; calls beyond wait in order. A thread ends after ten idle seconds.
+/// A libvirt call holds its thread until the daemon answers, a migration for hours. Such calls must never hold a
+/// thread of Swift's cooperative pool, of which there are only as many as processors. A lane starts a thread when
+/// there is work and no idle one, up to its limit; calls beyond wait in order. A thread ends after ten idle seconds.
 final class BlockingLane: Sendable {
   typealias Job = @Sendable () -> Void
 
@@ -20,7 +20,8 @@ final class BlockingLane: Sendable {
 
   /// Runs `body` on one of the lane's threads.
   ///
-  /// Cancelling the task neither stops a running call, which libvirt cannot do, nor takes a waiting one out of the lane.
+  /// Cancelling the task neither stops a running call, which libvirt cannot do, nor takes a waiting one out of the
+  /// lane.
   func run<Value: Sendable>(
     _ call: Call, _ body: @escaping @Sendable (Call) throws(LibvirtError) -> Value
   ) async throws(LibvirtError) -> Value {

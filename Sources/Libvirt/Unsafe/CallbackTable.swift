@@ -2,9 +2,9 @@ internal import Synchronization
 
 /// What C callbacks hand over to, by number.
 ///
-/// libvirt carries one `void *` to each callback. It carries a number here instead of a pointer to an object: a callback
-/// that comes late, when its receiver is gone, finds nothing, and no free callback is needed (some drivers never call
-/// the one of the close callback).
+/// libvirt carries one `void *` to each callback. It carries a number here instead of a pointer to an object: a
+/// callback that comes late, when its receiver is gone, finds nothing, and no free callback is needed (some drivers
+/// never call the one of the close callback).
 final class CallbackTable<Receiver: Sendable>: Sendable {
   private struct State {
     var last: UInt = 0

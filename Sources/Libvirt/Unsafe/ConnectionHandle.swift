@@ -3,10 +3,10 @@ internal import Synchronization
 
 /// A connection's pointer, from opening to closing.
 ///
-/// Calls run on several threads at once, which libvirt allows (libvirt-host.c, `virConnectRef`: "a typical use … is when
-/// multiple threads need access to a connection object"). Every call takes a reference of its own under the lock and
-/// gives it back with `virConnectClose`. So ``close()`` never frees the connection under a running call; the
-/// last reference does.
+/// Calls run on several threads at once, which libvirt allows (libvirt-host.c, `virConnectRef`: "a typical use … is
+/// when multiple threads need access to a connection object"). Every call takes a reference of its own under the lock
+/// and gives it back with `virConnectClose`. So ``close()`` never frees the connection under a running call; the last
+/// reference does.
 final class ConnectionHandle: Sendable {
   private let pointer: Mutex<Reference?>
 

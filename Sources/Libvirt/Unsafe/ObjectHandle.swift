@@ -2,7 +2,8 @@
 ///
 /// `@unchecked Sendable`: libvirt's objects are counted references to immutable keys (name, UUID), made for use from
 /// several threads (libvirt-domain.c, `virDomainRef`: "in a multi-threaded environment … ensuring that the object
-/// remains valid"); what changes lives in the daemon. The pointer is only read, and freed once, when nobody else has it.
+/// remains valid"); what changes lives in the daemon. The pointer is only read, and freed once, when nobody else has
+/// it.
 @safe
 final class ObjectHandle: @unchecked Sendable {
   private let pointer: OpaquePointer

@@ -51,7 +51,8 @@ func withTypedParameters<Value>(
     case .int(let value): try call.check(unsafe virTypedParamsAddInt(&array, &count, &capacity, name, value))
     case .unsignedInt(let value): try call.check(unsafe virTypedParamsAddUInt(&array, &count, &capacity, name, value))
     case .long(let value): try call.check(unsafe virTypedParamsAddLLong(&array, &count, &capacity, name, value))
-    case .unsignedLong(let value): try call.check(unsafe virTypedParamsAddULLong(&array, &count, &capacity, name, value))
+    case .unsignedLong(let value):
+      try call.check(unsafe virTypedParamsAddULLong(&array, &count, &capacity, name, value))
     case .double(let value): try call.check(unsafe virTypedParamsAddDouble(&array, &count, &capacity, name, value))
     case .bool(let value):
       try call.check(unsafe virTypedParamsAddBoolean(&array, &count, &capacity, name, value ? 1 : 0))

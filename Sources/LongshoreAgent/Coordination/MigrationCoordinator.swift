@@ -213,6 +213,10 @@ actor MigrationCoordinator {
         let reason = Reason(.postCheckFailed, "the destination knows nothing of this migration")
         try tell(.confirmFailed([reason]), of: id, to: message.from, at: now)
         return
+      case .release:
+        // Nothing is locked by a migration that this journal does not know.
+        try tell(.released, of: id, to: message.from, at: now)
+        return
       default: return
       }
       var step = JournalStep(at: now)

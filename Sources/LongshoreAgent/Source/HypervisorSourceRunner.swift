@@ -93,8 +93,11 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     }
   }
 
-  /// Does a settlement and returns why it failed, or nil.
+  /// Does a settlement, after seeing that both hosts still call for it, and returns why it failed, or nil.
   private func settle(_ settlement: Settlement, _ migration: SourceMigration) async -> String? {
+    guard migration.calls(for: settlement, after: await observe(migration)) else {
+      return "the hosts have changed meanwhile and do not call for it any more"
+    }
     do {
       let connection =
         switch settlement {

@@ -19,15 +19,16 @@ struct Transfer: Sendable {
 
   /// Starts the transfer and returns its end as an event.
   func start() async -> SourceEvent {
+    let call: Call
     do {
-      let call = try await prepare()
-      let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
-      let polling = Task { await poll() }
-      defer { polling.cancel() }
-      return await makeCall(call, events: events)
+      call = try await prepare()
     } catch {
-      return .transferEnded(error: Reason.of(error, "start the transfer").message, nil)
+      return .transferNotStarted(Reason.of(error, "start the transfer"))
     }
+    let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
+    let polling = Task { await poll() }
+    defer { polling.cancel() }
+    return await makeCall(call, events: events)
   }
 
   /// Follows a transfer that another run of this agent, or nobody, has started, and returns its end as an event.

@@ -3,6 +3,18 @@ import Testing
 
 extension BrokerTests {
   @Suite struct ConsumingTests {
+    /// Takes messages from a queue, which must hold these, in any order. (A queue's message count lags behind a requeue.)
+    private func expectMessages(_ texts: [String], on queue: String, of connection: AMQPConnection) async throws {
+      let consumer = connection.consume(queue, prefetch: UInt16(texts.count))
+      var found: [String] = []
+      for await delivery in consumer {
+        found.append(String(decoding: delivery.body, as: UTF8.self))
+        try await delivery.ack()
+        if found.count == texts.count { break }
+      }
+      #expect(found.sorted() == texts)
+    }
+
     @Test func aRejectedDeliveryComesBack() async throws {
       try await withQueue { connection, queue in
         try await connection.publish(Message("again"), to: "", routingKey: queue, mandatory: true)
