@@ -105,7 +105,8 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "LibvirtTests", dependencies: ["Libvirt", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML"], swiftSettings: strict),
     .testTarget(

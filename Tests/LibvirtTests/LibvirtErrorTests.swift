@@ -27,7 +27,8 @@ struct LibvirtErrorTests {
     "tells a lost connection from a failed call",
     arguments: [
       (LibvirtError.Code.internalError, LibvirtError.ErrorDomain.rpc, true),
-      (.internalError, .qemu, false), (.systemError, .rpc, true), (.systemError, .storage, false), (.rpc, .remote, true),
+      (.internalError, .qemu, false), (.systemError, .rpc, true), (.systemError, .storage, false),
+      (.rpc, .remote, true),
       (.operationAborted, .qemu, false), (.notConnected, .none, true),
     ])
   func connectionLost(code: LibvirtError.Code, domain: LibvirtError.ErrorDomain, isLost: Bool) {

@@ -66,6 +66,23 @@ struct TypedParameterTests {
       ])
   }
 
+  @Test("of a job are all known that libvirt documents")
+  func documented() {
+    let counts = [
+      "time_elapsed", "time_elapsed_net", "time_remaining", "downtime", "downtime_net", "setup_time", "data_total",
+      "data_processed", "data_remaining", "memory_total", "memory_processed", "memory_remaining", "memory_constant",
+      "memory_normal", "memory_normal_bytes", "memory_bps", "memory_dirty_rate", "memory_page_size",
+      "memory_iteration", "memory_postcopy_requests", "disk_total", "disk_processed", "disk_remaining", "disk_bps",
+      "compression_cache", "compression_bytes", "compression_pages", "compression_cache_misses",
+      "compression_overflow", "disk_temp_used", "disk_temp_total",
+    ]
+    let statistics = JobStatistics(
+      kind: .bounded, parameters: counts.map { TypedParameter(name: $0, value: .unsignedLong(1)) })
+    #expect(statistics.additional.isEmpty)
+    #expect(statistics.downtime == 1)
+    #expect(statistics.diskTemporaryTotal == 1)
+  }
+
   @Test("of a job are read by name, and the rest is kept")
   func job() {
     let statistics = JobStatistics(

@@ -30,7 +30,8 @@ struct XMLReaderTests {
     "refuses what is not well formed",
     arguments: [
       "", "text", "<a>", "<a></b>", "<a/><b/>", "<a/>text", "<a x=1/>", "<a x='1' x='2'/>", "<a x='<'/>", "<a>&b;</a>",
-      "<a>&#0;</a>", "<a>&#xD800;</a>", "<a", "<a x='1", "<a><!-- </a>", "<1a/>", "</a>", "<a x='1'y='2'/>", "<a>& b</a>",
+      "<a>&#0;</a>", "<a>&#xD800;</a>", "<a", "<a x='1", "<a><!-- </a>", "<1a/>", "</a>", "<a x='1'y='2'/>",
+      "<a>& b</a>",
       "<![CDATA[x]]>", "< a/>",
     ])
   func refuses(document: String) {

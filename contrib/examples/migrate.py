@@ -176,14 +176,13 @@ def own_queue(channel):
 
 def migrate(channel, arguments):
     # Replies go to longshore.replies, and from there to the queue that is
-    # bound with its own name.
-    channel.exchange_declare("longshore.replies", "topic", durable=True)
+    # bound with its own name. The exchanges are the agents' to declare: a
+    # client needs no right to do so.
     replies = own_queue(channel)
     channel.queue_bind(replies, "longshore.replies", routing_key=replies)
 
     # With confirms, a return from basic_publish means that the request is in
     # the host's queue; an unroutable one raises UnroutableError.
-    channel.exchange_declare("longshore.requests", "topic", durable=True)
     channel.confirm_delivery()
 
     def publish(request):
@@ -210,7 +209,6 @@ def migrate(channel, arguments):
         ("longshore.events", follower.on_event, False),
         ("longshore.progress", follower.on_progress, True),
     ):
-        channel.exchange_declare(exchange, "topic", durable=True)
         queue = own_queue(channel)
         channel.queue_bind(queue, exchange, routing_key=keys)
         channel.basic_consume(queue, callback, auto_ack=automatic)
@@ -231,6 +229,10 @@ def main():
             f"no agent {arguments.source} is in cluster {arguments.cluster}",
             file=sys.stderr,
         )
+        return UNAVAILABLE
+    except pika.exceptions.ChannelClosedByBroker as error:
+        # 404: the exchanges come with the first agent. 403: no permission.
+        print(f"the broker refuses: {error.reply_text}", file=sys.stderr)
         return UNAVAILABLE
     except pika.exceptions.AMQPError as error:
         # An accepted migration goes on. Run this again with the same id to

@@ -5,6 +5,10 @@
 broker_folder() { printf '%s/broker' "$LAB_STATE"; }
 broker_address() { printf '%s:%s' "$(lab_gateway)" "$(broker_port)"; }
 broker_url() { printf 'amqp://longshore:longshore@%s/%%2f' "$(broker_address)"; }
+# The same broker with TLS, as the machine reaches it. Its certificate is for this name alone.
+broker_tls_url() {
+  printf 'amqps://longshore:longshore@localhost:%s/%%2f?cacertfile=%s' "$(broker_tls_port)" "$(broker_folder)/tls/ca.pem"
+}
 broker_running() { [[ -n $(broker_processes) ]]; }
 
 # The broker's processes: the one that was started is a script, the broker itself another of its process group.
@@ -47,12 +51,17 @@ broker_start() {
   broker_running && return
   mkdir -p "$folder"
   chmod 700 "$folder"
+  broker_certify
   : >"$folder/rabbitmq-env.conf"
   printf '[].\n' >"$folder/enabled_plugins"
   printf '[].\n' >"$folder/advanced.config"
   cat >"$folder/rabbitmq.conf" <<END
 listeners.tcp.loopback = 127.0.0.1:$(broker_port)
 listeners.tcp.lab = $(broker_address)
+listeners.ssl.loopback = 127.0.0.1:$(broker_tls_port)
+ssl_options.cacertfile = $folder/tls/ca.pem
+ssl_options.certfile = $folder/tls/server.pem
+ssl_options.keyfile = $folder/tls/server.key
 loopback_users = none
 default_user = longshore
 default_pass = longshore
@@ -71,6 +80,22 @@ END
     bash "$LAB_SOURCE/daemon" "$folder/broker" /usr/lib/rabbitmq/bin/rabbitmq-server
   wait_until 90 broker_answers ||
     die "the broker does not answer on $(broker_address); its output: $folder/broker.log"
+}
+
+# Makes an authority of the lab's own, and the broker's key and certificate.
+broker_certify() {
+  local folder
+  folder=$(broker_folder)/tls
+  [[ ! -f $folder/server.pem ]] || return 0
+  mkdir -p "$folder"
+  {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+      -subj "/CN=Longshore lab $LAB_NAME" -keyout "$folder/ca.key" -out "$folder/ca.pem"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+      -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+      -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -keyout "$folder/server.key" -out "$folder/server.pem.new"
+  } 2>"$folder/openssl.log" || die "no certificate for the broker: $(<"$folder/openssl.log")"
+  mv "$folder/server.pem.new" "$folder/server.pem"
 }
 
 broker_answers() {

@@ -85,6 +85,7 @@ lab_netns() { printf 'longshore-%s-%s' "$LAB_NAME" "$1"; }
 broker_port() { printf '%s' $((21000 + LAB_INDEX)); }
 broker_distribution_port() { printf '%s' $((21300 + LAB_INDEX)); }
 broker_epmd_port() { printf '%s' $((21600 + LAB_INDEX)); }
+broker_tls_port() { printf '%s' $((21900 + LAB_INDEX)); }
 
 lab_has_host() { [[ " $LAB_HOSTS " == *" $1 "* ]]; }
 

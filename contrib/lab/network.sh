@@ -15,7 +15,7 @@ network_claim() {
   # shellcheck disable=SC2034  # the functions of lib.sh read it
   for LAB_INDEX in {0..254}; do
     [[ -z $(ip -4 route show table all root "$(lab_network)") ]] || continue
-    ports_free "$(broker_port)" "$(broker_distribution_port)" "$(broker_epmd_port)" || continue
+    ports_free "$(broker_port)" "$(broker_distribution_port)" "$(broker_epmd_port)" "$(broker_tls_port)" || continue
     ! network_uplink_up 2>/dev/null || return 0
   done
   die "no free network in 198.18.0.0/16"

@@ -4,9 +4,15 @@
 
 readonly LAB_PACKAGES=(
   rabbitmq-server libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
-  iproute2 uuid-runtime util-linux jq procps
+  iproute2 uuid-runtime util-linux jq procps openssl
 )
 readonly LAB_GUEST_PACKAGES=(linux-image-cloud-amd64 cpio)
+
+# What Longshore is built with besides the Swift toolchain, and what its tests need besides the lab.
+readonly LAB_BUILD_PACKAGES=(
+  librabbitmq-dev libvirt-dev libxml2-dev libsqlite3-dev pkg-config libc6-dev libstdc++-12-dev git ca-certificates
+)
+readonly LAB_TEST_PACKAGES=(python3-yaml python3-jsonschema python3-venv)
 
 # What packages_install leaves in policy-rc.d, to know it again.
 readonly LAB_POLICY=/usr/sbin/policy-rc.d

@@ -52,7 +52,9 @@ extension LibvirtConnection {
 
   /// Defines a persistent domain, or changes the definition of the one with the XML's UUID.
   ///
-  /// - Parameter validate: check the XML against libvirt's schema first.
+  /// - Parameters:
+  ///   - xml: libvirt's `<domain>`.
+  ///   - validate: check the XML against libvirt's schema first.
   @discardableResult
   public func defineDomain(xml: String, validate: Bool = false) async throws(LibvirtError) -> Domain {
     try await perform("define a domain") { [self] call, connection throws(LibvirtError) in

@@ -4,14 +4,14 @@ extension LibvirtConnection {
   /// The versions at the two ends of a connection.
   public struct Versions: Sendable, Hashable {
     /// The library in this process.
-    public let library: LibvirtVersion
+    public let library: SoftwareVersion
     /// The daemon.
-    public let daemon: LibvirtVersion
+    public let daemon: SoftwareVersion
     /// The hypervisor; with QEMU, of the emulator for the host's architecture.
-    public let hypervisor: LibvirtVersion
+    public let hypervisor: SoftwareVersion
 
     /// Makes a value, for doubles in tests.
-    public init(library: LibvirtVersion, daemon: LibvirtVersion, hypervisor: LibvirtVersion) {
+    public init(library: SoftwareVersion, daemon: SoftwareVersion, hypervisor: SoftwareVersion) {
       self.library = library
       self.daemon = daemon
       self.hypervisor = hypervisor
@@ -35,8 +35,8 @@ extension LibvirtConnection {
       try call.check(unsafe virConnectGetLibVersion(connection, &daemon))
       try call.check(unsafe virConnectGetVersion(connection, &hypervisor))
       return Versions(
-        library: LibvirtVersion(number: library), daemon: LibvirtVersion(number: daemon),
-        hypervisor: LibvirtVersion(number: hypervisor))
+        library: SoftwareVersion(number: library), daemon: SoftwareVersion(number: daemon),
+        hypervisor: SoftwareVersion(number: hypervisor))
     }
   }
 

@@ -68,7 +68,9 @@ extension Domain {
 
   /// Caps the speed of a migration's memory, in MiB/s. The mirrors of the disks keep the speed that they started with.
   ///
-  /// - Parameter postCopy: the cap for the post-copy phase instead.
+  /// - Parameters:
+  ///   - mebibytesPerSecond: the cap.
+  ///   - postCopy: set the cap for the post-copy phase instead.
   public func setMigrationSpeed(mebibytesPerSecond: UInt, postCopy: Bool = false) async throws(LibvirtError) {
     try await perform("set the migration speed of domain \(name)") { call, domain throws(LibvirtError) in
       let flags = postCopy ? VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY.rawValue : 0

@@ -19,7 +19,7 @@ struct SettingsReader {
   init(file: String, fileIsRequired: Bool, flags: [String], environment: [String: String]) async throws {
     var places: [Setting: String] = [:]
     let fileKeys = try Self.keys(inFile: file, isRequired: fileIsRequired)
-    for key in fileKeys.sorted() {
+    for key in (fileKeys ?? []).sorted() {
       guard let setting = Setting(rawValue: key) else { throw Self.unknown(key, in: file) }
       places[setting] = file
     }
@@ -43,12 +43,13 @@ struct SettingsReader {
       places[setting] = "the command line"
     }
     self.places = places
+    var providers: [any ConfigProvider] = [
+      InMemoryProvider(name: "flags", values: values),
+      EnvironmentVariablesProvider(environmentVariables: given).prefixKeys(with: "longshored"),
+    ]
     do {
-      reader = ConfigReader(providers: [
-        InMemoryProvider(name: "flags", values: values),
-        EnvironmentVariablesProvider(environmentVariables: given).prefixKeys(with: "longshored"),
-        try await FileProvider<YAMLSnapshot>(filePath: FilePath(file), allowMissing: !fileIsRequired),
-      ])
+      if fileKeys != nil { providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))) }
+      reader = ConfigReader(providers: providers)
     } catch {
       throw ConfigurationError(place: file, key: nil, message: "the file cannot be read as YAML: \(error)")
     }
@@ -99,19 +100,31 @@ struct SettingsReader {
 
   // MARK: - Keys
 
-  private static func keys(inFile path: String, isRequired: Bool) throws -> [String] {
+  /// The keys that a file gives; nil where it is missing and may be, or has nothing but comments.
+  private static func keys(inFile path: String, isRequired: Bool) throws -> [String]? {
     guard let bytes = FileManager.default.contents(atPath: path) else {
-      guard isRequired else { return [] }
+      guard isRequired else { return nil }
       throw ConfigurationError(place: path, key: nil, message: "the file is missing or cannot be read")
     }
     do {
-      guard let root = try Yams.compose(yaml: String(decoding: bytes, as: UTF8.self)) else { return [] }
+      guard let root = try Yams.compose(yaml: String(decoding: bytes, as: UTF8.self)) else { return nil }
       guard case .mapping = root else {
         throw ConfigurationError(place: path, key: nil, message: "the file must hold keys and values, such as `cluster: c1`")
       }
       return keys(in: root, under: "")
     } catch let error as YamlError {
-      throw ConfigurationError(place: path, key: nil, message: "the file is not YAML: \(error)")
+      throw ConfigurationError(place: path, key: nil, message: "the file is not YAML: \(problem(of: error))")
+    }
+  }
+
+  /// What is wrong with a YAML file and where, without its text, which may hold a secret.
+  private static func problem(of error: YamlError) -> String {
+    switch error {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+      "line \(mark.line), column \(mark.column): \(problem)"
+    case .reader(let problem, _, _, _): problem
+    case .duplicatedKeysInMapping(let keys, _): "a key is given twice: \(keys.sorted().joined(separator: ", "))"
+    default: "it cannot be parsed"
     }
   }
 

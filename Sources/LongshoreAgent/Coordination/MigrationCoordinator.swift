@@ -16,6 +16,9 @@ actor MigrationCoordinator {
     var incoming: Int
   }
 
+  /// How long after a failed admission it is tried again, in milliseconds.
+  private static let admissionRetryInterval: Int64 = 1000
+
   private let here: HostAddress
   private let journal: Journal
   private let limits: Limits
@@ -24,18 +27,21 @@ actor MigrationCoordinator {
   private let destinationRunner: any DestinationEffectRunner
   private let peers: any PeerLink
   private let outboxChanged: @Sendable () -> Void
+  private let ended: @Sendable (MigrationID) -> Void
   private let logger: Logger
 
   private var sources: [MigrationID: SourceMigration] = [:]
   private var destinations: [MigrationID: DestinationMigration] = [:]
   private var sourceTasks: [MigrationID: EffectTasks<SourceEffect>] = [:]
   private var destinationTasks: [MigrationID: EffectTasks<DestinationEffect>] = [:]
+  /// Waits to admit migrations whose admission could not be journalled.
+  private var admissionRetry: Task<Void, Never>?
   private var isStopped = false
 
   init(
     here: HostAddress, journal: Journal, limits: Limits, clock: any HostClock, sourceRunner: any SourceEffectRunner,
     destinationRunner: any DestinationEffectRunner, peers: any PeerLink, outboxChanged: @escaping @Sendable () -> Void,
-    logger: Logger
+    ended: @escaping @Sendable (MigrationID) -> Void = { _ in }, logger: Logger
   ) {
     self.here = here
     self.journal = journal
@@ -45,6 +51,7 @@ actor MigrationCoordinator {
     self.destinationRunner = destinationRunner
     self.peers = peers
     self.outboxChanged = outboxChanged
+    self.ended = ended
     self.logger = logger
   }
 
@@ -74,7 +81,8 @@ actor MigrationCoordinator {
   /// Stops all effects and waits for them to come to rest. The machines stay as journalled; libvirt's migrations go on.
   func stop() async {
     isStopped = true
-    var tasks: [Task<Void, Never>] = []
+    admissionRetry?.cancel()
+    var tasks = [admissionRetry].compactMap(\.self)
     for id in Array(sourceTasks.keys) { if let end = sourceTasks[id]?.stopAll() { tasks.append(end) } }
     for id in Array(destinationTasks.keys) { if let end = destinationTasks[id]?.stopAll() { tasks.append(end) } }
     for task in tasks { await task.value }
@@ -104,6 +112,7 @@ actor MigrationCoordinator {
     _ request: RequestKey, order: MigrateCommand, guest: GuestReference, destination: HostAddress,
     deadlineSeconds: Int64, patience: Patience, reply: OutboxMessage?
   ) throws(JournalError) -> Acceptance {
+    if let earlier = try earlierOrder(request) { return earlier }
     if let busy = lock(onGuest: guest.uuid) { return .rejected([busy]) }
     let now = clock.now()
     let (migration, effects) = SourceMigration.accept(
@@ -114,11 +123,15 @@ actor MigrationCoordinator {
     step.source = migration
     record(effects, of: migration, at: now, in: &step)
     if let reply { step.outbox.append(reply) }
-    switch try journal.commit(step) {
-    case .committed: break
-    case .duplicateRequest: return .accepted
-    case .requestReused: return .rejected([idReused(request.id)])
-    case .stale: return .accepted
+    do throws(JournalError) {
+      switch try journal.commit(step) {
+      case .committed: break
+      case .duplicateRequest, .stale: return .accepted
+      case .requestReused: return .rejected([idReused(request.id)])
+      }
+    } catch where error.code == .guestBusy {
+      // A migration that this version cannot read still has the guest.
+      return .rejected([Reason(.guestBusy, error.message)])
     }
     sources[migration.id] = migration
     outboxChanged()
@@ -193,9 +206,10 @@ actor MigrationCoordinator {
 
   private func receiveAsDestination(_ message: PeerMessage, endpoint: DestinationEndpoint) throws(JournalError) {
     let id = message.migration
-    if destinations[id] == nil, let ended = try journal.destination(id) { destinations[id] = ended }
-    if let migration = destinations[id] {
+    if let migration = try knownDestination(id) {
       guard migration.source == message.from else { return }
+      destinations[id] = migration
+      defer { if destinations[id]?.isTerminal == true { forgetDestination(id) } }
       try applyToDestination(.peer(message.body), id: id)
     } else {
       let now = clock.now()
@@ -227,8 +241,14 @@ actor MigrationCoordinator {
       outboxChanged()
       logger.info("An incoming migration", metadata: describe(begun.0))
       reconcileDestination(id)
+      if begun.0.isTerminal { forgetDestination(id) }
     }
-    if destinations[id]?.isTerminal == true { forgetDestination(id) }
+  }
+
+  /// A migration into this host, running or ended; nil for one that was never heard of.
+  private func knownDestination(_ id: MigrationID) throws(JournalError) -> DestinationMigration? {
+    if let running = destinations[id] { return running }
+    return try journal.destination(id)
   }
 
   private func tell(_ body: PeerMessage.Body, of id: MigrationID, to peer: HostAddress, at now: Now) throws(JournalError) {
@@ -403,17 +423,30 @@ actor MigrationCoordinator {
     for migration in waiting.prefix(max(0, free)) { admit { try self.applyToDestination(.admitted, id: migration.id) } }
   }
 
+  /// Admits a migration. While the journal cannot be written it is tried again: no other event may come that would do it.
   private func admit(_ body: () throws -> Void) {
     do {
       try body()
     } catch {
       logger.error("The journal cannot be written", metadata: [LogKeys.error: "\(error)"])
+      retryAdmission()
+    }
+  }
+
+  private func retryAdmission() {
+    guard admissionRetry == nil else { return }
+    admissionRetry = Task {
+      guard (try? await clock.wait(milliseconds: Self.admissionRetryInterval)) != nil else { return }
+      admissionRetry = nil
+      admitSources()
+      admitDestinations()
     }
   }
 
   private func forgetSource(_ id: MigrationID) {
     sources[id] = nil
     sourceTasks[id] = nil
+    ended(id)
     admitSources()
   }
 

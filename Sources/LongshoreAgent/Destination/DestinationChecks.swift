@@ -116,10 +116,9 @@ struct DestinationChecks: Sendable {
         refused(.unsupportedPool, "the pool \(name) of \(here) is of the type \(configuration.kind): only dir, fs and netfs hold image files")
       ]
     }
-    try await pool.refresh()
     var checks = [passed(.unknownPool, "the pool \(name) of \(here) is active")]
     checks += checkNames(in: folder, pool: name, plan)
-    checks.append(try await checkRoom(of: pool, in: folder, plan))
+    checks.append(try checkRoom(of: pool.name, in: folder, plan))
     return checks
   }
 
@@ -145,9 +144,11 @@ struct DestinationChecks: Sendable {
     return checks
   }
 
-  private func checkRoom(of pool: StoragePool, in folder: String, _ plan: MigrationPlan) async throws -> Check {
-    let available = try await pool.info().available
-    let name = pool.name
+  private func checkRoom(of name: String, in folder: String, _ plan: MigrationPlan) throws -> Check {
+    // The file system's own word: libvirt's is as old as its last refresh of the pool, and a refresh reads every volume.
+    guard let available = FileProbe.availableBytes(in: folder) else {
+      return refused(.poolInactive, "the folder \(folder) of the pool \(name) of \(here) cannot be read: is it mounted?")
+    }
     let disks = plan.disks.filter { $0.destinationPool.text == name }.reduce(0) { $0 + $1.allocation }
     let layers = plan.layers
       .filter { $0.pool.text == name && !FileProbe.exists("\(folder)/\($0.volume)") }.reduce(0) { $0 + $1.fileSize }

@@ -13,6 +13,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   let layers: LayerProvider
   let stubs: StubMaker
   let postChecks: PostChecks
+  let pools: PoolRefresher
   let clock: any HostClock
   let logger: Logger
 
@@ -70,7 +71,6 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   /// Removes what this migration made here, after seeing that the guest does not run here.
   private func removeFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("remove what the migration made", migration, failed: { _ in nil }) {
-      var pools: Set<ResourceName> = []
       if let plan = migration.plan {
         let connection = try await libvirt.connection()
         if let domain = try await connection.domain(uuid: plan.guest.uuid) {
@@ -80,26 +80,27 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
           // The checks have seen no domain of this UUID, so this definition came with the migration.
           if !migration.checks.isEmpty { try await domain.undefine([.keepNVRAM, .managedSave]) }
         }
-        pools = Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool))
       }
       try await removeRegistered(of: migration.id)
-      if !pools.isEmpty { try await PoolFolder.refresh(pools, on: try await libvirt.connection()) }
+      if let plan = migration.plan { pools.refreshSoon(Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool))) }
       return .filesRemoved
     } report: { await report($0) }
   }
 
   private func removeRegistered(of id: MigrationID) async throws {
     let files = try journal.files(of: id, host: .destination)
-    for file in files { try await RegisteredFiles.remove(file, journal: journal) }
-    for folder in Set(files.map { PathText.folder(of: $0.path) }) { WorkFolder.removeIfEmpty(at: folder) }
+    // The folders last: only then are they empty.
+    for file in files.filter({ $0.role != .workFolder }) + files.filter({ $0.role == .workFolder }) {
+      try await RegisteredFiles.remove(file, journal: journal)
+    }
   }
 
   /// Forgets the registered files: they are the guest's own from now on.
   private func keepFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("forget the registered files", migration, failed: { _ in nil }) {
       for file in try journal.files(of: migration.id, host: .destination) {
+        if file.role == .workFolder { WorkFolder.removeIfEmpty(at: file.path) }
         try journal.forget(file)
-        WorkFolder(pool: PathText.folder(of: file.path), host: here, migration: migration.id).removeIfEmpty()
       }
       return .filesKept
     } report: { await report($0) }

@@ -10,6 +10,8 @@ internal import MigrationJournal
 struct LayerProvider: Sendable {
   /// How often the source is asked again for an offer, in milliseconds.
   private static let askInterval: Int64 = 2_000
+  /// How often a copy is tried without a single chunk arriving.
+  private static let copyAttempts = 5
 
   let here: HostAddress
   let libvirt: LibvirtLink
@@ -57,23 +59,11 @@ struct LayerProvider: Sendable {
   private func copy(
     _ layer: TemplateLayer, to path: String, in folder: String, of migration: DestinationMigration
   ) async throws -> Bool {
-    let work = WorkFolder(pool: folder, host: here, migration: migration.id)
-    try work.create()
+    let work = try RegisteredFiles.makeWorkFolder(in: folder, of: migration.id, on: here, journal: journal)
     let (file, draft) = try await makeDraft(work.file("layer-\(layer.id)"), of: migration.id)
-    let (offer, answers) = try await source(of: layer, export: true, of: migration) { $0.uri != nil }
-    guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
     logger.info(
       "Copying a template", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
-    let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize)
-    let report = ProgressReport(layer: layer, migration: migration, peers: peers, clock: clock)
-    var copying = file
-    try await copy.run(
-      finished: Set((0..<copy.chunkCount).filter { file.finishedChunks.contains($0) }),
-      progress: { bytes in Task { await report.copied(bytes) } },
-      finish: { chunk in
-        copying.finishedChunks.insert(chunk)
-        try journal.update(copying)
-      })
+    let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: migration)
     let wanted = try await digest(of: layer, of: migration, known: offer.digest, answers: answers)
     let copied = try await identities.digest(of: file.path, format: layer.format)
     if let difference = wanted.difference(from: copied) {
@@ -82,6 +72,38 @@ struct LayerProvider: Sendable {
     }
     try await finish(file, layer: layer, of: migration)
     return try await publish(file, draft, to: path, digest: wanted)
+  }
+
+  /// Copies a layer's bytes. A copy that was cut, by an agent that restarts or a link that breaks, asks the source anew and goes on
+  /// with the chunks that lack; it is given up when nothing more arrives however often it is tried.
+  private func transfer(
+    _ layer: TemplateLayer, into draft: ExclusiveFile, registeredAs file: RegisteredFile, of migration: DestinationMigration
+  ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
+    let report = ProgressReport(layer: layer, migration: migration, peers: peers, clock: clock)
+    var file = file
+    var waits = BackOffSteps()
+    var failures = 0
+    while true {
+      let (offer, answers) = try await source(of: layer, export: true, of: migration) { $0.uri != nil }
+      guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
+      let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize)
+      let before = file.finishedChunks
+      do {
+        try await copy.run(
+          finished: Set((0..<copy.chunkCount).filter { before.contains($0) }),
+          progress: { bytes in Task { await report.copied(bytes) } },
+          finish: { chunk in
+            file.finishedChunks.insert(chunk)
+            try journal.update(file)
+          })
+        return (offer, answers)
+      } catch let error as ImageError where error.code == .toolFailed || error.code == .timedOut {
+        failures = file.finishedChunks == before ? failures + 1 : 0
+        guard failures < Self.copyAttempts else { throw error }
+        logger.notice("A template's copy was cut and goes on", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+        try await clock.wait(milliseconds: waits.step())
+      }
+    }
   }
 
   /// The file that is copied into: the one of an earlier run, which goes on, or a new one, registered before it is made.

@@ -9,6 +9,7 @@ struct StubMaker: Sendable {
   let libvirt: LibvirtLink
   let journal: Journal
   let images: QemuImg
+  let pools: PoolRefresher
 
   /// Makes all stubs of a migration anew and returns the disks as they will be.
   func make(for migration: DestinationMigration) async throws -> [PreparedDisk] {
@@ -28,7 +29,7 @@ struct StubMaker: Sendable {
       prepared.append(
         PreparedDisk(target: disk.target, chain: [PreparedDisk.Layer(path: path, format: disk.format)] + below))
     }
-    try await PoolFolder.refresh(Set(plan.disks.map(\.destinationPool)), on: connection)
+    pools.refreshSoon(Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool)))
     return prepared
   }
 
@@ -36,8 +37,7 @@ struct StubMaker: Sendable {
   private func make(
     _ disk: PlannedDisk, in folder: String, over backing: PreparedDisk.Layer?, migration: MigrationID
   ) async throws -> String {
-    let work = WorkFolder(pool: folder, host: here, migration: migration)
-    try work.create()
+    let work = try RegisteredFiles.makeWorkFolder(in: folder, of: migration, on: here, journal: journal)
     let path = "\(folder)/\(disk.volume)"
     guard !FileProbe.exists(path) else { throw taken(path) }
     var draft = RegisteredFile(migration: migration, side: .destination, role: .stub, path: work.file("stub-\(disk.target)"))

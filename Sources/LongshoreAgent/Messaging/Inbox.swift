@@ -27,27 +27,14 @@ struct Inbox: Service {
   let logger: Logger
 
   func run() async throws {
-    await cancelWhenGracefulShutdown {
-      var waits = BackOffSteps()
-      while !Task.isCancelled {
-        do {
-          try await consume()
-          return
-        } catch {
-          // Nothing is rejected or requeued for a journal that cannot be written: the deliveries go back with the consumer.
-          logger.error("The journal cannot be written: no messages are taken until it can", metadata: [LogKeys.error: "\(error)"])
-          try? await clock.wait(milliseconds: waits.step())
-        }
-      }
-    }
+    await cancelWhenGracefulShutdown { await consume() }
   }
 
-  private func consume() async throws(JournalError) {
+  private func consume() async {
     let consumer = connection.consume(here.inbox, prefetch: Self.prefetch)
     defer { consumer.stop() }
-    var deliveries = consumer.makeAsyncIterator()
-    while let delivery = await deliveries.next() {
-      try await take(delivery)
+    for await delivery in consumer {
+      guard await takeUntilJournalled(delivery, from: consumer) else { return }
       do {
         try await delivery.ack()
       } catch {
@@ -55,6 +42,33 @@ struct Inbox: Service {
         logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])
       }
     }
+  }
+
+  /// Takes a delivery. While the journal cannot be written nothing more is consumed, and the delivery is neither rejected nor
+  /// requeued, which would change the order: it is taken again until it succeeds.
+  ///
+  /// - Returns: Whether what came of it is in the journal; false only when the task is cancelled.
+  private func takeUntilJournalled(_ delivery: Delivery, from consumer: Consumer) async -> Bool {
+    var waits = BackOffSteps()
+    var isPaused = false
+    while !Task.isCancelled {
+      do {
+        try await take(delivery)
+        if isPaused {
+          consumer.resume()
+          logger.info("The journal can be written again")
+        }
+        return true
+      } catch {
+        if !isPaused {
+          isPaused = true
+          consumer.pause()
+          logger.error("The journal cannot be written: no messages are taken until it can", metadata: [LogKeys.error: "\(error)"])
+        }
+        try? await clock.wait(milliseconds: waits.step())
+      }
+    }
+    return false
   }
 
   private func take(_ delivery: Delivery) async throws(JournalError) {
@@ -82,19 +96,24 @@ struct Inbox: Service {
       try refuse(delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
       return
     }
-    if case .migrate(let order) = request.command, order.dryRun == true {
-      // A dry run waits for another host: it must not hold up the messages behind it, and there is nothing to lose.
-      Task { try? await answer(request, delivery) }
-      return
+    if request.changesSomething { return try await answer(request, delivery) }
+    // A question may take long, and a dry run waits for another host: neither holds up what comes behind it, and nothing is lost
+    // with them.
+    Task {
+      do {
+        try await answer(request, delivery)
+      } catch {
+        logger.error("The journal cannot be read or written", metadata: [LogKeys.error: "\(error)"])
+      }
     }
-    try await answer(request, delivery)
   }
 
   private func answer(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
     func message(_ body: Reply.Body) -> OutboxMessage? {
       .reply(Reply(to: request.id, from: here, body: body), to: delivery.properties)
     }
-    guard let body = try await desk.handle(request, makeReply: message) else { return }
+    let sentAt = delivery.properties.timestamp.flatMap { Int64(exactly: $0) }.map { Timestamp(milliseconds: $0 &* 1000) }
+    guard let body = try await desk.handle(request, sentAt: sentAt, makeReply: message) else { return }
     if case .rejected(let reasons) = body {
       // A question that went to all hosts is answered by the one that knows.
       logger.log(
@@ -198,7 +217,8 @@ extension Request {
   /// Whether the request asks for more than an answer.
   fileprivate var changesSomething: Bool {
     switch command {
-    case .migrate, .cancel: true
+    case .migrate(let order): order.dryRun != true
+    case .cancel: true
     case .status, .list, .describe: false
     }
   }

@@ -8,8 +8,8 @@ internal import MigrationJournal
 
 /// Answers requests: takes orders to migrate, and tells what is known. Knows nothing of AMQP but where a reply goes.
 struct RequestDesk: Sendable {
-  /// How long a request may be on its way that does not say so itself, in seconds: a day.
-  static let defaultValidity: Int64 = 86_400
+  /// How long a request may be on its way that does not say so itself, in milliseconds: a day.
+  private static let defaultValidity: Int64 = 86_400_000
   /// How long a dry run waits for the destination's table, in milliseconds.
   private static let dryRunWait: Int64 = 20_000
 
@@ -30,14 +30,17 @@ struct RequestDesk: Sendable {
   ///
   /// - Parameters:
   ///   - request: The request.
+  ///   - sentAt: When it was sent, as the message says; nil where it does not.
   ///   - makeReply: Makes the outbox message of a reply; nil where the request does not say whereto. The reply to an order that is
   ///     accepted is journalled with the order.
   /// - Returns: The reply, unless it is in the journal already, or nil for a question that another host has to answer.
-  func handle(_ request: Request, makeReply: (Reply.Body) -> OutboxMessage?) async throws(JournalError) -> Reply.Body? {
+  func handle(
+    _ request: Request, sentAt: Timestamp?, makeReply: (Reply.Body) -> OutboxMessage?
+  ) async throws(JournalError) -> Reply.Body? {
     if let host = request.host, host != here {
       return .rejected([Reason(.wrongHost, "the request is for \(host), and this is \(here)")])
     }
-    if let notAfter = request.notAfter, clock.now().wall > notAfter {
+    if let notAfter = request.notAfter ?? sentAt?.adding(milliseconds: Self.defaultValidity), clock.now().wall > notAfter {
       return .rejected([Reason(.expired, "the request was not to be done after \(notAfter)")])
     }
     switch request.command {

@@ -35,6 +35,7 @@ struct Agent {
 
     let libvirt = LibvirtLink(uri: configuration.libvirtURI, logger: logger)
     let images = QemuImg()
+    let pools = PoolRefresher(libvirt: libvirt, logger: logger)
     let exports = "\(configuration.runDirectory)/exports"
     try Self.makeFolder(exports)
     let exporter = NBDExporter(address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports)
@@ -50,18 +51,20 @@ struct Agent {
     let sourceRunner = HypervisorSourceRunner(
       here: here, source: libvirt, destinations: DestinationConnections(logger: logger), inspector: inspector, offers: offers,
       retirement: SourceRetirement(
-        here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, clock: clock, logger: logger),
+        here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
+        logger: logger),
       allowed: allowed, progress: progress, clock: clock, logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
       here: here, libvirt: libvirt, journal: journal, checks: checks,
       layers: LayerProvider(
         here: here, libvirt: libvirt, journal: journal, identities: identities, images: images,
         offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger),
-      stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images),
-      postChecks: PostChecks(libvirt: libvirt, images: images), clock: clock, logger: logger)
+      stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
+      postChecks: PostChecks(libvirt: libvirt, images: images), pools: pools, clock: clock, logger: logger)
     let coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
-      destinationRunner: destinationRunner, peers: peers, outboxChanged: outboxChanged, logger: logger)
+      destinationRunner: destinationRunner, peers: peers, outboxChanged: outboxChanged,
+      ended: { id in Task { await progress.remove(id) } }, logger: logger)
     let dryRuns = DryRuns()
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt, inspector: inspector, peers: peers,
@@ -73,7 +76,7 @@ struct Agent {
     services = [
       publisher, consumer, LibvirtService(link: libvirt),
       OutboxPublisher(journal: journal, connection: publisher, changes: changes, clock: clock, logger: logger),
-      CoordinatorService(coordinator: coordinator), GraceKeeper(journal: journal, clock: clock, logger: logger),
+      CoordinatorService(coordinator: coordinator), Housekeeper(journal: journal, clock: clock, logger: logger),
       Inbox(
         here: here, connection: consumer, desk: desk, coordinator: coordinator, offers: offers, mailbox: mailbox, dryRuns: dryRuns,
         checks: checks, peers: peers, endpoint: configuration.endpoint, journal: journal, outboxChanged: outboxChanged, clock: clock,

@@ -23,7 +23,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     switch effect {
     case .inspect: await inspect(migration, report: report)
     case .offerLayers: await offers.serve(migration)
-    case .startTransfer: await report(await transfer(migration).start())
+    case .startTransfer: if let end = await transfer(migration).start() { await report(end) }
     case .followTransfer: if let end = await transfer(migration).follow() { await report(end) }
     case .abortTransfer: await abort(migration)
     case .observe(let step): await report(.observed(await observe(migration), step: step))
@@ -132,10 +132,17 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     }
   }
 
+  /// Lets the guest start with its new host if it started with this one: libvirt does not carry that over.
+  private func carryAutostart(_ migration: SourceMigration) async throws {
+    guard migration.inspection?.autostart == true, let endpoint = migration.preparation?.endpoint else { return }
+    try await destinations.connection(to: endpoint.libvirtURI).domain(uuid: migration.guest.uuid)?.setAutostart(true)
+  }
+
   private func retire(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
     var waits = BackOffSteps()
     while !Task.isCancelled {
       do {
+        try await carryAutostart(migration)
         try await retirement.retire(migration)
         return await report(.sourceRetired)
       } catch {

@@ -10,6 +10,7 @@ struct SourceRetirement: Sendable {
   let source: LibvirtLink
   let journal: Journal
   let graceSeconds: Int64
+  let pools: PoolRefresher
   let clock: any HostClock
   let logger: Logger
 
@@ -27,15 +28,11 @@ struct SourceRetirement: Sendable {
       throw Reason.Failure(.undecided, "the source's libvirt does not answer, so that the guest's disks are kept: \(why)")
     }
     guard migration.order.options?.keepSource != true, let inspection = migration.inspection else { return }
-    var pools: Set<ResourceName> = []
     for disk in inspection.plan.disks {
       guard let path = inspection.sourcePaths[disk.target] else { continue }
       try await setAside(path, of: disk, migration: migration)
-      pools.insert(disk.sourcePool)
     }
-    for name in pools {
-      if let pool = try await connection.pool(named: name.text) { try await pool.refresh() }
-    }
+    pools.refreshSoon(Set(inspection.plan.disks.map(\.sourcePool)))
   }
 
   /// Moves a disk's file into the work folder, where libvirt does not list it. Registered before, and never over another file.

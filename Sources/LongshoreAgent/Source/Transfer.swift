@@ -17,8 +17,8 @@ struct Transfer: Sendable {
   let clock: any HostClock
   let logger: Logger
 
-  /// Starts the transfer and returns its end as an event.
-  func start() async -> SourceEvent {
+  /// Starts the transfer and returns its end as an event; nil where the task was cancelled, which does not end the transfer.
+  func start() async -> SourceEvent? {
     let call: Call
     do {
       call = try await prepare()
@@ -116,20 +116,28 @@ struct Transfer: Sendable {
     return parameters
   }
 
-  private func makeCall(_ call: Call, events: CompletionWatch) async -> SourceEvent {
+  private func makeCall(_ call: Call, events: CompletionWatch) async -> SourceEvent? {
     logger.info("libvirt's migrate is called", metadata: [LogKeys.migration: "\(migration.id)"])
-    do throws(LibvirtError) {
-      try await call.domain.migrate(toURI: call.uri, flags: call.flags, parameters: call.parameters)
-      let totals = await events.totals(wait: true)
-      events.stop()
+    defer { events.stop() }
+    // The call cannot be cancelled, and it need not be: a task of its own waits for it, so that an agent that ends does not.
+    let (answers, answered) = AsyncStream<Result<Void, LibvirtError>>.makeStream()
+    Task {
+      do throws(LibvirtError) {
+        try await call.domain.migrate(toURI: call.uri, flags: call.flags, parameters: call.parameters)
+        answered.yield(.success(()))
+      } catch {
+        answered.yield(.failure(error))
+      }
+      answered.finish()
       await call.connection.close()
-      return .transferEnded(error: nil, totals)
-    } catch {
+    }
+    var iterator = answers.makeAsyncIterator()
+    switch await iterator.next() {
+    case nil: return nil
+    case .success?: return .transferEnded(error: nil, await events.totals(wait: true))
+    case .failure(let error)?:
       logger.warning(
-        "libvirt's migrate has failed",
-        metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
-      events.stop()
-      await call.connection.close()
+        "libvirt's migrate has failed", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
       // The connection to the daemon broke, not the migration: it goes on without its caller.
       if error.isConnectionLost, let ended = await follow() { return ended }
       return .transferEnded(error: error.message, nil)

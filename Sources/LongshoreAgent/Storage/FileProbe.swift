@@ -13,4 +13,11 @@ enum FileProbe {
     var status = stat()
     return stat(path, &status) == 0 ? UInt64(status.st_size) : nil
   }
+
+  /// The free space of the file system that a folder is in, for all users, in bytes; nil where it cannot be asked.
+  static func availableBytes(in folder: String) -> UInt64? {
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0 else { return nil }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+  }
 }

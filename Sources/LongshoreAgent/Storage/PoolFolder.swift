@@ -14,9 +14,4 @@ enum PoolFolder {
     }
     return folder
   }
-
-  /// Lets libvirt see the files that were made or removed in pools.
-  static func refresh(_ names: Set<ResourceName>, on connection: LibvirtConnection) async throws {
-    for name in names { try await connection.pool(named: name.text)?.refresh() }
-  }
 }

@@ -27,6 +27,16 @@ enum RegisteredFiles {
     }
   }
 
+  /// Makes a work folder at the destination, registered before.
+  static func makeWorkFolder(in pool: String, of migration: MigrationID, on host: HostAddress, journal: Journal) throws -> WorkFolder {
+    let work = WorkFolder(pool: pool, host: host, migration: migration)
+    if try !journal.files(of: migration, host: .destination).contains(where: { $0.path == work.path }) {
+      try journal.register(RegisteredFile(migration: migration, side: .destination, role: .workFolder, path: work.path))
+    }
+    try work.create()
+    return work
+  }
+
   /// Removes a file if it is still the one that was registered, and forgets it.
   ///
   /// A file without an inode in the journal was registered and never made, or made and never noted: what stands under its name in
@@ -34,7 +44,9 @@ enum RegisteredFiles {
   ///
   /// - Throws: ``Reason/Failure`` where QEMU uses the file; it stays registered.
   static func remove(_ file: RegisteredFile, journal: Journal) async throws {
-    if let current = try identity(of: file.path) {
+    if file.role == .workFolder {
+      WorkFolder.removeIfEmpty(at: file.path)
+    } else if let current = try identity(of: file.path) {
       let isOurs = file.identity.map { $0 == current } ?? WorkFolder.contains(file.path, migration: file.migration)
       if isOurs {
         guard try await !ExclusiveFile.isInUse(file.path) else {

@@ -30,11 +30,6 @@ struct WorkFolder: Sendable {
       throw Reason.Failure(.operationFailed, "cannot make the folder \(folder): \(String(cString: strerror(errno)))")
     }
   }
-
-  /// Removes the folder and its parents, as far as they are empty.
-  func removeIfEmpty() {
-    for folder in [path] + parents.reversed() where rmdir(folder) != 0 { return }
-  }
 }
 
 /// The parts of a path, as texts.

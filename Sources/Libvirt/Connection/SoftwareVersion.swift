@@ -1,5 +1,5 @@
 /// A version of libvirt or of a hypervisor.
-public struct LibvirtVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
+public struct SoftwareVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
   /// The first number.
   public let major: Int
   /// The second number.
@@ -20,7 +20,7 @@ public struct LibvirtVersion: Sendable, Hashable, Comparable, CustomStringConver
   }
 
   /// Compares number by number.
-  public static func < (left: LibvirtVersion, right: LibvirtVersion) -> Bool {
+  public static func < (left: SoftwareVersion, right: SoftwareVersion) -> Bool {
     (left.major, left.minor, left.release) < (right.major, right.minor, right.release)
   }
 
