@@ -28,7 +28,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -42,6 +41,7 @@ let package = Package(
     // C, each with one Swift module above it and nobody else.
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
 
     .target(
@@ -57,6 +57,7 @@ let package = Package(
       ],
       swiftSettings: strictOverC),
     .target(name: "DomainXML", dependencies: ["CLibXML2"], swiftSettings: strictOverC),
+    .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strictOverC),
 
     // The wire, the pure core, the journal.
     .target(name: "LongshoreMessages", swiftSettings: strict),
@@ -70,10 +71,9 @@ let package = Package(
     .target(
       name: "LongshoreAgent",
       dependencies: [
-        "AMQP", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
+        "AMQP", "Digests", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
-        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -108,6 +108,7 @@ let package = Package(
     .testTarget(
       name: "LibvirtTests", dependencies: ["Libvirt", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(name: "DigestsTests", dependencies: ["Digests"], swiftSettings: strict),
     .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML"], swiftSettings: strict),
     .testTarget(
       name: "LongshoreMessagesTests", dependencies: ["LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),

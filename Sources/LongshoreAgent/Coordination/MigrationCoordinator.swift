@@ -129,7 +129,7 @@ actor MigrationCoordinator {
       case .duplicateRequest, .stale: return .accepted
       case .requestReused: return .rejected([idReused(request.id)])
       }
-    } catch where error.code == .guestBusy {
+    } catch  where error.code == .guestBusy {
       // A migration that this version cannot read still has the guest.
       return .rejected([Reason(.guestBusy, error.message)])
     }
@@ -200,7 +200,9 @@ actor MigrationCoordinator {
     default:
       logger.debug(
         "A message of a migration that does not run here is passed over",
-        metadata: [LogKeys.migration: "\(message.migration)", LogKeys.peer: "\(message.from.host)", LogKeys.messageType: "\(message.body.typeName)"])
+        metadata: [
+          LogKeys.migration: "\(message.migration)", LogKeys.peer: "\(message.from.host)", LogKeys.messageType: "\(message.body.typeName)",
+        ])
     }
   }
 

@@ -179,7 +179,8 @@ struct ByteCount: CustomStringConvertible {
   var description: String {
     var value = Double(bytes)
     var unit = "B"
-    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB"] where value >= 1024 {
+    // What would be shown as 1024.0 of a unit is 1.0 of the next.
+    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB"] where value >= 1023.95 {
       value /= 1024
       unit = larger
     }

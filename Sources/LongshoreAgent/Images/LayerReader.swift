@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Digests
 internal import Glibc
 internal import SystemPackage
 
@@ -105,22 +105,14 @@ struct LayerReader: Sendable {
         guard count > 0 else {
           throw ImageError(.changed, operation: operation, message: "it became shorter while it was read")
         }
-        hash.update(bufferPointer: .init(rebasing: buffer[..<count]))
+        hash.update(.init(rebasing: buffer[..<count]))
         done += UInt64(count)
         progress(done, total)
       }
-      return hexadecimalDigits(of: hash.finalize())
+      return hash.finalize()
     }
     try requireUnchanged()
     return hexadecimal
-  }
-
-  private static func hexadecimalDigits(of digest: SHA256.Digest) -> String {
-    let digits = Array("0123456789abcdef")
-    return digest.reduce(into: "") { text, byte in
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 0xF)])
-    }
   }
 
   private static func open<Value>(

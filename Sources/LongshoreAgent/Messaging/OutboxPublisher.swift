@@ -39,7 +39,9 @@ struct OutboxPublisher: Service {
       } catch {
         logger.debug("The broker did not confirm a message", metadata: [LogKeys.error: "\(error)"])
         try? await connection.waitUntilConnected()
-        if (error as? AMQPError)?.code == .nacked { try? await clock.wait(milliseconds: waits.step()) }
+        // A connection that was lost has its own back-off; what this one refuses would be refused again at once.
+        let isLost = (error as? AMQPError).map { [.notConnected, .connectionLost, .connectionClosedByBroker].contains($0.code) } ?? false
+        if !isLost { try? await clock.wait(milliseconds: waits.step()) }
       }
     }
   }

@@ -1,5 +1,5 @@
 internal import AMQP
-internal import Crypto
+internal import Digests
 internal import Libvirt
 internal import Logging
 internal import LongshoreMessages
@@ -86,10 +86,7 @@ struct RequestDesk: Sendable {
 
   /// What makes an order the same order: its content without the id and the time until which it is valid.
   private func digest(of order: MigrateCommand) -> String {
-    SHA256.hash(data: MessageCoding.encode(order)).map { byte in
-      let text = String(byte, radix: 16)
-      return text.count == 1 ? "0" + text : text
-    }.joined()
+    SHA256.digest(of: MessageCoding.encode(order))
   }
 
   /// What can be refused without looking at anything.

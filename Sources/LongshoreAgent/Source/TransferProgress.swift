@@ -39,7 +39,7 @@ struct TransferProgress {
         ? Progress.Amount(done: memoryDone, remaining: memoryRemaining, total: statistics.memoryTotal ?? 0) : nil,
       rateBps: rate.map { UInt64(max(0, $0)) },
       dirtyRateBps: statistics.memoryDirtyRate.map { $0 * pageSize }, iteration: statistics.memoryIteration,
-      expectedDowntimeMs: statistics.downtime, elapsedSeconds: seconds - startedSeconds,
+      expectedDowntimeMs: statistics.downtime, elapsedSeconds: max(0, seconds - startedSeconds),
       remainingSeconds: rate.flatMap { $0 > 1 ? Double(remaining) / $0 : nil })
   }
 }

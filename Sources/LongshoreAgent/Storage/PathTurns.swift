@@ -1,12 +1,13 @@
 /// Lets one task at a time work at a path; others wait in the order of their coming.
 actor PathTurns {
-  private struct Waiter {
+  /// A task that waits for its turn.
+  struct Waiter {
     var number: Int
     var turn: CheckedContinuation<Void, any Error>
   }
 
   private var busy: Set<String> = []
-  private var waiting: [String: [Waiter]] = [:]
+  private(set) var waiting: [String: [Waiter]] = [:]
   private var lastNumber = 0
 
   /// Does `body` when nobody else works at `path`.
