@@ -15,6 +15,10 @@ let strict: [SwiftSetting] = [
 /// The settings of the targets that speak C: every unsafe use is marked where it stands.
 let strictOverC = strict + [.strictMemorySafety()]
 
+/// The settings of the agent. Swift 6.3.1 crashes when it optimises its asynchronous functions ("While splitting coroutine"), and
+/// nothing in it is worth optimising: libcrypto hashes, QEMU and libvirt copy, SQLite stores.
+let strictUnoptimised = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let package = Package(
   name: "longshore",
   products: [
@@ -83,7 +87,7 @@ let package = Package(
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ],
-      swiftSettings: strict),
+      swiftSettings: strictUnoptimised),
     .target(
       name: "LongshoreCommands",
       dependencies: [

@@ -8,7 +8,7 @@ readonly LONGSHORE_SOURCE
 require_swift() {
   command -v swift >/dev/null && return
   say "$LAB_COMMAND: needs the Swift toolchain, 6.2 or newer, and finds no 'swift' in PATH."
-  say "Install it as https://www.swift.org/install/linux/debian/12 says. Where it is installed"
+  say "Install it from https://www.swift.org/install/linux/. Where it is installed"
   say "already but sudo drops it from PATH: sudo env PATH=\"\$PATH\" $LAB_COMMAND"
   exit 2
 }

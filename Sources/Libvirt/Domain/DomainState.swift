@@ -41,17 +41,32 @@ public enum DomainState: Sendable, Hashable {
 }
 
 extension DomainState: CustomStringConvertible {
-  /// As virsh writes it: `paused (migration)`.
+  /// The state alone, as virsh writes it: `paused`.
+  public var name: String {
+    switch self {
+    case .noState: "no state"
+    case .running: "running"
+    case .blocked: "blocked"
+    case .paused: "paused"
+    case .shutdown: "in shutdown"
+    case .shutoff: "shut off"
+    case .crashed: "crashed"
+    case .pmSuspended: "pm-suspended"
+    case .other(let state, _): "unknown state \(state)"
+    }
+  }
+
+  /// The state and its reason, as virsh writes them: `paused (migration)`.
   public var description: String {
     switch self {
-    case .noState(let reason): "no state (\(reason))"
-    case .running(let reason): "running (\(reason))"
-    case .blocked(let reason): "blocked (\(reason))"
-    case .paused(let reason): "paused (\(reason))"
-    case .shutdown(let reason): "in shutdown (\(reason))"
-    case .shutoff(let reason): "shut off (\(reason))"
-    case .crashed(let reason): "crashed (\(reason))"
-    case .pmSuspended(let reason): "pm-suspended (\(reason))"
+    case .noState(let reason): "\(name) (\(reason))"
+    case .running(let reason): "\(name) (\(reason))"
+    case .blocked(let reason): "\(name) (\(reason))"
+    case .paused(let reason): "\(name) (\(reason))"
+    case .shutdown(let reason): "\(name) (\(reason))"
+    case .shutoff(let reason): "\(name) (\(reason))"
+    case .crashed(let reason): "\(name) (\(reason))"
+    case .pmSuspended(let reason): "\(name) (\(reason))"
     case .other(let state, let reason): "unknown (\(state), \(reason))"
     }
   }

@@ -161,13 +161,21 @@ actor MigrationCoordinator {
   ///
   /// - Throws: ``Rejected`` where it cannot be stopped any more, or is not known here.
   func cancel(_ id: MigrationID, reason: Reason) throws {
-    guard sources[id] != nil else {
-      guard let ended = try journal.source(id) else {
-        throw Rejected(.unknownMigration, "no migration \(id) is known at \(here.host)")
-      }
-      throw Rejected(.tooLate, "the migration has ended already: \(ended.publicPhase.rawValue)")
-    }
+    guard sources[id] != nil else { throw try refusalToCancel(id) }
     try applyToSource(.cancel(reason), id: id)
+  }
+
+  /// Why a migration that does not run cannot be cancelled.
+  private func refusalToCancel(_ id: MigrationID) throws(JournalError) -> Rejected {
+    do throws(JournalError) {
+      guard let ended = try journal.source(id) else {
+        return Rejected(.unknownMigration, "no migration \(id) is known at \(here.host)")
+      }
+      return Rejected(.tooLate, "the migration has ended already: \(ended.publicPhase.rawValue)")
+    } catch {
+      guard error.isOfOneRecord else { throw error }
+      return Rejected(.operationFailed, error.message)
+    }
   }
 
   /// The machine of a migration, running or ended.
@@ -196,7 +204,14 @@ actor MigrationCoordinator {
     }
     switch message.body {
     case .prepare, .confirm, .release, .rollback:
-      try receiveAsDestination(message, endpoint: endpoint)
+      do throws(JournalError) {
+        try receiveAsDestination(message, endpoint: endpoint)
+      } catch {
+        guard error.isOfOneRecord else { throw error }
+        logger.error(
+          "A message of a migration that this version cannot read is passed over",
+          metadata: [LogKeys.migration: "\(message.migration)", LogKeys.error: "\(error)"])
+      }
     default:
       logger.debug(
         "A message of a migration that does not run here is passed over",
@@ -512,6 +527,11 @@ actor MigrationCoordinator {
       LogKeys.peer: "\(migration.source.host)", LogKeys.phase: "\(migration.phase.word)",
     ]
   }
+}
+
+extension JournalError {
+  /// Whether one record cannot be read, while the journal itself can be: trying again is of no use.
+  fileprivate var isOfOneRecord: Bool { [.unknownShape, .unreadableRecord].contains(code) }
 }
 
 extension SourceEffect {

@@ -32,7 +32,8 @@ struct DestinationChecks: Sendable {
       return [
         refused(
           .domainExists,
-          "a domain with the guest's UUID, named \(domain.name), is on \(here) (\(try await domain.state())): undefine it there if it is a left-over")
+          "a domain with the guest's UUID, named \(domain.name), is on \(here) (\(try await domain.state())): undefine it there if it is a left-over"
+        )
       ]
     }
     if let domain = try await connection.domain(named: guest.name.text) {
@@ -50,7 +51,8 @@ struct DestinationChecks: Sendable {
       return [
         refused(
           .incompatibleMachine,
-          "\(here) cannot run the machine type \(guest.machine) (\(guest.domainType), \(guest.architecture)) with \(guest.emulator ?? "its emulator"): \(error.message)")
+          "\(here) cannot run the machine type \(guest.machine) (\(guest.domainType), \(guest.architecture)) with \(guest.emulator ?? "its emulator"): \(error.message)"
+        )
       ]
     }
     let machine = passed(.incompatibleMachine, "\(here) has the machine type \(guest.machine) and its emulator")
@@ -113,7 +115,8 @@ struct DestinationChecks: Sendable {
     let configuration = try await pool.configuration()
     guard [.directory, .fileSystem, .networkFileSystem].contains(configuration.kind), let folder = configuration.targetPath else {
       return [
-        refused(.unsupportedPool, "the pool \(name) of \(here) is of the type \(configuration.kind): only dir, fs and netfs hold image files")
+        refused(
+          .unsupportedPool, "the pool \(name) of \(here) is of the type \(configuration.kind): only dir, fs and netfs hold image files")
       ]
     }
     var checks = [passed(.unknownPool, "the pool \(name) of \(here) is active")]
@@ -129,7 +132,8 @@ struct DestinationChecks: Sendable {
         FileProbe.exists("\(folder)/\(disk.volume)")
           ? refused(
             .nameTaken,
-            "the file \(disk.volume) of disk \(disk.target) is already in the pool \(pool) of \(here): it is not overwritten; remove it if it is a left-over")
+            "the file \(disk.volume) of disk \(disk.target) is already in the pool \(pool) of \(here): it is not overwritten; remove it if it is a left-over"
+          )
           : passed(.nameTaken, "the name \(disk.volume) is free in the pool \(pool)"))
     }
     for layer in plan.layers where layer.pool == pool {
@@ -139,7 +143,8 @@ struct DestinationChecks: Sendable {
           ? passed(.templateDiffers, "the template \(layer.volume) is in the pool \(pool), and its content will be compared")
           : refused(
             .templateDiffers,
-            "the file \(layer.volume) in the pool \(pool) of \(here) has \(size) bytes, and the template at the source has \(layer.fileSize): another file has its name"))
+            "the file \(layer.volume) in the pool \(pool) of \(here) has \(size) bytes, and the template at the source has \(layer.fileSize): another file has its name"
+          ))
     }
     return checks
   }

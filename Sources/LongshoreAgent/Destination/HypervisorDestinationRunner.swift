@@ -26,22 +26,30 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     case .check:
       await untilDone("make the checks", migration, failed: { _ in nil }) {
         .checked(try await checks.check(plan))
-      } report: { await report($0) }
+      } report: {
+        await report($0)
+      }
     case .provideLayer(let id):
       guard let layer = plan.layer(id) else { return }
       await untilDone("put the template \(layer.volume) in place", migration, failed: { .layerFailed(id, $0) }) {
         let (path, copied) = try await layers.provide(layer, of: migration)
         return .layerProvided(id, path: path, copied: copied)
-      } report: { await report($0) }
+      } report: {
+        await report($0)
+      }
     case .makeStubs:
       await untilDone("make the stubs", migration, failed: { .stubsFailed($0) }) {
         .stubsMade(try await stubs.make(for: migration))
-      } report: { await report($0) }
+      } report: {
+        await report($0)
+      }
     case .postCheck:
       await untilDone("look at the guest", migration, failed: { .postChecked(nil, [$0]) }) {
         let (confirmation, reasons) = try await postChecks.check(migration)
         return .postChecked(confirmation, reasons)
-      } report: { await report($0) }
+      } report: {
+        await report($0)
+      }
     case .removeFiles: await removeFiles(of: migration, report: report)
     case .keepFiles: await keepFiles(of: migration, report: report)
     case .tell, .awaitAdmission: break
@@ -71,7 +79,8 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   /// Removes what this migration made here, after seeing that the guest does not run here.
   private func removeFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("remove what the migration made", migration, failed: { _ in nil }) {
-      if let plan = migration.plan {
+      // Where nothing was registered nothing is to be removed, whatever runs here.
+      if let plan = migration.plan, try !journal.files(of: migration.id, host: .destination).isEmpty {
         let connection = try await libvirt.connection()
         if let domain = try await connection.domain(uuid: plan.guest.uuid) {
           guard try await !domain.isActive() else {
@@ -84,7 +93,9 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
       try await removeRegistered(of: migration.id)
       if let plan = migration.plan { pools.refreshSoon(Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool))) }
       return .filesRemoved
-    } report: { await report($0) }
+    } report: {
+      await report($0)
+    }
   }
 
   private func removeRegistered(of id: MigrationID) async throws {
@@ -103,6 +114,8 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
         try journal.forget(file)
       }
       return .filesKept
-    } report: { await report($0) }
+    } report: {
+      await report($0)
+    }
   }
 }

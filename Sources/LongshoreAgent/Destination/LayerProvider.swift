@@ -122,16 +122,23 @@ struct LayerProvider: Sendable {
     return (file, draft)
   }
 
-  /// Puts the name of the layer below into an image that has one, and makes the file what a template is: on disk and read-only.
+  /// Puts the name of the layer below into an image that has one, and makes the file read-only, which a template is.
   private func finish(_ file: RegisteredFile, layer: TemplateLayer, of migration: DestinationMigration) async throws {
-    if let id = layer.backing, let below = migration.plan?.layer(id) {
-      guard let path = migration.layerPaths[id] else {
-        throw Reason.Failure(.templateCopyFailed, "the layer below \(layer.volume) is not in place")
-      }
-      try await images.rebaseUnsafe(file.path, onto: QemuImg.Backing(path: path, format: below.format.rawValue))
+    if let backing = try backing(of: layer, in: migration) { try await images.rebaseUnsafe(file.path, onto: backing) }
+    try Self.makeReadOnly(file.path)
+  }
+
+  private func backing(of layer: TemplateLayer, in migration: DestinationMigration) throws -> QemuImg.Backing? {
+    guard let id = layer.backing, let below = migration.plan?.layer(id) else { return nil }
+    guard let path = migration.layerPaths[id] else {
+      throw Reason.Failure(.templateCopyFailed, "the layer below \(layer.volume) is not in place")
     }
-    guard chmod(file.path, 0o444) == 0 else {
-      throw Reason.Failure(.templateCopyFailed, "cannot make \(file.path) read-only: \(String(cString: strerror(errno)))")
+    return QemuImg.Backing(path: path, format: below.format.rawValue)
+  }
+
+  private static func makeReadOnly(_ path: String) throws {
+    guard chmod(path, 0o444) == 0 else {
+      throw Reason.Failure(.templateCopyFailed, "cannot make \(path) read-only: \(String(cString: strerror(errno)))")
     }
   }
 

@@ -31,8 +31,11 @@ struct PostChecks: Sendable {
     for disk in migration.disks {
       guard let path = disk.chain.first?.path else { continue }
       let target = disk.target.text
-      expect(live.disk(target)?.source?.path == path, "disk \(target) runs on \(live.disk(target)?.source?.path ?? "nothing"), not on \(path)")
-      expect(stored.disk(target)?.source?.path == path, "disk \(target) is defined on \(stored.disk(target)?.source?.path ?? "nothing"), not on \(path)")
+      expect(
+        live.disk(target)?.source?.path == path, "disk \(target) runs on \(live.disk(target)?.source?.path ?? "nothing"), not on \(path)")
+      expect(
+        stored.disk(target)?.source?.path == path,
+        "disk \(target) is defined on \(stored.disk(target)?.source?.path ?? "nothing"), not on \(path)")
       let chain = try await images.chain(of: path, format: disk.chain[0].format.rawValue).map(\.path)
       expect(chain == disk.chain.map(\.path), "the chain of disk \(target) is \(chain.joined(separator: " over "))")
     }

@@ -7,7 +7,9 @@ internal import ServiceLifecycle
 
 /// Reads the host's queue: bytes become messages, messages become events or requests, and a delivery is acknowledged when what
 /// came of it is in the journal. What nobody can use goes to the dead letters with the reason.
-struct Inbox: Service {
+struct Inbox: Service, CustomStringConvertible {
+  let description = "the host's inbox"
+
   /// Deliveries that may be unacknowledged at once.
   private static let prefetch: UInt16 = 64
 

@@ -5,7 +5,9 @@ internal import ServiceLifecycle
 
 /// Publishes the journal's outbox in its order. A message leaves the outbox when the broker has confirmed it, so each is
 /// published at least once.
-struct OutboxPublisher: Service {
+struct OutboxPublisher: Service, CustomStringConvertible {
+  let description = "the outbox's publisher"
+
   private static let batch = 64
 
   let journal: Journal

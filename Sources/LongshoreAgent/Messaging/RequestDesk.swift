@@ -211,7 +211,7 @@ struct RequestDesk: Sendable {
       }
       for domain in try await connection.domains() {
         host.guests.append(
-          HostDescription.Guest(uuid: domain.uuid, name: domain.name, state: "\(try await domain.state())"))
+          HostDescription.Guest(uuid: domain.uuid, name: domain.name, state: try await domain.state().name))
       }
     } catch {
       logger.debug("libvirt could not be asked for the host's description", metadata: [LogKeys.error: "\(error)"])

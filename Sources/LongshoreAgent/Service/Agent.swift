@@ -112,14 +112,16 @@ struct Agent {
 }
 
 /// Keeps the link to the host's libvirt connected.
-private struct LibvirtService: Service {
+private struct LibvirtService: Service, CustomStringConvertible {
+  let description = "the link to libvirt"
   let link: LibvirtLink
 
   func run() async throws { await cancelWhenGracefulShutdown { await link.run() } }
 }
 
 /// Lets the effects rest when the agent ends.
-private struct CoordinatorService: Service {
+private struct CoordinatorService: Service, CustomStringConvertible {
+  let description = "the migrations"
   let coordinator: MigrationCoordinator
 
   func run() async throws {

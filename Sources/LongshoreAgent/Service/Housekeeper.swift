@@ -5,7 +5,9 @@ internal import MigrationJournal
 internal import ServiceLifecycle
 
 /// Deletes the source disks that were set aside, when their grace period has ended, and forgets what ended long ago.
-struct Housekeeper: Service {
+struct Housekeeper: Service, CustomStringConvertible {
+  let description = "the housekeeper"
+
   /// How often it looks, in milliseconds.
   private static let interval: Int64 = 60_000
   /// For how long ended migrations are remembered, in milliseconds: 30 days.
@@ -44,9 +46,11 @@ struct Housekeeper: Service {
           try await RegisteredFiles.remove(file, journal: journal)
           WorkFolder.removeIfEmpty(at: PathText.folder(of: file.path))
           logger.info(
-            "A disk's grace period has ended; it is deleted", metadata: [LogKeys.migration: "\(file.migration)", LogKeys.path: "\(file.path)"])
+            "A disk's grace period has ended; it is deleted",
+            metadata: [LogKeys.migration: "\(file.migration)", LogKeys.path: "\(file.path)"])
         } catch {
-          logger.warning("A disk that was set aside cannot be deleted", metadata: [LogKeys.path: "\(file.path)", LogKeys.error: "\(error)"])
+          logger.warning(
+            "A disk that was set aside cannot be deleted", metadata: [LogKeys.path: "\(file.path)", LogKeys.error: "\(error)"])
         }
       }
     } catch {

@@ -1,5 +1,6 @@
 public import ArgumentParser
 internal import FoundationEssentials
+internal import Glibc
 internal import Logging
 internal import LongshoreMessages
 
@@ -9,11 +10,14 @@ public struct LongshoredCommand: AsyncParsableCommand {
     commandName: "longshored",
     abstract: "The Longshore agent of one KVM host.",
     discussion: """
-      Moves running guests with their disks between this host and others, on requests that it takes from RabbitMQ. Runs until
+      Moves running guests with their disks between this host and others, on requests that it takes from RabbitMQ. Runs until \
       it gets SIGTERM or SIGINT; migrations under way are taken up again at the next start.
 
-      EXIT CODES
-        0  ended on request    1  the agent could not go on    64  wrong usage    78  the configuration is wrong
+      EXIT CODES:
+        0   ended on request
+        1   the agent could not go on
+        64  wrong usage
+        78  the configuration is wrong
       """,
     version: LongshoreVersion.current)
 
@@ -29,7 +33,11 @@ public struct LongshoredCommand: AsyncParsableCommand {
   public init() {}
 
   /// Runs the command with the process's arguments and ends the process.
-  public static func main() async { await main(nil) }
+  public static func main() async {
+    // libvirt's client writes to sockets that the daemon may have closed, and leaves the signal of that to its user.
+    signal(SIGPIPE, SIG_IGN)
+    await main(nil)
+  }
 
   public func run() async throws {
     let configuration: AgentConfiguration
@@ -51,7 +59,8 @@ public struct LongshoredCommand: AsyncParsableCommand {
     do {
       let agent = try Agent(configuration: configuration, logger: logger)
       logger.info(
-        "Longshore \(LongshoreVersion.current) starts", metadata: ["cluster": "\(configuration.host.cluster)", "host": "\(configuration.host.host)"])
+        "Longshore \(LongshoreVersion.current) starts",
+        metadata: ["cluster": "\(configuration.host.cluster)", "host": "\(configuration.host.host)"])
       try await agent.run()
     } catch {
       logger.critical("The agent cannot go on", metadata: [LogKeys.error: "\(error)"])

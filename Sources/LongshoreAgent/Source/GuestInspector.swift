@@ -207,7 +207,8 @@ private struct DiskPlan {
       return nil
     }
     if image.isEncrypted || image.dataFile != nil || image.isCorrupt {
-      refuse(.unsupportedDisk, "disk \(disk): \(image.filename) is encrypted, has an external data file or is corrupt, which is not supported")
+      refuse(
+        .unsupportedDisk, "disk \(disk): \(image.filename) is encrypted, has an external data file or is corrupt, which is not supported")
       return nil
     }
     return format

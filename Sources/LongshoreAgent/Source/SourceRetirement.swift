@@ -54,6 +54,7 @@ struct SourceRetirement: Sendable {
         migration: migration.id, side: .source, role: .setAside, path: aside, device: current.device, inode: current.inode,
         deleteAfter: clock.now().wall.adding(milliseconds: graceSeconds * 1000), originalPath: path)
     if registered == nil { try journal.register(file) }
+    if let set = try RegisteredFiles.identity(of: aside), set == file.identity, set != current { return }
     guard file.identity == current else {
       throw Reason.Failure(.nameTaken, "\(path) is not the file any more that the guest ran on, so that it is left alone")
     }

@@ -74,6 +74,7 @@ struct Transfer: Sendable {
       throw Reason.Failure(.domainExists, "the destination has a domain with the guest's UUID")
     }
     let live = try await domain.xml([.migratable, .secure])
+    try checkDisks(of: live, inspection)
     let persistent = inspection.plan.guest.persistent ? try await domain.xml([.inactive, .secure]) : nil
     if inspection.autostart { try await domain.setAutostart(false) }
     if let downtime = migration.order.options?.maxDowntimeMs {
@@ -89,6 +90,21 @@ struct Transfer: Sendable {
       uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection),
       parameters: try parameters(live: live, persistent: persistent, preparation: preparation), connection: connection,
       domain: moving)
+  }
+
+  /// Refuses a guest whose disks are not those of the plan any more: templates may have been copied for hours.
+  private func checkDisks(of live: String, _ inspection: Inspection) throws {
+    var planned: [String: String] = [:]
+    for (target, path) in inspection.sourcePaths { planned[target.text] = path }
+    for disk in try DomainDocument(parsing: live).disks {
+      guard let source = disk.source else { continue }
+      guard planned.removeValue(forKey: disk.target) == source.path else {
+        throw Reason.Failure(.unsupportedDisk, "disk \(disk.target) is on \(source) now, which is not what was prepared for: order again")
+      }
+    }
+    if let lost = planned.keys.first {
+      throw Reason.Failure(.unsupportedDisk, "disk \(lost), which was prepared for, is not in the guest any more: order again")
+    }
   }
 
   private func flags(for inspection: Inspection) -> MigrateFlags {

@@ -26,8 +26,17 @@ struct WorkFolder: Sendable {
 
   /// Makes the folder and those above it, where they are not there. The upper ones can be entered by QEMU's user.
   func create() throws {
-    for folder in parents + [path] where mkdir(folder, 0o711) != 0 && errno != EEXIST {
-      throw Reason.Failure(.operationFailed, "cannot make the folder \(folder): \(String(cString: strerror(errno)))")
+    // Another migration that ends may remove an empty parent between two steps.
+    for attempt in 1...5 {
+      var failed: (folder: String, error: Int32)?
+      for folder in parents + [path] where mkdir(folder, 0o711) != 0 && errno != EEXIST {
+        failed = (folder, errno)
+        break
+      }
+      guard let failed else { return }
+      guard failed.error == ENOENT, attempt < 5 else {
+        throw Reason.Failure(.operationFailed, "cannot make the folder \(failed.folder): \(String(cString: strerror(failed.error)))")
+      }
     }
   }
 }

@@ -65,7 +65,7 @@ struct TemporaryFolder {
 
 /// Makes a folder for a body.
 func withTemporaryFolder(_ body: (TemporaryFolder) async throws -> Void) async throws {
-  var template = Array("/tmp/longshore-images-XXXXXX".utf8CString)
+  var template = Array("/tmp/longshore-agent-XXXXXX".utf8CString)
   try #require(mkdtemp(&template) != nil)
   let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   let result = await Result { try await body(TemporaryFolder(path: path)) }

@@ -1,0 +1,110 @@
+import FoundationEssentials
+import LongshoreMessages
+import LongshoreTestKit
+import Subprocess
+import SystemPackage
+import Testing
+
+/// A program that talks to agents, as an operator or an orchestrator runs it.
+struct Client: Sendable {
+  /// How a program ended and what it wrote.
+  struct Ending: Sendable {
+    let code: Int32?
+    let output: String
+    let error: String
+  }
+
+  /// `longshore`: where the environment says, else beside the tests.
+  static let longshore: Client? = {
+    let environment = ProcessInfo.processInfo.environment
+    let path =
+      environment["LONGSHORE_TEST_CLI"]
+      ?? FilePath(ProcessInfo.processInfo.arguments[0]).removingLastComponent().appending("longshore").string
+    return FileManager.default.isExecutableFile(atPath: path) ? Client(program: path, arguments: []) : nil
+  }()
+  static let missingLongshore: Comment = "there is no program longshore beside the tests, and LONGSHORE_TEST_CLI names none"
+
+  /// The example of an orchestrator in Python.
+  static let pika: Client? = {
+    guard let python = ProcessInfo.processInfo.environment["LONGSHORE_TEST_PYTHON"] else { return nil }
+    return Client(program: python, arguments: [Repository.path("contrib/examples/migrate.py")])
+  }()
+  static let missingPika: Comment = "LONGSHORE_TEST_PYTHON names no Python that has pika"
+
+  private let program: String
+  private let arguments: [String]
+
+  /// Runs the program to its end.
+  func callAsFunction(_ words: String...) async throws -> Ending { try await run(words) }
+
+  /// Runs the program to its end.
+  func run(_ words: [String]) async throws -> Ending {
+    let result = try await Subprocess.run(
+      .path(FilePath(program)), arguments: Arguments(arguments + words), output: .string(limit: 1 << 20),
+      error: .string(limit: 1 << 20))
+    guard case .exited(let code) = result.terminationStatus else {
+      return Ending(code: nil, output: result.standardOutput, error: result.standardError)
+    }
+    return Ending(code: code, output: result.standardOutput, error: result.standardError)
+  }
+}
+
+extension MigrationTests {
+  /// Migrations that programs order.
+  @Suite(.serialized) struct Clients {
+    @Test("longshore: a dry run, refused and passed, and a migration", .enabled(if: Client.longshore != nil, Client.missingLongshore))
+    func command() async throws {
+      let longshore = try #require(Client.longshore)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.mixed, in: lab) { guest in
+        try await Orchestrator.with(lab) { _ in
+          let url = try lab.brokerURL
+          func migrate(_ words: String...) async throws -> Client.Ending {
+            try await longshore.run(
+              ["migrate", guest.name, "--from", "alpha", "--to", "beta", "--broker", url, "--cluster", Lab.cluster] + words)
+          }
+          try await expectUnchanged(guest) {
+            let refused = try await migrate("--dry-run", "--pool", "nowhere")
+            #expect(refused.code == 3, "\(refused)")
+            #expect(refused.output.contains("nowhere"))
+            let passed = try await migrate("--dry-run")
+            #expect(passed.code == 0, "\(passed)")
+            #expect(passed.output.contains("primary"))
+            let rejected = try await longshore(
+              "migrate", "nobody", "--from", "alpha", "--to", "beta", "--broker", url, "--cluster", Lab.cluster)
+            #expect(rejected.code == 3, "\(rejected)")
+            #expect(rejected.output.isEmpty)
+            #expect(rejected.error.contains(Reason.Code.unknownGuest.text))
+          }
+          let disks = try await SourceDisks(of: guest, on: .alpha)
+          let moved = try await migrate("--format", "json")
+          #expect(moved.code == 0, "\(moved)")
+          let event = try MessageCoding.decode(MigrationEvent.self, from: Array(moved.output.utf8))
+          try await expectMoved(guest, from: .alpha, id: event.subject, end: event.data, disks: disks)
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    @Test("a program with pika, written from the contract", .enabled(if: Client.pika != nil, Client.missingPika))
+    func pika() async throws {
+      let pika = try #require(Client.pika)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          let disks = try await SourceDisks(of: guest, on: .alpha)
+          let id = try Orchestrator.newID()
+          let ending = try await pika(
+            "--broker", lab.brokerURL, "--cluster", Lab.cluster, "--from", "alpha", "--to", "beta", "--guest", guest.name, "--id",
+            id.text)
+          #expect(ending.code == 0, "\(ending)")
+          #expect(ending.output.contains("completed"))
+          let end = try await orchestrator.end(of: id)
+          try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks)
+        }
+      }
+    }
+  }
+}

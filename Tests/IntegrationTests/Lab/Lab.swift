@@ -1,0 +1,241 @@
+import FoundationEssentials
+import Glibc
+import LongshoreMessages
+import LongshoreTestKit
+import Subprocess
+import SystemPackage
+import Testing
+
+/// The lab that the tests move guests in, one of `contrib/lab/up` with agents. It is theirs alone: they stop its broker and its
+/// agents, and they empty its pools.
+struct Lab: Sendable {
+  /// A host of the lab.
+  enum Host: String, Sendable, CaseIterable, CustomStringConvertible {
+    case alpha, beta
+
+    /// The host that guests of this one go to.
+    var other: Host { self == .alpha ? .beta : .alpha }
+    var description: String { rawValue }
+  }
+
+  /// A pool that every host has.
+  enum Pool: String, Sendable, CaseIterable, CustomStringConvertible {
+    case primary, secondary
+
+    var description: String { rawValue }
+  }
+
+  /// The cluster of all hosts.
+  static let cluster = "lab"
+  /// The lab's name, as the environment gives it.
+  static let name = ProcessInfo.processInfo.environment["LONGSHORE_TEST_LAB"]
+  /// Whether the tests can run.
+  static var isUsable: Bool { name != nil && geteuid() == 0 }
+  /// Why they cannot.
+  static let missing: Comment = "needs root, and LONGSHORE_TEST_LAB with the name of a lab that runs (contrib/lab/up)"
+
+  /// What `contrib/lab/env` says.
+  private let variables: [String: String]
+  private let name: String
+
+  /// Finds the lab that the environment names.
+  static func find() async throws -> Lab {
+    let name = try #require(name, missing)
+    let text = try await script("env", ["--name", name])
+    let prefix = "export "
+    var variables: [String: String] = [:]
+    for line in text.split(separator: "\n") where line.hasPrefix(prefix) {
+      let parts = line.dropFirst(prefix.count).split(separator: "=", maxSplits: 1)
+      if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+    }
+    return Lab(variables: variables, name: name)
+  }
+
+  /// The broker's URL.
+  var brokerURL: String { get throws { try #require(variables["LONGSHORE_BROKER"]) } }
+
+  /// The folder of a pool, as its host sees it.
+  func folder(_ pool: Pool, on host: Host) throws -> String {
+    try #require(variables["LONGSHORE_LAB_\(host.rawValue.uppercased())_\(pool.rawValue.uppercased())"])
+  }
+}
+
+// MARK: - The lab's commands
+
+extension Lab {
+  /// A command that failed.
+  struct CommandFailure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  private static let outputLimit = 64 << 20
+
+  /// Runs a command of `contrib/lab` and returns what it printed.
+  @discardableResult
+  private static func script(_ command: String, _ arguments: [String]) async throws -> String {
+    let result = try await run(
+      .path(FilePath(Repository.path("contrib/lab/\(command)"))), arguments: Arguments(arguments),
+      output: .string(limit: outputLimit), error: .string(limit: outputLimit))
+    guard result.terminationStatus.isSuccess else {
+      let words = ([command] + arguments).joined(separator: " ")
+      throw CommandFailure(
+        description: "\(words): \(result.terminationStatus): \(result.standardError)\(result.standardOutput)")
+    }
+    return result.standardOutput
+  }
+
+  /// Runs a command of `contrib/lab` for this lab.
+  @discardableResult
+  func command(_ command: String, _ arguments: String...) async throws -> String {
+    try await Self.script(command, ["--name", name] + arguments)
+  }
+
+  /// Runs a command of `contrib/lab` for this lab, with arguments that were put together.
+  @discardableResult
+  func command(_ command: String, _ arguments: [String]) async throws -> String {
+    try await Self.script(command, ["--name", name] + arguments)
+  }
+
+  /// Runs a command inside a host and returns what it printed.
+  @discardableResult
+  func on(_ host: Host, _ words: String...) async throws -> String {
+    try await Self.script("on", ["--name", name, host.rawValue] + words)
+  }
+
+  /// Runs a program of the shell inside a host; `$1` and so on are the arguments.
+  @discardableResult
+  func shell(on host: Host, _ program: String, _ arguments: String...) async throws -> String {
+    try await Self.script("on", ["--name", name, host.rawValue, "bash", "-euc", program, "-"] + arguments)
+  }
+
+  /// What a lab command prints, whatever its exit status.
+  func report(_ command: String, _ arguments: [String]) async throws -> String {
+    try await run(
+      .path(FilePath(Repository.path("contrib/lab/\(command)"))), arguments: Arguments(["--name", name] + arguments),
+      output: .string(limit: Self.outputLimit), error: .discarded
+    ).standardOutput
+  }
+
+  /// Runs the body with the host's link slowed down.
+  func withLink<Value: Sendable>(
+    of host: Host, rate: String, _ body: () async throws -> Value
+  ) async throws -> Value {
+    try await command("link", host.rawValue, rate)
+    return try await finally {
+      try await body()
+    } do: {
+      try await command("link", host.rawValue, "unlimited")
+    }
+  }
+
+  /// Ends a host's libvirtd with a signal and starts it again.
+  func restartLibvirt(on host: Host, with signal: String) async throws {
+    try await shell(
+      on: host,
+      """
+      pid=$(pgrep -x libvirtd)
+      kill "-$1" "$pid"
+      timeout 30 tail --pid="$pid" -f /dev/null
+      libvirtd --daemon --listen
+      """, signal)
+  }
+
+  /// Runs the body while the host's agent is stopped.
+  func withoutAgent<Value: Sendable>(on host: Host, _ body: () async throws -> Value) async throws -> Value {
+    try await command("agent", "stop", host.rawValue)
+    return try await finally {
+      try await body()
+    } do: {
+      try await command("agent", "start", host.rawValue)
+    }
+  }
+}
+
+// MARK: - What is in the pools
+
+extension Lab {
+  /// What is on a host: files with their inodes and modes, templates with their digests, domains with their states, pools.
+  struct Inventory: Sendable {
+    let lines: [Substring]
+
+    /// Those lines that are of files.
+    var files: [Substring] { lines.filter { $0.starts(with: "/") } }
+
+    /// What is there now and was not before, and the reverse.
+    func changes(since earlier: Inventory) -> [String] {
+      lines.difference(from: earlier.lines).map { change in
+        switch change {
+        case .insert(_, let line, _): "+ \(line)"
+        case .remove(_, let line, _): "- \(line)"
+        }
+      }
+    }
+  }
+
+  /// Looks at everything in a host's pools and at its domains.
+  func inventory(of host: Host) async throws -> Inventory {
+    var folders: [String] = []
+    for pool in Pool.allCases { folders.append(try folder(pool, on: host)) }
+    let text = try await shell(
+      on: host,
+      """
+      for folder; do
+        [[ ! -d $folder ]] || find "$folder" -mindepth 1 -printf '%p %y %i %m\\n' | sort
+        [[ ! -d $folder ]] || find "$folder" -mindepth 1 -maxdepth 1 -name '*.qcow2' -not -name '*-root.*' -not -name '*-data*' \
+          -exec sha256sum {} +
+      done
+      for domain in $(virsh --quiet list --all --uuid); do echo "$domain $(virsh --quiet domstate "$domain")"; done | sort
+      virsh --quiet list --all --autostart --uuid | sed 's/^..*/& autostart/'
+      virsh --quiet pool-list --all
+      """, folders[0], folders[1])
+    return Inventory(lines: text.split(separator: "\n"))
+  }
+
+  /// Makes the lab as `up` leaves it: no guests, empty pools, links without limit, broker and agents running.
+  func clear() async throws {
+    try await command("broker", "start")
+    for host in Host.allCases {
+      try await command("link", host.rawValue, "restore")
+      try await command("link", host.rawValue, "unlimited")
+    }
+    for host in Host.allCases {
+      let folders = try Pool.allCases.map { try folder($0, on: host) }
+      try await shell(
+        on: host,
+        """
+        for domain in $(virsh --quiet list --all --uuid); do
+          virsh --quiet destroy "$domain" >/dev/null 2>&1 || true
+          virsh --quiet undefine "$domain" --snapshots-metadata >/dev/null || true
+        done
+        for folder; do
+          find "$folder" -mindepth 1 -delete
+        done
+        for pool in primary secondary; do
+          virsh --quiet pool-start "$pool" >/dev/null 2>&1 || true
+          virsh --quiet pool-refresh "$pool" >/dev/null
+        done
+        """, folders[0], folders[1])
+    }
+    for host in Host.allCases { try await command("agent", "start", host.rawValue) }
+  }
+}
+
+/// Runs the body and then, whether it failed or not, the clean-up.
+func finally<Value>(
+  _ body: () async throws -> Value, do cleanUp: () async throws -> Void
+) async throws -> Value {
+  let outcome: Result<Value, any Error>
+  do {
+    outcome = .success(try await body())
+  } catch {
+    outcome = .failure(error)
+  }
+  do {
+    try await cleanUp()
+  } catch {
+    // The first failure says more than what followed from it.
+    _ = try outcome.get()
+    throw error
+  }
+  return try outcome.get()
+}

@@ -1,0 +1,273 @@
+import AMQP
+import FoundationEssentials
+import Logging
+import LongshoreMessages
+import LongshoreTestKit
+import Testing
+
+/// A client as the contract describes it: it sends requests, and reads replies, events, progress and dead letters from queues of
+/// its own.
+///
+/// The queues are durable, unlike those of most clients, so that nothing is missed while a test has the broker down.
+struct Orchestrator: Sendable {
+  /// A reply with the correlation id that it came with.
+  struct ReceivedReply: Sendable {
+    let correlation: String?
+    let reply: Reply
+  }
+
+  /// An event with the key that it came with.
+  struct ReceivedEvent: Sendable {
+    let routingKey: String
+    let event: MigrationEvent
+  }
+
+  private let connection: AMQPConnection
+  private let replyQueue: String
+  private let replies = Arrivals<ReceivedReply>()
+  private let events = Arrivals<ReceivedEvent>()
+  private let progress = Arrivals<ProgressEvent>()
+  private let deadLetters = Arrivals<Message>()
+  /// Everything that passed, for the contract.
+  private let entries = Arrivals<ContractChecker.Entry>()
+}
+
+// MARK: - Its life
+
+extension Orchestrator {
+  /// Runs the body with an orchestrator. Afterwards everything that agents have sent it is held against the contract.
+  static func with<Value: Sendable>(
+    _ lab: Lab, _ body: (Orchestrator) async throws -> Value
+  ) async throws -> Value {
+    let name = "longshore-test.\(UUID().uuidString.lowercased())"
+    let sources = [
+      ("replies", Wire.replies, "\(name).replies"), ("events", Wire.events, "#"), ("progress", Wire.progress, "#"),
+      ("dead-letters", Wire.deadLetters, ""),
+    ]
+    // Of a test that was killed, the queues go after ten minutes.
+    let topology = Topology(
+      queues: sources.map { Queue("\(name).\($0.0)", arguments: ["x-expires": 600_000]) },
+      bindings: sources.map { Binding(.queue("\(name).\($0.0)"), to: $0.1, routingKey: $0.2) })
+    var configuration = try AMQPConfiguration(url: lab.brokerURL)
+    configuration.connectionName = "longshore-tests"
+    configuration.backOff = BackOff(minimum: .milliseconds(50), maximum: .milliseconds(500))
+    var logger = Logger(label: "longshore.tests")
+    logger.logLevel = .critical
+    let connection = try AMQPConnection(configuration: configuration, topology: topology, logger: logger)
+    let orchestrator = Orchestrator(connection: connection, replyQueue: "\(name).replies")
+
+    async let running: Void = connection.run()
+    async let reading: Void = orchestrator.read(name)
+    let outcome: Result<Value, any Error>
+    do {
+      try await connection.waitUntilConnected()
+      let value = try await body(orchestrator)
+      try await orchestrator.expectSoundHistories()
+      try await orchestrator.expectContract()
+      outcome = .success(value)
+    } catch {
+      outcome = .failure(error)
+    }
+    for source in sources { try? await connection.deleteQueue("\(name).\(source.0)") }
+    connection.beginShutdown()
+    try await running
+    await reading
+    return try outcome.get()
+  }
+
+  private func read(_ name: String) async {
+    await withDiscardingTaskGroup { group in
+      group.addTask {
+        await each(of: "\(name).replies") { delivery in
+          let reply = try MessageCoding.read(Reply.self, from: delivery.body)
+          await entries.add(ContractChecker.Entry("reply.\(reply.typeName)", payload: delivery.body))
+          await replies.add(ReceivedReply(correlation: delivery.properties.correlationID, reply: reply))
+        }
+      }
+      group.addTask {
+        await each(of: "\(name).events") { delivery in
+          let event = try MessageCoding.decode(MigrationEvent.self, from: delivery.body)
+          await entries.add(ContractChecker.Entry("event.\(event.data.kind.rawValue)", payload: delivery.body))
+          await events.add(ReceivedEvent(routingKey: delivery.routingKey, event: event))
+        }
+      }
+      group.addTask {
+        await each(of: "\(name).progress") { delivery in
+          await entries.add(ContractChecker.Entry("progress", payload: delivery.body))
+          await progress.add(try MessageCoding.decode(ProgressEvent.self, from: delivery.body))
+        }
+      }
+      group.addTask { await each(of: "\(name).dead-letters") { await deadLetters.add($0.message) } }
+    }
+  }
+
+  private func each(of queue: String, _ take: @Sendable (Delivery) async throws -> Void) async {
+    for await delivery in connection.consume(queue, prefetch: 100) {
+      do {
+        try await take(delivery)
+      } catch {
+        Issue.record(error, "a message of \(queue) cannot be read: \(String(decoding: delivery.body, as: UTF8.self))")
+      }
+      // It fails where the connection was lost meanwhile; the delivery comes again then.
+      try? await delivery.ack()
+    }
+  }
+}
+
+// MARK: - Sending
+
+extension Orchestrator {
+  /// An id that nobody has used.
+  static func newID() throws -> MigrationID { try #require(MigrationID(UUID().uuidString.lowercased())) }
+
+  /// Publishes a message as it is.
+  ///
+  /// - Parameter correlation: the correlation id with which the reply shall come; nil for a message without `reply_to`.
+  func publish(
+    _ body: [UInt8], to host: Lab.Host, exchange: String = Wire.requests, correlation: String?
+  ) async throws {
+    var properties = Message.Properties(contentType: Wire.jsonContentType)
+    properties.correlationID = correlation
+    properties.replyTo = correlation.map { _ in replyQueue }
+    try await connection.waitUntilConnected()
+    try await connection.publish(
+      Message(body: body, properties: properties), to: exchange, routingKey: "\(Lab.cluster).\(host)")
+  }
+
+  /// Sends a request and returns the reply.
+  func ask(_ request: Request, of host: Lab.Host) async throws -> Reply {
+    await entries.add(ContractChecker.Entry(request))
+    return try await ask(MessageCoding.encode(request), of: host)
+  }
+
+  /// Sends a body as a request and returns the reply.
+  func ask(_ body: [UInt8], of host: Lab.Host) async throws -> Reply {
+    let correlation = UUID().uuidString
+    try await publish(body, to: host, correlation: correlation)
+    return try await replies.wait(for: "the reply to \(String(decoding: body.prefix(300), as: UTF8.self))") { replies in
+      replies.first { $0.correlation == correlation }?.reply
+    }
+  }
+
+  /// Orders a migration and expects it to be accepted.
+  func migrate(
+    _ guest: Guest, from source: Lab.Host, pools: MigrateCommand.Pools? = nil, deadlineSeconds: Int64? = nil,
+    options: MigrationOptions? = nil
+  ) async throws -> MigrationID {
+    let id = try Self.newID()
+    let order = try order(guest, from: source, pools: pools, deadlineSeconds: deadlineSeconds, options: options)
+    let reply = try await ask(Request(id: id, command: .migrate(order)), of: source)
+    #expect(reply.body == .accepted)
+    #expect(reply.id == id)
+    return id
+  }
+
+  /// The order to move a guest to the other host.
+  func order(
+    _ guest: Guest, from source: Lab.Host, pools: MigrateCommand.Pools? = nil, deadlineSeconds: Int64? = nil,
+    options: MigrationOptions? = nil
+  ) throws -> MigrateCommand {
+    MigrateCommand(
+      guest: try guest.resourceName,
+      destination: MigrateCommand.Destination(host: try #require(NodeName(source.other.rawValue))), pools: pools,
+      deadlineSeconds: deadlineSeconds, options: options)
+  }
+
+  /// Asks for a migration's end.
+  func cancel(_ id: MigrationID, on host: Lab.Host) async throws -> Reply {
+    try await ask(Request(id: Self.newID(), command: .cancel(migration: id)), of: host)
+  }
+}
+
+// MARK: - Waiting
+
+extension Orchestrator {
+  /// The first event of a kind of a migration.
+  func event(_ kind: MigrationEventData.Kind, of id: MigrationID) async throws -> MigrationEvent {
+    try await events.wait(for: "the event \(kind.rawValue) of \(id)") { events in
+      if let end = events.first(where: { $0.event.subject == id && $0.event.data.kind.isTerminal }), end.event.data.kind != kind {
+        throw EndedOtherwise(event: end.event)
+      }
+      return events.first { $0.event.subject == id && $0.event.data.kind == kind }?.event
+    }
+  }
+
+  /// The first progress of a migration that is as far as a condition says.
+  @discardableResult
+  func progress(of id: MigrationID, until isThere: @escaping @Sendable (Progress) -> Bool) async throws -> Progress {
+    try await progress.wait(for: "the progress of \(id)") { all in
+      all.first { $0.subject == id && isThere($0.data) }?.data
+    }
+  }
+
+  /// The events of a migration from first to last, when the last has come.
+  func history(of id: MigrationID) async throws -> [MigrationEvent] {
+    try await events.wait(for: "the end of \(id)", within: .seconds(120)) { events in
+      let history = Self.history(of: id, in: events)
+      guard let last = history.last, last.data.kind.isTerminal, Int(last.sequence) == history.count else { return nil }
+      return history
+    }
+  }
+
+  /// The events of a migration's end: the terminal one.
+  func end(of id: MigrationID) async throws -> MigrationEventData {
+    try #require(try await history(of: id).last).data
+  }
+
+  /// Returns when a host's agent says that it is connected to its libvirt.
+  func waitForLibvirt(on host: Lab.Host) async throws {
+    while true {
+      try Task.checkCancellation()
+      let reply = try await ask(Request(id: Self.newID(), command: .describe), of: host)
+      if case .host(let description) = reply.body, description.libvirtVersion != nil { return }
+    }
+  }
+
+  /// The dead letter with a body.
+  func deadLetter(_ body: [UInt8]) async throws -> Message {
+    try await deadLetters.wait(for: "the dead letter \(String(decoding: body.prefix(300), as: UTF8.self))") { letters in
+      letters.first { $0.body == body }
+    }
+  }
+
+  /// A migration ended in another way than was waited for.
+  struct EndedOtherwise: Error, CustomStringConvertible {
+    let event: MigrationEvent
+    var description: String { String(decoding: MessageCoding.encode(event), as: UTF8.self) }
+  }
+
+  /// The events of a migration in the order of their coming, each once.
+  private static func history(of id: MigrationID, in events: [ReceivedEvent]) -> [MigrationEvent] {
+    var seen: Set<String> = []
+    return events.map(\.event).filter { $0.subject == id && seen.insert($0.sequence).inserted }
+  }
+}
+
+// MARK: - What must hold of everything
+
+extension Orchestrator {
+  /// Every migration's events are numbered from 1 without a gap, and none follows its only terminal one.
+  private func expectSoundHistories() async throws {
+    let all = await events.all
+    for id in Set(all.map(\.event.subject)) {
+      let history = Self.history(of: id, in: all)
+      #expect(history.map { Int($0.sequence) } == (1...history.count).map { $0 })
+      #expect(history.filter(\.data.kind.isTerminal).count == 1, "\(history.map(\.data.kind))")
+      #expect(history.last?.data.kind.isTerminal == true, "\(history.map(\.data.kind))")
+      #expect(history.first?.data.kind == .accepted)
+    }
+    for received in all {
+      let data = received.event.data
+      #expect(received.routingKey == "\(Lab.cluster).\(data.sourceHost).\(data.guest.uuid).\(data.kind.rawValue)")
+    }
+  }
+
+  private func expectContract() async throws {
+    #expect(try await ContractChecker.violations(in: await entries.all) == [])
+  }
+}
+
+extension Progress {
+  /// Whether libvirt copies the guest's disks, and some of them has arrived.
+  var isCopyingDisks: Bool { phase == .transferring && disks.contains { $0.bytes.done > 0 } }
+}

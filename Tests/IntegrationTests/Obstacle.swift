@@ -1,0 +1,91 @@
+import LongshoreMessages
+import Testing
+
+/// Something that is in the way of a migration from `alpha` to `beta`.
+struct Obstacle: Sendable, CustomTestStringConvertible {
+  /// What it is, in words.
+  let testDescription: String
+  /// The reason that it is refused with.
+  let code: Reason.Code
+  /// The step that finds it.
+  var stage = MigrationEventData.Stage.checks
+  /// The host that finds it.
+  var finder = Lab.Host.beta
+  /// The pool that the guest is to go into; nil for those of the same names.
+  var pool: String?
+  /// What makes it, as a program of the shell. `$name`, `$uuid`, `$there` and `$here` are the guest's name and UUID, and the
+  /// folders of the pool `primary` at the source and on this host.
+  let make: String
+  /// What takes it away again.
+  let unmake: String
+
+  /// Runs the body with this in a guest's way.
+  func with(_ guest: Guest, _ body: () async throws -> Void) async throws {
+    try await run(make, guest)
+    try await finally {
+      try await body()
+    } do: {
+      try await run(unmake, guest)
+    }
+  }
+
+  private func run(_ program: String, _ guest: Guest) async throws {
+    try await guest.lab.shell(
+      on: finder, "name=$1 uuid=$2 there=$3 here=$4\n" + program, guest.name, guest.uuid,
+      guest.lab.folder(.primary, on: .alpha), guest.lab.folder(.primary, on: finder))
+  }
+
+  private static let domain =
+    "<memory>16384</memory><os><type arch='x86_64' machine='pc'>hvm</type></os></domain>"
+
+  static let all = [
+    Obstacle(
+      testDescription: "a template of the same name and size with other content", code: .templateDiffers, stage: .prepare,
+      make: """
+        cp "$there/\(Guest.template)" "$here/\(Guest.template)"
+        printf other | dd of="$here/\(Guest.template)" bs=1 seek=40000000 conv=notrunc status=none
+        """,
+      unmake: #"rm "$here/\#(Guest.template)""#),
+    Obstacle(
+      testDescription: "a file of the template's name with another size", code: .templateDiffers,
+      make: #"echo "not a template" >"$here/\#(Guest.template)""#, unmake: #"rm "$here/\#(Guest.template)""#),
+    Obstacle(
+      testDescription: "a file of the disk's name", code: .nameTaken, make: #"echo "of somebody else" >"$here/$name-data.qcow2""#,
+      unmake: #"rm "$here/$name-data.qcow2""#),
+    Obstacle(testDescription: "no pool of that name", code: .unknownPool, pool: "nowhere", make: "true", unmake: "true"),
+    Obstacle(
+      testDescription: "a pool that is not active", code: .poolInactive, pool: "secondary",
+      make: "virsh --quiet pool-destroy secondary", unmake: "virsh --quiet pool-start secondary"),
+    Obstacle(
+      testDescription: "a pool without room", code: .noSpace, pool: "small",
+      make: """
+        mkdir /run/small
+        mount -t tmpfs -o size=16m tmpfs /run/small
+        virsh --quiet pool-define-as small dir --target /run/small
+        virsh --quiet pool-start small
+        """,
+      unmake: """
+        virsh --quiet pool-destroy small
+        virsh --quiet pool-undefine small
+        umount /run/small
+        rmdir /run/small
+        """),
+    Obstacle(
+      testDescription: "another domain of the guest's name", code: .domainExists,
+      make: #"virsh --quiet define /dev/stdin <<<"<domain type='qemu'><name>$name</name>\#(domain)""#,
+      unmake: #"virsh --quiet undefine "$name""#),
+    Obstacle(
+      testDescription: "a domain of the guest's UUID", code: .domainExists,
+      make: #"virsh --quiet define /dev/stdin <<<"<domain type='qemu'><name>other</name><uuid>$uuid</uuid>\#(domain)""#,
+      unmake: "virsh --quiet undefine other"),
+    Obstacle(
+      testDescription: "a snapshot of the guest", code: .hasSnapshots, finder: .alpha,
+      make: """
+        virsh --quiet snapshot-create "$name" /dev/stdin --redefine <<END
+        <domainsnapshot><name>before</name><state>shutoff</state><creationTime>1700000000</creationTime>
+        $(virsh --quiet dumpxml --inactive "$name")</domainsnapshot>
+        END
+        """,
+      unmake: #"virsh --quiet snapshot-delete "$name" before --metadata"#),
+  ]
+}

@@ -1,0 +1,102 @@
+import LongshoreMessages
+import LongshoreTestKit
+import MigrationCore
+import Synchronization
+import Testing
+
+@testable import LongshoreAgent
+@testable import MigrationJournal
+
+@Suite("Admission", .timeLimit(.minutes(1)))
+struct AdmissionTests {
+  private let cancelled = Reason(.cancelled, "test")
+
+  @Test("Migrations out of a host wait for their turn and get it in the order of their coming")
+  func outgoing() async throws {
+    let begun = Recorder<MigrationID>()
+    let station = try Station(
+      outgoing: 2,
+      source: { effect, migration in
+        if effect == .inspect { begun.record(migration.id) }
+        return nil
+      })
+    for number in 1...4 {
+      try await station.accept(try Many.id(number), guest: Many.guest(number))
+      station.clock.advance(milliseconds: 1)
+    }
+    await begun.wait { $0.count == 2 }
+    #expect(Set(begun.elements) == [try Many.id(1), try Many.id(2)])
+    #expect(try await phases(station, 1...4) == [.inspecting, .inspecting, .queued, .queued])
+
+    try await station.coordinator.cancel(try Many.id(2), reason: cancelled)
+    #expect(try await phases(station, 3...4) == [.inspecting, .queued])
+    // One that only waits takes no place and leaves none.
+    try await station.coordinator.cancel(try Many.id(4), reason: cancelled)
+    try await station.accept(try Many.id(5), guest: Many.guest(5))
+    #expect(try await phases(station, 5...5) == [.queued])
+    try await station.coordinator.cancel(try Many.id(1), reason: cancelled)
+    #expect(try await phases(station, 5...5) == [.inspecting])
+    await station.coordinator.stop()
+  }
+
+  @Test("Migrations into a host wait for their turn")
+  func incoming() async throws {
+    let station = try Station(
+      here: MigrationSamples.destination, incoming: 1,
+      destination: { effect, _ in effect == .removeFiles ? .filesRemoved : nil })
+    for number in 1...2 {
+      try await station.receive(.prepare(Many.plan(number)), of: try Many.id(number))
+      station.clock.advance(milliseconds: 1)
+    }
+    await station.destination.notes.wait(for: .began(.check))
+    #expect(try station.journal.destination(try Many.id(2))?.phase == .queued)
+
+    try await station.receive(.rollback(cancelled), of: try Many.id(1))
+    await station.destination.notes.wait(for: .began(.check), count: 2)
+    #expect(try station.journal.destination(try Many.id(1))?.phase == .rolledBack)
+    #expect(try station.journal.destination(try Many.id(2))?.phase == .checking)
+    await station.coordinator.stop()
+  }
+
+  @Test("After a restart the running migrations keep their places")
+  func restart() async throws {
+    let first = try Station(outgoing: 1)
+    for number in 1...2 {
+      try await first.accept(try Many.id(number), guest: Many.guest(number))
+      first.clock.advance(milliseconds: 1)
+    }
+    await first.source.notes.wait(for: .began(.inspect))
+    await first.coordinator.stop()
+
+    let second = try Station(journal: first.journal, outgoing: 1)
+    try await second.coordinator.resume()
+    await second.source.notes.wait(for: .began(.inspect))
+    #expect(try await phases(second, 1...2) == [.inspecting, .queued])
+    try await second.coordinator.cancel(try Many.id(1), reason: cancelled)
+    #expect(try await phases(second, 2...2) == [.inspecting])
+    await second.coordinator.stop()
+  }
+
+  @Test("An admission that could not be journalled is made up for")
+  func withoutJournal() async throws {
+    let isFirst = Mutex(true)
+    let station = try Station(onOutboxChange: { journal in
+      // The acceptance is journalled, and then nothing more.
+      if isFirst.withLock({ $0 }) { try? journal.refuseSteps() }
+      isFirst.withLock { $0 = false }
+    })
+    try await station.accept(try Many.id(1), guest: Many.guest(1))
+    await station.clock.waitUntilPending(1000)
+    try station.journal.acceptSteps()
+    station.clock.advance(milliseconds: 1000)
+    await station.source.notes.wait(for: .began(.inspect))
+    #expect(try station.journal.source(try Many.id(1))?.phase == .inspecting)
+    await station.coordinator.stop()
+  }
+
+  private func phases(_ station: Station, _ numbers: ClosedRange<Int>) async throws -> [MigrationPhase?] {
+    var phases: [MigrationPhase?] = []
+    for number in numbers { phases.append(try await station.coordinator.source(try Many.id(number))?.publicPhase) }
+    return phases
+  }
+}

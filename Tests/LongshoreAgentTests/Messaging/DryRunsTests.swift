@@ -1,0 +1,71 @@
+import LongshoreMessages
+import LongshoreTestKit
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("Dry runs", .timeLimit(.minutes(1)))
+struct DryRunsTests {
+  private let dryRuns = DryRuns()
+  private let clock = ManualClock()
+  private let id = MigrationSamples.id
+  private let silent = [Check(.destinationUnreachable, on: MigrationSamples.source.host, .refused, "no answer")]
+
+  private func run(asking: Recorder<Void> = Recorder(), refusal: [Check]? = nil) -> Task<[Check], Never> {
+    Task { [dryRuns, clock, id, silent] in
+      await dryRuns.checks(of: id, fallback: silent, milliseconds: 20_000, clock: clock) {
+        asking.record(())
+        return refusal
+      }
+    }
+  }
+
+  @Test("The destination's table is handed over")
+  func answer() async {
+    let asked = Recorder<Void>()
+    let run = run(asking: asked)
+    await asked.wait { !$0.isEmpty }
+    await dryRuns.deliver([MigrationSamples.passedCheck], to: id)
+    #expect(await run.value == [MigrationSamples.passedCheck])
+    // A second answer finds nobody.
+    await dryRuns.deliver([MigrationSamples.refusedCheck], to: id)
+  }
+
+  @Test("A table of another dry run is not taken")
+  func otherID() async throws {
+    let asked = Recorder<Void>()
+    let run = run(asking: asked)
+    await asked.wait { !$0.isEmpty }
+    await dryRuns.deliver([MigrationSamples.refusedCheck], to: try Many.id(2))
+    await dryRuns.deliver([MigrationSamples.passedCheck], to: id)
+    #expect(await run.value == [MigrationSamples.passedCheck])
+  }
+
+  @Test("A destination that does not answer in time is said to be silent")
+  func silence() async {
+    let run = run()
+    await clock.waitUntilPending(20_000)
+    clock.advance(milliseconds: 20_000)
+    #expect(await run.value == silent)
+  }
+
+  @Test("A question that cannot be asked is answered at once")
+  func refusal() async {
+    #expect(await run(refusal: [MigrationSamples.refusedCheck]).value == [MigrationSamples.refusedCheck])
+  }
+
+  @Test("A dry run that takes the place of an earlier one has its full time")
+  func again() async {
+    let first = run()
+    await clock.waitUntilPending(20_000)
+    clock.advance(milliseconds: 15_000)
+    let asked = Recorder<Void>()
+    let second = run(asking: asked)
+    #expect(await first.value == silent)
+    await asked.wait { !$0.isEmpty }
+    await clock.waitUntilPending(20_000)
+    clock.advance(milliseconds: 5_000)
+    await dryRuns.deliver([MigrationSamples.passedCheck], to: id)
+    #expect(await second.value == [MigrationSamples.passedCheck])
+  }
+}
