@@ -113,7 +113,7 @@ let package = Package(
       name: "LibvirtTests", dependencies: ["Libvirt", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"], swiftSettings: strict),
-    .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML"], swiftSettings: strict),
+    .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
       name: "LongshoreMessagesTests", dependencies: ["LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(

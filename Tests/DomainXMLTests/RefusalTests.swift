@@ -1,4 +1,5 @@
 import DomainXML
+import LongshoreTestKit
 import Testing
 
 @Suite("Refused documents")
@@ -114,7 +115,7 @@ struct RefusalTests {
     #expect(nesting?.code == .malformed)
   }
 
-  @Test("Nothing is printed about refused documents")
+  @Test("Nothing is printed about refused documents", .enabled(if: ExitTests.run, ExitTests.requirement))
   func silence() async throws {
     let result = try #require(
       await #expect(

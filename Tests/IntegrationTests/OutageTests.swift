@@ -58,7 +58,8 @@ extension MigrationTests {
       try await lab.clear()
       try await Guest.with(.linked, in: lab) { guest in
         try await Orchestrator.with(lab) { orchestrator in
-          try await lab.restartLibvirt(on: .alpha, with: "TERM")
+          try await lab.endLibvirt(on: .alpha, with: "TERM")
+          try await lab.startLibvirt(on: .alpha)
           try await orchestrator.waitForLibvirt(on: .alpha)
           try await move(guest, from: .alpha, by: orchestrator)
           try await guest.verify(.alpha, .beta).expectGood()

@@ -1,13 +1,17 @@
 import Dispatch
 import Glibc
 import LongshoreMessages
+import LongshoreTestKit
 import MigrationCore
 import MigrationJournal
 import Testing
 
 @Suite("A killed process")
 struct CrashTests {
-  @Test("leaves every commit that returned, whole, and at most one more", .timeLimit(.minutes(2)), arguments: [1, 7, 20])
+  @Test(
+    "leaves every commit that returned, whole, and at most one more", .enabled(if: ExitTests.run, ExitTests.requirement),
+    .timeLimit(.minutes(2)),
+    arguments: [1, 7, 20])
   func killedWhileCommitting(kills: Int) async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/journal"

@@ -1,4 +1,5 @@
 import Glibc
+import LongshoreTestKit
 import MigrationJournal
 import Testing
 
@@ -22,7 +23,7 @@ struct HostLockTests {
     }
   }
 
-  @Test("is refused to another process")
+  @Test("is refused to another process", .enabled(if: ExitTests.run, ExitTests.requirement))
   func otherProcess() async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/lab.alpha.lock"
@@ -36,7 +37,7 @@ struct HostLockTests {
     }
   }
 
-  @Test("is released by the death of its process")
+  @Test("is released by the death of its process", .enabled(if: ExitTests.run, ExitTests.requirement))
   func death() async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/lab.alpha.lock"

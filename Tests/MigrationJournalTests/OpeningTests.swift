@@ -1,5 +1,6 @@
 import Glibc
 import LongshoreMessages
+import LongshoreTestKit
 import MigrationCore
 import Testing
 
@@ -48,7 +49,7 @@ struct OpeningTests {
     }
   }
 
-  @Test("refuses a file that is open, in this process and in another")
+  @Test("refuses a file that is open, in this process and in another", .enabled(if: ExitTests.run, ExitTests.requirement))
   func locked() async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/journal"
@@ -156,7 +157,7 @@ struct OpeningTests {
     }
   }
 
-  @Test("refuses a file that it may not write")
+  @Test("refuses a file that it may not write", .enabled(if: ExitTests.run, ExitTests.requirement))
   func readOnlyFile() async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/journal"

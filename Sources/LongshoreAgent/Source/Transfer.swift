@@ -37,9 +37,18 @@ struct Transfer: Sendable {
     defer { events.stop() }
     let polling = Task { await poll() }
     defer { polling.cancel() }
+    var silentSince: Int64?
     while !Task.isCancelled {
-      if let ended = await hasEnded() {
-        return .transferEnded(error: ended, await events.totals())
+      switch await look() {
+      case .ended(let how): return .transferEnded(error: how, await events.totals())
+      case .running: silentSince = nil
+      case .unknown(let why):
+        // libvirt can hang over a job that it could not end. Whether one runs is then for the looks at both hosts to find out.
+        let now = clock.now().bootMilliseconds
+        silentSince = silentSince ?? now
+        if now - (silentSince ?? now) >= migration.patience.attention {
+          return .transferEnded(error: "libvirt has not told of the transfer for \(migration.patience.attention / 1000) s: \(why)", nil)
+        }
       }
       guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return nil }
     }
@@ -162,13 +171,23 @@ struct Transfer: Sendable {
 
   // MARK: - Following
 
-  /// The end of the transfer as seen from the source: nil while a job runs or libvirt is away.
-  private func hasEnded() async -> String? {
-    guard let connection = try? await source.connection() else { return nil }
-    return switch await GuestSighting.look(for: migration.guest.uuid, on: connection) {
-    case .unreachable, .active(_, job: .migration): nil
-    case .absent, .inactive: "libvirt's answer was lost; the guest has ended here"
-    case .active(let state, _): "no migration runs on the guest (\(state))"
+  /// A transfer as seen from the source.
+  private enum Sight {
+    case running
+    case ended(String)
+    case unknown(String)
+  }
+
+  private func look() async -> Sight {
+    do throws(LibvirtError) {
+      return switch await GuestSighting.look(for: migration.guest.uuid, on: try await source.connection()) {
+      case .unreachable(let why): .unknown(why)
+      case .active(_, job: .migration): .running
+      case .absent, .inactive: .ended("libvirt's answer was lost; the guest has ended here")
+      case .active(let state, _): .ended("no migration runs on the guest (\(state))")
+      }
+    } catch {
+      return .unknown(error.message)
     }
   }
 

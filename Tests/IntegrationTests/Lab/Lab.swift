@@ -128,16 +128,20 @@ extension Lab {
     }
   }
 
-  /// Ends a host's libvirtd with a signal and starts it again.
-  func restartLibvirt(on host: Host, with signal: String) async throws {
+  /// Ends a host's libvirtd with a signal, and waits until it is gone.
+  func endLibvirt(on host: Host, with signal: String) async throws {
+    try await shell(
+      on: host, #"pid=$(pgrep -x libvirtd); kill "-$1" "$pid"; timeout 30 tail --pid="$pid" -f /dev/null"#, signal)
+  }
+
+  /// Starts a host's libvirtd.
+  func startLibvirt(on host: Host) async throws { try await on(host, "libvirtd", "--daemon", "--listen") }
+
+  /// Returns when a host runs no guest's process any more.
+  func waitForNoGuest(on host: Host) async throws {
     try await shell(
       on: host,
-      """
-      pid=$(pgrep -x libvirtd)
-      kill "-$1" "$pid"
-      timeout 30 tail --pid="$pid" -f /dev/null
-      libvirtd --daemon --listen
-      """, signal)
+      "for pid in $(pgrep -x qemu-system-x86 || true); do timeout 60 tail --pid=\"$pid\" -f /dev/null; done")
   }
 
   /// Runs the body while the host's agent is stopped.

@@ -157,7 +157,7 @@ extension Orchestrator {
     let id = try Self.newID()
     let order = try order(guest, from: source, pools: pools, deadlineSeconds: deadlineSeconds, options: options)
     let reply = try await ask(Request(id: id, command: .migrate(order)), of: source)
-    #expect(reply.body == .accepted)
+    try #require(reply.body == .accepted)
     #expect(reply.id == id)
     return id
   }
