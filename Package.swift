@@ -79,6 +79,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),
@@ -122,7 +123,14 @@ let package = Package(
     .testTarget(
       name: "MigrationJournalTests", dependencies: ["MigrationJournal", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
-      name: "LongshoreAgentTests", dependencies: ["LongshoreAgent", "LongshoreTestKit"], swiftSettings: strict),
+      name: "LongshoreAgentTests",
+      dependencies: [
+        "LongshoreAgent", "LongshoreTestKit",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "LongshoreCommandsTests",
       dependencies: [

@@ -27,7 +27,7 @@ actor MigrationCoordinator {
   private let destinationRunner: any DestinationEffectRunner
   private let peers: any PeerLink
   private let outboxChanged: @Sendable () -> Void
-  private let ended: @Sendable (MigrationID) -> Void
+  private let ended: @Sendable (SourceMigration) -> Void
   private let logger: Logger
 
   private var sources: [MigrationID: SourceMigration] = [:]
@@ -41,7 +41,7 @@ actor MigrationCoordinator {
   init(
     here: HostAddress, journal: Journal, limits: Limits, clock: any HostClock, sourceRunner: any SourceEffectRunner,
     destinationRunner: any DestinationEffectRunner, peers: any PeerLink, outboxChanged: @escaping @Sendable () -> Void,
-    ended: @escaping @Sendable (MigrationID) -> Void = { _ in }, logger: Logger
+    ended: @escaping @Sendable (SourceMigration) -> Void = { _ in }, logger: Logger
   ) {
     self.here = here
     self.journal = journal
@@ -400,7 +400,10 @@ actor MigrationCoordinator {
       guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
       await report(.timerFired(timer), id: id)
     case .ask(let body): await ask(body, of: migration)
-    default: await sourceRunner.run(effect, of: migration) { await self.report($0, id: id) }
+    default:
+      await withEffectSpan(effect.word, of: id) {
+        await sourceRunner.run(effect, of: migration) { await self.report($0, id: id) }
+      }
     }
   }
 
@@ -408,7 +411,10 @@ actor MigrationCoordinator {
     guard let migration = destinations[id] else { return }
     switch effect {
     case .awaitAdmission: admitDestinations()
-    default: await destinationRunner.run(effect, of: migration) { await self.report($0, id: id) }
+    default:
+      await withEffectSpan(effect.word, of: id) {
+        await destinationRunner.run(effect, of: migration) { await self.report($0, id: id) }
+      }
     }
   }
 
@@ -461,9 +467,8 @@ actor MigrationCoordinator {
   }
 
   private func forgetSource(_ id: MigrationID) {
-    sources[id] = nil
+    if let migration = sources.removeValue(forKey: id) { ended(migration) }
     sourceTasks[id] = nil
-    ended(id)
     admitSources()
   }
 

@@ -45,6 +45,7 @@ struct Agent {
     let inspector = GuestInspector(here: here.host, images: images)
     let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, logger: logger)
     let mailbox = OfferMailbox()
+    let metrics = AgentMetrics()
     let checks = DestinationChecks(here: here.host, libvirt: libvirt, allowedPools: configuration.allowedPools)
     let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
 
@@ -64,7 +65,10 @@ struct Agent {
     let coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
       destinationRunner: destinationRunner, peers: peers, outboxChanged: outboxChanged,
-      ended: { id in Task { await progress.remove(id) } }, logger: logger)
+      ended: { migration in
+        metrics.ended(migration, at: clock.now())
+        Task { await progress.remove(migration.id) }
+      }, logger: logger)
     let dryRuns = DryRuns()
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt, inspector: inspector, peers: peers,

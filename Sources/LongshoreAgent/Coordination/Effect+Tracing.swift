@@ -1,0 +1,49 @@
+internal import LongshoreMessages
+internal import MigrationCore
+internal import Tracing
+
+/// Runs an effect within a span that names the migration, for tracers that follow what an agent does.
+func withEffectSpan(_ name: String, of migration: MigrationID, _ body: () async -> Void) async {
+  await withSpan("longshore \(name)") { span in
+    span.attributes[LogKeys.migration] = migration.text
+    await body()
+  }
+}
+
+extension SourceEffect {
+  /// The effect in a word, for spans.
+  var word: String {
+    switch self {
+    case .emit: "emit"
+    case .tell: "tell"
+    case .awaitAdmission: "await-admission"
+    case .inspect: "inspect"
+    case .ask(let body): "ask-\(body.typeName)"
+    case .offerLayers: "offer-layers"
+    case .startTransfer: "start-transfer"
+    case .followTransfer: "follow-transfer"
+    case .abortTransfer: "abort-transfer"
+    case .observe: "observe"
+    case .settle: "settle"
+    case .restoreSource: "restore-source"
+    case .retireSource: "retire-source"
+    case .setTimer: "timer"
+    }
+  }
+}
+
+extension DestinationEffect {
+  /// The effect in a word, for spans.
+  var word: String {
+    switch self {
+    case .tell: "tell"
+    case .awaitAdmission: "await-admission"
+    case .check: "check"
+    case .provideLayer: "provide-layer"
+    case .makeStubs: "make-stubs"
+    case .postCheck: "post-check"
+    case .removeFiles: "remove-files"
+    case .keepFiles: "keep-files"
+    }
+  }
+}
