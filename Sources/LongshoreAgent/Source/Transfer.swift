@@ -40,7 +40,10 @@ struct Transfer: Sendable {
     var silentSince: Int64?
     while !Task.isCancelled {
       switch await look() {
-      case .ended(let how): return .transferEnded(error: how, await events.totals())
+      case .left:
+        // The statistics come as an event that may be behind what the domain shows.
+        return .transferEnded(error: "libvirt's answer was lost; the guest has ended here", await events.totals(wait: true))
+      case .stayed(let state): return .transferEnded(error: "no migration runs on the guest (\(state))", nil)
       case .running: silentSince = nil
       case .unknown(let why):
         // libvirt can hang over a job that it could not end. Whether one runs is then for the looks at both hosts to find out.
@@ -173,8 +176,13 @@ struct Transfer: Sendable {
 
   /// A transfer as seen from the source.
   private enum Sight {
+    /// It runs.
     case running
-    case ended(String)
+    /// The guest has no process here any more.
+    case left
+    /// The guest is here and nothing moves it.
+    case stayed(GuestState)
+    /// libvirt does not tell.
     case unknown(String)
   }
 
@@ -183,8 +191,8 @@ struct Transfer: Sendable {
       return switch await GuestSighting.look(for: migration.guest.uuid, on: try await source.connection()) {
       case .unreachable(let why): .unknown(why)
       case .active(_, job: .migration): .running
-      case .absent, .inactive: .ended("libvirt's answer was lost; the guest has ended here")
-      case .active(let state, _): .ended("no migration runs on the guest (\(state))")
+      case .absent, .inactive: .left
+      case .active(let state, _): .stayed(state)
       }
     } catch {
       return .unknown(error.message)
