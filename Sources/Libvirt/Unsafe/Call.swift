@@ -9,6 +9,24 @@ struct Call: Sendable {
   /// What is tried, in words that follow "cannot".
   let operation: String
 
+  /// Makes a call, which sees to it that libvirt is initialised.
+  ///
+  /// Every function of libvirt begins with clearing the thread's last error. Before `virInitialize` the key of that
+  /// thread-local value is 0, which is another library's: even the helpers that need no connection
+  /// (`virTypedParamsAdd…`) would write into what belongs to GLib or to the runtime.
+  init(operation: String) {
+    self.operation = operation
+    _ = Self.initialized
+  }
+
+  /// What `virInitialize` returned, which is called once in the life of the process.
+  private static let initialized = virInitialize()
+
+  /// Throws when libvirt could not be initialised; nothing else works then.
+  func checkInitialized() throws(LibvirtError) {
+    try check(Self.initialized)
+  }
+
   /// The error of the call that has just failed on this thread.
   func failure() -> LibvirtError {
     // The error belongs to the thread and stays valid until its next libvirt call; everything is copied here.

@@ -16,7 +16,7 @@ enum EventLoop {
     // A file-scope function: a closure would carry an isolation that is checked on libvirt's own threads.
     unsafe virSetErrorFunc(nil, ignoreError)
     do throws(LibvirtError) {
-      try call.check(virInitialize())
+      try call.checkInitialized()
       try call.check(virEventRegisterDefaultImpl())
       // The loop waits for ever where nothing is registered; with a timer it never does.
       try call.check(unsafe virEventAddTimeout(5_000, onTimer, nil, nil))
