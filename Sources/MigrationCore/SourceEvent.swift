@@ -120,4 +120,14 @@ public enum SourceEffect: Sendable, Hashable, Codable {
     default: false
     }
   }
+
+  /// What tells effects apart: a timer is the same timer whatever is left of it, and a transfer is one transfer whether it is
+  /// started or followed.
+  public var key: SourceEffect {
+    switch self {
+    case .setTimer(let timer, _): .setTimer(timer, milliseconds: 0)
+    case .startTransfer: .followTransfer
+    default: self
+    }
+  }
 }

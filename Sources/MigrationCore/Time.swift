@@ -88,4 +88,7 @@ public struct Rejected: Error, Sendable, Hashable {
 
   /// A refusal.
   public init(_ code: Reason.Code, _ message: String) { reason = Reason(code, message) }
+
+  /// A refusal for a reason.
+  init(_ reason: Reason) { self.reason = reason }
 }

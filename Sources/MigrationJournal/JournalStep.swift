@@ -39,20 +39,6 @@ public struct JournalStep: Sendable {
   }
 }
 
-/// What tells whether a request was accepted before.
-public struct RequestKey: Sendable, Hashable {
-  /// The request's id.
-  public var id: MigrationID
-  /// A digest of the request's content.
-  public var digest: String
-
-  /// The key of a request.
-  public init(id: MigrationID, digest: String) {
-    self.id = id
-    self.digest = digest
-  }
-}
-
 /// What became of a step. In all cases but ``committed`` nothing of it was stored.
 public enum CommitOutcome: Sendable, Hashable {
   /// All of the step is on the disk.

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Logging
 internal import LongshoreMessages
+internal import MigrationCore
 
 /// What an agent has to know of its host. The keys are those of ``Setting``.
 struct AgentConfiguration: Sendable {
@@ -33,7 +34,7 @@ struct AgentConfiguration: Sendable {
   /// The pools that guests may be moved into; nil for all.
   var allowedPools: Set<String>?
   /// How many migrations may work at once.
-  var limits: MigrationCoordinator.Limits
+  var limits: HostMigrations.Limits
   /// The journal's path.
   var journalPath: String
   /// The folder for the lock and the process ids of exports.
@@ -73,7 +74,7 @@ struct AgentConfiguration: Sendable {
     guard first <= last else { throw settings.wrong(.nbdLastPort, "\(last) is below nbd.firstPort, \(first)") }
     nbdPorts = UInt16(first)...UInt16(last)
     allowedPools = try settings.list(.poolsAllowed).map(Set.init)
-    limits = MigrationCoordinator.Limits(
+    limits = HostMigrations.Limits(
       outgoing: try settings.integer(.limitsOutgoing, in: 1...64) ?? 4, incoming: try settings.integer(.limitsIncoming, in: 1...64) ?? 4)
     journalPath = try settings.text(.journalPath) ?? "/var/lib/longshore/journal.sqlite"
     runDirectory = try settings.text(.runDirectory) ?? "/run/longshore"

@@ -3,22 +3,6 @@ internal import LongshoreMessages
 internal import MigrationJournal
 
 extension OutboxMessage {
-  /// A numbered event.
-  static func event(_ event: MigrationEvent, host: HostAddress) -> OutboxMessage {
-    OutboxMessage(
-      exchange: Wire.events, routingKey: event.routingKey(host: host), body: MessageCoding.encode(event),
-      contentType: Wire.eventContentType, messageID: event.id, correlationID: event.subject.text, type: event.type)
-  }
-
-  /// A message to another agent.
-  static func peer(_ message: PeerMessage) -> OutboxMessage {
-    let body = MessageCoding.encode(message)
-    return OutboxMessage(
-      exchange: Wire.peers, routingKey: message.to.routingKey, body: body, contentType: Wire.jsonContentType,
-      messageID: "\(message.migration)/\(message.body.typeName)", correlationID: message.migration.text,
-      type: message.body.typeName, mandatory: true)
-  }
-
   /// A reply to a request, where the request says whereto.
   static func reply(_ reply: Reply, to request: AMQP.Message.Properties) -> OutboxMessage? {
     guard let address = request.replyTo, !address.isEmpty else { return nil }

@@ -77,7 +77,7 @@ struct RequestDesk: Sendable {
     return acceptance == .accepted ? nil : reply(acceptance)
   }
 
-  private func reply(_ acceptance: MigrationCoordinator.Acceptance) -> Reply.Body {
+  private func reply(_ acceptance: HostMigrations.Acceptance) -> Reply.Body {
     switch acceptance {
     case .accepted: .accepted
     case .rejected(let reasons): .rejected(reasons)

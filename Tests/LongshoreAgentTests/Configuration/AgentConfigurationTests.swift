@@ -1,6 +1,7 @@
 import AMQP
 import Logging
 import LongshoreMessages
+import MigrationCore
 import Testing
 
 @testable import LongshoreAgent

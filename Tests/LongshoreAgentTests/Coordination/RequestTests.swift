@@ -200,7 +200,7 @@ struct RequestTests {
     #expect(try station.kinds() == [.accepted, .cancelled])
   }
 
-  private func codes(of acceptance: MigrationCoordinator.Acceptance) -> [Reason.Code] {
+  private func codes(of acceptance: HostMigrations.Acceptance) -> [Reason.Code] {
     switch acceptance {
     case .accepted: []
     case .rejected(let reasons): reasons.map(\.code)

@@ -39,7 +39,7 @@ struct Station: Sendable {
     let changes = Recorder<Void>()
     outboxChanges = changes
     coordinator = MigrationCoordinator(
-      here: here, journal: journal, limits: MigrationCoordinator.Limits(outgoing: outgoing, incoming: incoming), clock: clock,
+      here: here, journal: journal, limits: HostMigrations.Limits(outgoing: outgoing, incoming: incoming), clock: clock,
       sourceRunner: self.source, destinationRunner: self.destination, peers: peers,
       outboxChanged: {
         onOutboxChange(journal)
@@ -54,7 +54,7 @@ struct Station: Sendable {
   func accept(
     _ id: MigrationID, guest: GuestReference = MigrationSamples.guest, digest: String = "digest",
     patience: Patience = Patience(), reply: OutboxMessage? = nil
-  ) async throws -> MigrationCoordinator.Acceptance {
+  ) async throws -> HostMigrations.Acceptance {
     try await coordinator.accept(
       RequestKey(id: id, digest: digest), order: MigrationSamples.order(), guest: guest,
       destination: MigrationSamples.destination, deadlineSeconds: MigrationSamples.deadlineSeconds, patience: patience, reply: reply)
