@@ -37,12 +37,21 @@ public struct TransferTotals: Sendable, Hashable, Codable {
   public var diskBytes: UInt64
   /// Bytes of memory.
   public var memoryBytes: UInt64
+  /// Fenced handover: when the guest was suspended for the switch, where it is not resumed yet. What libvirt measures ends before the
+  /// guest is resumed.
+  public var suspendedAt: Now?
+  /// Fenced handover: why the source's QEMU was left to end by itself; nil where it was not.
+  public var fenceWaitedFor: String?
 
   /// A transfer's totals.
-  public init(downtimeMs: UInt64? = nil, diskBytes: UInt64 = 0, memoryBytes: UInt64 = 0) {
+  public init(
+    downtimeMs: UInt64? = nil, diskBytes: UInt64 = 0, memoryBytes: UInt64 = 0, suspendedAt: Now? = nil, fenceWaitedFor: String? = nil
+  ) {
     self.downtimeMs = downtimeMs
     self.diskBytes = diskBytes
     self.memoryBytes = memoryBytes
+    self.suspendedAt = suspendedAt
+    self.fenceWaitedFor = fenceWaitedFor
   }
 }
 

@@ -294,6 +294,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
     case (.settling(let settlement, var decision), .settled(let done, let failure)) where done == settlement:
       decision.undecided = failure.map { "\(settlement.rawValue) failed: \($0)" }
+      if settlement == .resumeDestination, failure == nil, let suspended = totals?.suspendedAt {
+        totals?.downtimeMs = UInt64(max(0, suspended.milliseconds(until: now)))
+        totals?.suspendedAt = nil
+      }
       enter(.deciding(decision))
       return []
 

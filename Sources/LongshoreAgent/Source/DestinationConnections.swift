@@ -10,10 +10,13 @@ actor DestinationConnections {
   init(logger: Logger) { self.logger = logger }
 
   /// A connection to a destination's daemon, opened where there is none.
-  func connection(to uri: String) async throws(LibvirtError) -> LibvirtConnection {
+  func connection(to uri: String) async throws(LibvirtError) -> LibvirtConnection { try await link(to: uri).connection() }
+
+  /// The link to a destination's daemon.
+  func link(to uri: String) -> LibvirtLink {
     let link = links[uri] ?? LibvirtLink(uri: uri, logger: logger)
     links[uri] = link
-    return try await link.connection()
+    return link
   }
 }
 

@@ -28,11 +28,30 @@ struct Transfer: Sendable {
     let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
     let polling = Task { await poll() }
     defer { polling.cancel() }
-    return await makeCall(call, events: events)
+    return await fenced { await makeCall(call, events: events) }
   }
 
   /// Follows a transfer that another run of this agent, or nobody, has started, and returns its end as an event.
-  func follow() async -> SourceEvent? {
+  func follow() async -> SourceEvent? { await fenced { await followUnfenced() } }
+
+  /// Carries the handover's fence out, where there is one, while the transfer runs.
+  private func fenced(_ transfer: () async -> SourceEvent?) async -> SourceEvent? {
+    guard migration.isFenced, let endpoint = migration.preparation?.endpoint else { return await transfer() }
+    let fence = HandoverFence(
+      guest: migration.guest, source: source, destination: await destinations.link(to: endpoint.libvirtURI), clock: clock,
+      logger: logger)
+    let fencing = Task { await fence.run() }
+    let end = await transfer()
+    // It comes to rest before anybody looks who has the guest.
+    fencing.cancel()
+    let outcome = await fencing.value
+    guard case .transferEnded(let error, var totals)? = end else { return end }
+    if outcome.suspendedAt != nil { totals = totals ?? TransferTotals() }
+    totals?.note(outcome)
+    return .transferEnded(error: error, totals)
+  }
+
+  private func followUnfenced() async -> SourceEvent? {
     let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
     defer { events.stop() }
     let polling = Task { await poll() }
@@ -232,6 +251,16 @@ struct Transfer: Sendable {
         Progress.Disk(target: disk.target, bytes: Progress.Amount(done: done, remaining: total - done, total: total)))
     }
     return disks
+  }
+}
+
+extension TransferTotals {
+  /// Notes how long the guest stood still, which libvirt, whose migration ends with a paused guest, does not know.
+  fileprivate mutating func note(_ fence: HandoverFence.Outcome) {
+    guard let suspendedAt = fence.suspendedAt else { return }
+    downtimeMs = fence.resumedAt.map { UInt64(max(0, suspendedAt.milliseconds(until: $0))) }
+    self.suspendedAt = fence.resumedAt == nil ? suspendedAt : nil
+    fenceWaitedFor = fence.waitedFor
   }
 }
 

@@ -2,7 +2,7 @@ internal import Glibc
 internal import SystemPackage
 
 /// A pidfd: a handle of a process that never becomes another process's.
-struct ProcessDescriptor {
+struct ProcessDescriptor: Sendable {
   private let file: FileDescriptor
 
   private typealias Open = @convention(c) (pid_t, CUnsignedInt) -> CInt

@@ -1,5 +1,4 @@
 internal import Glibc
-internal import SystemPackage
 
 /// One process, and no later one that got its number: the number and the time when the process started.
 struct ProcessIdentity: Sendable, Hashable, Codable {
@@ -19,7 +18,7 @@ struct ProcessIdentity: Sendable, Hashable, Codable {
 
   /// The arguments that the process was started with, the program's name first.
   var arguments: [String] {
-    guard let bytes = try? Self.contents(of: "/proc/\(pid)/cmdline"), isRunning else { return [] }
+    guard let bytes = try? ProcessFile.contents(of: "/proc/\(pid)/cmdline"), isRunning else { return [] }
     return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
   }
 
@@ -44,26 +43,11 @@ struct ProcessIdentity: Sendable, Hashable, Codable {
     }
   }
 
-  /// Field 22 of `/proc/<pid>/stat`, counted behind the name, which may contain anything; `nil` without such a process
-  /// and for a zombie.
+  /// Field 22 of `/proc/<pid>/stat`; `nil` without such a process and for a zombie.
   private static func startTime(of pid: Int32) -> UInt64? {
-    guard let bytes = try? contents(of: "/proc/\(pid)/stat"), let end = bytes.lastIndex(of: UInt8(ascii: ")")) else {
-      return nil
-    }
-    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
-    guard fields.count > 19, fields[0] != [UInt8(ascii: "Z")], fields[0] != [UInt8(ascii: "X")] else { return nil }
+    guard let fields = try? ProcessFile.statusFields(of: "/proc/\(pid)/stat"), fields.count > 19,
+      fields[0] != [UInt8(ascii: "Z")], fields[0] != [UInt8(ascii: "X")]
+    else { return nil }
     return UInt64(String(decoding: fields[19], as: UTF8.self))
-  }
-
-  private static func contents(of path: String) throws -> [UInt8] {
-    let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
-    return try file.closeAfter {
-      var contents: [UInt8] = []
-      var buffer = [UInt8](repeating: 0, count: 4096)
-      while case let count = try buffer.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
-        contents += buffer[..<count]
-      }
-      return contents
-    }
   }
 }

@@ -1,0 +1,140 @@
+/// How long each virtual CPU of a guest has run, in nanoseconds, by the id of its thread.
+public typealias RunTimes = [Int32: UInt64]
+
+/// Ends the source's copy of a guest in a fenced handover, as soon as the destination has the guest complete and paused, so that it
+/// can be resumed there without waiting until libvirt has ended the source's QEMU.
+///
+/// ```
+/// watching -> freezing -> killing -> resuming -> resumed
+///    |           |           |          |
+///    +-----------+-----------+--> waiting --> resuming, ...
+/// ```
+///
+/// Killing is sound only if the source has not taken the guest back meanwhile: its daemon does so by itself when it loses the
+/// destination's. What was written since would be lost. Two facts prove that it has not:
+/// - A sample of the run times was taken, and *after* it libvirt showed the guest paused for the migration, with no command to QEMU
+///   under way: so the guest had not been resumed when the sample was taken.
+/// - QEMU is frozen, so that nothing runs any more, and the run times are still those of the sample. A virtual CPU cannot go on
+///   without running.
+///
+/// Where that cannot be shown, or QEMU must not be signalled, the fence waits until the process has ended by itself.
+///
+/// It is not stored. An agent that dies in the middle leaves both hosts in states that ``Ownership`` decides: a source that has ended,
+/// or one that is paused, with a frozen QEMU that its successor lets go on before it looks.
+public struct Fence: Sendable, Hashable {
+  /// The steps of a fence.
+  public enum Phase: Sendable, Hashable {
+    /// The guest is copied. `proven` is the last sample that is known to be from before any resumption; `hasEnded` tells whether the
+    /// source's QEMU is gone. Can become: freezing, resuming, waiting.
+    case watching(proven: RunTimes?, hasEnded: Bool)
+    /// The destination has the guest; the source's QEMU is being frozen. Can become: killing, resuming, waiting.
+    case freezing(proven: RunTimes)
+    /// It is being killed. Can become: resuming.
+    case killing
+    /// The destination has the guest, and the source's QEMU is left to end by itself, for this reason. Can become: resuming.
+    case waiting(String)
+    /// The source's QEMU is gone. Can become: resumed, failed.
+    case resuming
+    /// Ended: the guest runs at the destination.
+    case resumed
+    /// Ended: the guest did not start at the destination.
+    case failed(String)
+  }
+
+  /// What can happen.
+  public enum Event: Sendable, Hashable {
+    /// The run times were read, and after that libvirt still showed the guest paused for the migration, with no command under way.
+    case sampled(RunTimes)
+    /// The destination was seen to have the guest complete and paused, with no job left.
+    case arrived
+    /// The source's QEMU is frozen; these are its run times.
+    case frozen(RunTimes)
+    /// The source's QEMU could not be frozen, read or killed.
+    case refused(String)
+    /// The source's QEMU has ended, whoever did it.
+    case ended
+    /// The guest was resumed at the destination.
+    case resumed
+    /// It could not be.
+    case notResumed(String)
+  }
+
+  /// What is to be done.
+  public enum Effect: Sendable, Hashable {
+    /// Stop every thread of the source's QEMU, read the run times, report `frozen`.
+    case freeze
+    /// Kill the source's QEMU and report `ended`.
+    case kill
+    /// Let the source's QEMU go on.
+    case thaw
+    /// Resume the guest at the destination.
+    case resumeDestination
+  }
+
+  /// Where it stands.
+  public private(set) var phase = Phase.watching(proven: nil, hasEnded: false)
+  /// Why the source's QEMU was left to end by itself; nil where it was not.
+  public private(set) var waitedFor: String?
+
+  /// A fence that watches.
+  public init() {}
+
+  /// Whether nothing more will come of it.
+  public var hasEnded: Bool {
+    switch phase {
+    case .resumed, .failed: true
+    default: false
+    }
+  }
+
+  /// Takes an event and returns what is to be done. Late and duplicate events return `[]`.
+  public mutating func apply(_ event: Event) -> [Effect] {
+    switch (phase, event) {
+    case (.watching(_, let hasEnded), .sampled(let times)):
+      phase = .watching(proven: times, hasEnded: hasEnded)
+      return []
+    case (.watching(let proven, _), .ended):
+      phase = .watching(proven: proven, hasEnded: true)
+      return []
+    case (.watching(_, hasEnded: true), .arrived):
+      return resume()
+    case (.watching(let proven?, hasEnded: false), .arrived) where !proven.isEmpty:
+      phase = .freezing(proven: proven)
+      return [.freeze]
+    case (.watching, .arrived):
+      return wait("the virtual CPUs of the source's QEMU were never seen standing still")
+    case (.watching, .refused(let why)):
+      waitedFor = why
+      return []
+
+    case (.freezing(let proven), .frozen(let times)) where times == proven:
+      phase = .killing
+      return [.kill]
+    case (.freezing, .frozen):
+      return [.thaw] + wait("a virtual CPU of the source has run since it was seen standing still")
+    case (.freezing, .refused(let why)), (.killing, .refused(let why)):
+      return [.thaw] + wait(why)
+
+    case (.freezing, .ended), (.killing, .ended), (.waiting, .ended):
+      return resume()
+    case (.resuming, .resumed):
+      phase = .resumed
+      return []
+    case (.resuming, .notResumed(let why)):
+      phase = .failed(why)
+      return []
+    default: return []
+    }
+  }
+
+  private mutating func wait(_ why: String) -> [Effect] {
+    phase = .waiting(waitedFor ?? why)
+    waitedFor = waitedFor ?? why
+    return []
+  }
+
+  private mutating func resume() -> [Effect] {
+    phase = .resuming
+    return [.resumeDestination]
+  }
+}

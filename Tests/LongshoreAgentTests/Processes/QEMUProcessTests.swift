@@ -1,0 +1,95 @@
+import FoundationEssentials
+import Glibc
+import Subprocess
+import SystemPackage
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("A guest's QEMU", .timeLimit(.minutes(1)))
+struct QEMUProcessTests {
+  @Test("is found by libvirt's note and the guest's UUID, frozen, let go on and killed")
+  func life() async throws {
+    try await withTemporaryFolder { folder in
+      try await Impostor.run(in: folder) { impostor in
+        let qemu = try QEMUProcess(guest: impostor.name, uuid: impostor.uuid, runDirectory: folder.path)
+        defer { qemu.close() }
+        #expect(!qemu.isFrozen)
+        try qemu.freeze()
+        #expect(qemu.isFrozen)
+        let times = try qemu.runTimes()
+        #expect(times.count == 1)
+        try impostor.giveWork()
+        #expect(try qemu.runTimes() == times, "it does not run while it is frozen")
+        try qemu.thaw()
+        try impostor.waitUntilDone()
+        try qemu.freeze()
+        #expect(try qemu.runTimes() != times, "it has run")
+        #expect(try !qemu.waitForEnd(limit: .zero))
+        try qemu.kill()
+        #expect(try qemu.waitForEnd(limit: .seconds(10)))
+      }
+    }
+  }
+
+  @Test("is not taken for another guest's, and not found where there is none")
+  func another() async throws {
+    try await withTemporaryFolder { folder in
+      try await Impostor.run(in: folder) { impostor in
+        func refusal(_ name: String, _ uuid: String) -> ImageError.Code? {
+          do throws(ImageError) {
+            try QEMUProcess(guest: name, uuid: uuid, runDirectory: folder.path).close()
+            return nil
+          } catch {
+            return error.code
+          }
+        }
+        #expect(refusal(impostor.name, impostor.uuid) == nil)
+        #expect(refusal(impostor.name, "00000000-0000-4000-8000-000000000000") == .changed)
+        #expect(refusal("another", impostor.uuid) == .notFound)
+      }
+    }
+  }
+}
+
+/// A process that looks like a guest's QEMU: named as the thread of a virtual CPU, with QEMU's argument for the UUID, and noted as
+/// libvirt notes it. It answers each byte with a byte.
+private struct Impostor: Sendable {
+  let name = "web-1"
+  let uuid = "6a1f52f3-9d0c-4f0e-8f57-0d8a3f1f2a61"
+  private let work: FileDescriptor
+  private let answers: FileDescriptor
+
+  private static let program = """
+    printf 'CPU 0/TCG' >/proc/self/comm
+    echo $$ >"$1"
+    printf r
+    while read -r -n 1 byte; do printf d; done
+    """
+
+  static func run(in folder: TemporaryFolder, _ body: (Impostor) throws -> Void) async throws {
+    let input = try FileDescriptor.pipe()
+    let output = try FileDescriptor.pipe()
+    let impostor = Impostor(work: input.writeEnd, answers: output.readEnd)
+    async let process = Subprocess.run(
+      .path("/bin/bash"), arguments: ["-c", program, "qemu", folder.file("\(impostor.name).pid"), "-uuid", impostor.uuid],
+      input: .fileDescriptor(input.readEnd, closeAfterSpawningProcess: true),
+      output: .fileDescriptor(output.writeEnd, closeAfterSpawningProcess: true), error: .discarded)
+    let result = Result {
+      try impostor.waitUntilDone()
+      try body(impostor)
+    }
+    // Without work it ends, where it was not killed.
+    try impostor.work.close()
+    _ = try await process
+    try impostor.answers.close()
+    try result.get()
+  }
+
+  func giveWork() throws { _ = try work.writeAll([UInt8(ascii: "w")]) }
+
+  func waitUntilDone() throws {
+    var answer: [UInt8] = [0]
+    #expect(try answer.withUnsafeMutableBytes { try answers.read(into: $0) } == 1)
+  }
+}

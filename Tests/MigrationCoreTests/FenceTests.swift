@@ -1,0 +1,113 @@
+import MigrationCore
+import Testing
+
+/// The fence alone: what it needs before it kills, and that it never resumes a guest whose source's QEMU may still live.
+@Suite struct FenceTests {
+  private let times: RunTimes = [7: 100, 8: 200]
+
+  private func fence(_ events: Fence.Event...) -> Fence {
+    var fence = Fence()
+    for event in events { _ = fence.apply(event) }
+    return fence
+  }
+
+  @Test func killsWhatStoodStillAndResumes() {
+    var fence = Fence()
+    #expect(fence.apply(.sampled([7: 90, 8: 200])) == [])
+    #expect(fence.apply(.sampled(times)) == [])
+    #expect(fence.apply(.arrived) == [.freeze])
+    #expect(fence.apply(.frozen(times)) == [.kill])
+    #expect(fence.apply(.ended) == [.resumeDestination])
+    #expect(fence.apply(.resumed) == [])
+    #expect(fence.phase == .resumed)
+    #expect(fence.waitedFor == nil)
+    #expect(fence.hasEnded)
+  }
+
+  @Test(
+    "lets a source go on that may have run since it was seen standing still",
+    arguments: [[7: 100, 8: 201], [7: 100], [7: 100, 8: 200, 9: 0], [:]] as [RunTimes])
+  func hasRun(frozen: RunTimes) {
+    var fence = fence(.sampled(times), .arrived)
+    #expect(fence.apply(.frozen(frozen)) == [.thaw])
+    #expect(fence.waitedFor == "a virtual CPU of the source has run since it was seen standing still")
+    #expect(fence.apply(.frozen(times)) == [], "late")
+    #expect(fence.apply(.ended) == [.resumeDestination])
+  }
+
+  @Test("does not freeze a source that it never saw standing still", arguments: [nil, [:]] as [RunTimes?])
+  func neverSampled(sample: RunTimes?) {
+    var fence = Fence()
+    if let sample { _ = fence.apply(.sampled(sample)) }
+    #expect(fence.apply(.arrived) == [])
+    #expect(fence.apply(.sampled(times)) == [], "the guest may have been resumed and be on its way")
+    #expect(fence.phase == .waiting("the virtual CPUs of the source's QEMU were never seen standing still"))
+    #expect(fence.apply(.ended) == [.resumeDestination])
+  }
+
+  @Test func waitsWhereItMustNotSignal() {
+    var fence = fence(.refused("not permitted"))
+    #expect(fence.apply(.arrived) == [])
+    #expect(fence.phase == .waiting("not permitted"))
+    #expect(fence.waitedFor == "not permitted")
+    #expect(fence.apply(.ended) == [.resumeDestination])
+  }
+
+  @Test func letsGoOnWhatItCouldNotFreeze() {
+    var fence = fence(.sampled(times), .arrived)
+    #expect(fence.apply(.refused("a thread does not stop")) == [.thaw])
+    #expect(fence.phase == .waiting("a thread does not stop"))
+  }
+
+  @Test func needsNoKillWhereTheSourceHasEnded() {
+    var before = fence(.sampled(times), .ended)
+    #expect(before.apply(.arrived) == [.resumeDestination])
+    var meanwhile = fence(.sampled(times), .arrived)
+    #expect(meanwhile.apply(.ended) == [.resumeDestination])
+  }
+
+  @Test func saysWhereTheGuestDoesNotStart() {
+    let fence = fence(.sampled(times), .arrived, .frozen(times), .ended, .notResumed("no lock"))
+    #expect(fence.phase == .failed("no lock"))
+    #expect(fence.hasEnded)
+  }
+
+  private struct History {
+    var fence = Fence()
+    var seen: [Fence.Event] = []
+    var done: [Fence.Effect] = []
+
+    /// Whether the last event is of a frozen QEMU whose run times are those of the last sample before the guest's arrival.
+    var isProven: Bool {
+      let samples = seen.prefix { $0 != .arrived }.compactMap { if case .sampled(let times) = $0 { times } else { nil } }
+      guard case .frozen(let frozen)? = seen.last, let proven = samples.last else { return false }
+      return seen.contains(.arrived) && frozen == proven
+    }
+  }
+
+  /// Every order of every event, a few steps deep: `kill` only follows equal run times, `resumeDestination` only the end of the
+  /// source's QEMU and the guest's arrival, each at most once.
+  @Test func neverDoesMoreThanItMay() {
+    let events: [Fence.Event] = [
+      .sampled(times), .sampled([7: 1]), .arrived, .frozen(times), .frozen([7: 1]), .refused("no"), .ended, .resumed, .notResumed("no"),
+    ]
+    var histories = [History()]
+    for _ in 0..<5 {
+      histories = histories.flatMap { history in
+        events.map { event in
+          var next = history
+          let effects = next.fence.apply(event)
+          next.seen.append(event)
+          next.done += effects
+          if effects.contains(.resumeDestination) {
+            #expect(next.seen.contains(.arrived) && next.seen.contains(.ended), "\(next.seen)")
+          }
+          if effects.contains(.kill) { #expect(next.isProven, "\(next.seen)") }
+          return next
+        }
+      }
+    }
+    #expect(histories.allSatisfy { $0.done.count { $0 == .resumeDestination } <= 1 && $0.done.count { $0 == .kill } <= 1 })
+    #expect(histories.contains { $0.done.contains(.kill) })
+  }
+}
