@@ -20,6 +20,9 @@ public struct AMQPConfiguration: Sendable {
   public var operationTimeout: Duration
   /// How long a graceful shutdown waits for confirms and for deliveries that are still being handled.
   public var shutdownTimeout: Duration
+  /// The largest body that is kept of what the broker delivers, in bytes. A larger one is delivered without its content, so that
+  /// a prefetch of large messages cannot take all memory: see ``Delivery/bodySize``.
+  public var maximumBodySize: Int
   /// The name shown in the broker's list of connections.
   public var connectionName: String?
   /// The waits between attempts to connect or to subscribe.
@@ -30,7 +33,8 @@ public struct AMQPConfiguration: Sendable {
     addresses: [Address] = [Address()], virtualHost: String = "/", user: String = "guest", password: String = "guest",
     tls: TLS? = nil, heartbeat: Duration = .seconds(10), connectTimeout: Duration = .seconds(5),
     handshakeTimeout: Duration = .seconds(10), operationTimeout: Duration = .seconds(20),
-    shutdownTimeout: Duration = .seconds(10), connectionName: String? = nil, backOff: BackOff = BackOff()
+    shutdownTimeout: Duration = .seconds(10), maximumBodySize: Int = 16 << 20, connectionName: String? = nil,
+    backOff: BackOff = BackOff()
   ) {
     self.addresses = addresses
     self.virtualHost = virtualHost
@@ -42,6 +46,7 @@ public struct AMQPConfiguration: Sendable {
     self.handshakeTimeout = handshakeTimeout
     self.operationTimeout = operationTimeout
     self.shutdownTimeout = shutdownTimeout
+    self.maximumBodySize = maximumBodySize
     self.connectionName = connectionName
     self.backOff = backOff
   }
@@ -123,6 +128,7 @@ extension AMQPConfiguration {
     guard connectTimeout > .zero, handshakeTimeout > .zero, operationTimeout > .zero, shutdownTimeout >= .zero else {
       throw invalid("timeouts must be positive")
     }
+    guard maximumBodySize > 0 else { throw invalid("the largest body must have at least one byte") }
     if let tls, (tls.certificateFile == nil) != (tls.keyFile == nil) {
       throw invalid("a client certificate needs both its certificate file and its key file")
     }

@@ -21,19 +21,23 @@ public struct Delivery: Sendable {
   public let redelivered: Bool
   /// Numbers the deliveries of one channel.
   public let deliveryTag: UInt64
+  /// The size of the message's content, in bytes. ``body`` is empty where it is more than
+  /// ``AMQPConfiguration/maximumBodySize``.
+  public let bodySize: UInt64
 
   private let settle: @Sendable (Settlement) async throws -> Void
 
   /// Creates a delivery that is settled through `settle`; for tests of code that handles deliveries.
   public init(
     message: Message, exchange: String, routingKey: String, redelivered: Bool = false, deliveryTag: UInt64 = 0,
-    settle: @escaping @Sendable (Settlement) async throws -> Void
+    bodySize: UInt64? = nil, settle: @escaping @Sendable (Settlement) async throws -> Void
   ) {
     self.message = message
     self.exchange = exchange
     self.routingKey = routingKey
     self.redelivered = redelivered
     self.deliveryTag = deliveryTag
+    self.bodySize = bodySize ?? UInt64(message.body.count)
     self.settle = settle
   }
 

@@ -46,9 +46,7 @@ public enum MessageCoding {
     _ type: Message.Type = Message.self, from bytes: [UInt8]
   ) throws(UnreadableMessage) -> Message {
     guard bytes.count <= Wire.maximumMessageSize else {
-      throw UnreadableMessage([
-        Reason(.tooLarge, "the message has \(bytes.count) bytes: at most \(Wire.maximumMessageSize) are read")
-      ])
+      throw UnreadableMessage([tooLarge(UInt64(bytes.count))])
     }
     let data = Data(bytes)
     let id = (try? JSONDecoder().decode(IdentityProbe.self, from: data))?.id
@@ -68,6 +66,11 @@ public enum MessageCoding {
     } catch {
       throw UnreadableMessage([Reason(.malformed, quoted("\(error)"))], id: id)
     }
+  }
+
+  /// Why a message of so many bytes is not read.
+  public static func tooLarge(_ byteCount: UInt64) -> Reason {
+    Reason(.tooLarge, "the message has \(byteCount) bytes: at most \(Wire.maximumMessageSize) are read")
   }
 
   /// A decoding error in words: which field, and what is wrong with it.

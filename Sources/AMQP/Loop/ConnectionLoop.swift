@@ -64,7 +64,8 @@ final class ConnectionLoop {
     self.logger = logger
     outage = OutageLog(logger: logger)
     session = Session(
-      topology: topology, operationTimeout: configuration.operationTimeout, backOff: configuration.backOff,
+      topology: topology, operationTimeout: configuration.operationTimeout,
+      maximumBodySize: configuration.maximumBodySize, backOff: configuration.backOff,
       jitter: { Double.random(in: 0...1) })
   }
 
@@ -437,7 +438,7 @@ extension ConnectionLoop {
     let needsAck = incoming.needsAck
     return Delivery(
       message: incoming.message, exchange: incoming.header.exchange, routingKey: incoming.header.routingKey,
-      redelivered: incoming.header.redelivered, deliveryTag: tag,
+      redelivered: incoming.header.redelivered, deliveryTag: tag, bodySize: incoming.bodySize,
       settle: { [mailbox] settlement in
         guard needsAck else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in

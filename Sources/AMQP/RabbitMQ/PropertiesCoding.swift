@@ -38,10 +38,13 @@ extension Arena {
 }
 
 extension Message.Properties {
-  /// Copies borrowed properties.
+  /// Copies borrowed properties, without texts that are not UTF-8.
   init(_ raw: amqp_basic_properties_t) {
     func has(_ flag: Int32) -> Bool { unsafe raw._flags & amqp_flags_t(flag) != 0 }
-    func text(_ bytes: amqp_bytes_t, _ flag: Int32) -> String? { has(flag) ? unsafe String(bytes) : nil }
+    // AMQP's texts are UTF-8. Bytes that are not would grow where they are replaced, and could not be sent back in a reply.
+    func text(_ bytes: amqp_bytes_t, _ flag: Int32) -> String? {
+      has(flag) ? unsafe String(validating: [UInt8](bytes), as: UTF8.self) : nil
+    }
     self.init(
       contentType: unsafe text(raw.content_type, AMQP_BASIC_CONTENT_TYPE_FLAG),
       contentEncoding: unsafe text(raw.content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG),

@@ -81,19 +81,26 @@ extension Arena {
 }
 
 extension [String: FieldValue] {
-  /// Copies a borrowed table.
-  init(_ borrowed: amqp_table_t) {
+  /// Copies a borrowed table. What lies more than ``FieldValue/deepest`` tables and lists deep becomes ``FieldValue/void``.
+  init(_ borrowed: amqp_table_t) { unsafe self.init(borrowed, depth: 0) }
+
+  fileprivate init(_ borrowed: amqp_table_t, depth: Int) {
     self.init()
     for index in unsafe 0..<Int(borrowed.num_entries) {
       let entry = unsafe borrowed.entries[index]
-      self[unsafe String(entry.key)] = unsafe FieldValue(entry.value)
+      // What is not UTF-8 would grow where it is replaced, beyond the length that a key may have.
+      guard let key = unsafe String(validating: [UInt8](entry.key), as: UTF8.self) else { continue }
+      self[key] = unsafe FieldValue(entry.value, depth: depth)
     }
   }
 }
 
 extension FieldValue {
-  /// Copies a borrowed value.
-  fileprivate init(_ field: amqp_field_value_t) {
+  /// How deep tables and lists are read. Who publishes decides how deep they are, and each level takes some of the stack.
+  static let deepest = 32
+
+  /// Copies a borrowed value that lies so many tables and lists deep.
+  fileprivate init(_ field: amqp_field_value_t, depth: Int) {
     let value = unsafe field.value
     switch unsafe UInt32(field.kind) {
     case AMQP_FIELD_KIND_BOOLEAN.rawValue: self = unsafe .bool(value.boolean != 0)
@@ -114,9 +121,11 @@ extension FieldValue {
       self = String(validating: bytes, as: UTF8.self).map(FieldValue.string) ?? .bytes(bytes)
     case AMQP_FIELD_KIND_BYTES.rawValue: self = unsafe .bytes([UInt8](value.bytes))
     case AMQP_FIELD_KIND_TIMESTAMP.rawValue: self = unsafe .timestamp(value.u64)
-    case AMQP_FIELD_KIND_TABLE.rawValue: self = unsafe .table(Table(value.table))
-    case AMQP_FIELD_KIND_ARRAY.rawValue:
-      self = unsafe .array((0..<Int(value.array.num_entries)).map { unsafe FieldValue(value.array.entries[$0]) })
+    case AMQP_FIELD_KIND_TABLE.rawValue where depth < Self.deepest:
+      self = unsafe .table(Table(value.table, depth: depth + 1))
+    case AMQP_FIELD_KIND_ARRAY.rawValue where depth < Self.deepest:
+      let entries = unsafe UnsafeBufferPointer(start: value.array.entries, count: Int(value.array.num_entries))
+      self = unsafe .array(entries.map { unsafe FieldValue($0, depth: depth + 1) })
     default: self = .void
     }
   }

@@ -6,15 +6,28 @@ struct ContentAssembler {
     case returned(ReturnHeader)
   }
 
+  /// A content that is complete.
+  struct Content: Equatable {
+    var method: Method
+    /// The message; a delivery's without its body where that is too large.
+    var message: Message
+    /// The size of the body, in bytes.
+    var bodySize: UInt64
+  }
+
   private enum State {
     case idle
     case expectsHeader(Method)
-    case expectsBody(Method, Message, remaining: Int)
+    case expectsBody(Content, remaining: UInt64)
   }
 
   private static let operation = "receive a message"
 
+  /// The largest body that is kept, in bytes.
+  let maximumBodySize: Int
   private var state = State.idle
+
+  init(maximumBodySize: Int) { self.maximumBodySize = maximumBodySize }
 
   /// Forgets a content that will not be completed.
   mutating func reset() { state = .idle }
@@ -29,30 +42,34 @@ struct ContentAssembler {
     state = .expectsHeader(method)
   }
 
-  mutating func header(bodySize: UInt64, _ properties: Message.Properties) throws(AMQPError) -> (Method, Message)? {
+  mutating func header(bodySize: UInt64, _ properties: Message.Properties) throws(AMQPError) -> Content? {
     guard case .expectsHeader(let method) = state else { throw Self.violation("a header came without its method") }
-    guard let size = Int(exactly: bodySize) else { throw Self.violation("a body of \(bodySize) bytes was announced") }
-    let message = Message(body: [], properties: properties)
-    guard size > 0 else {
+    let content = Content(method: method, message: Message(body: [], properties: properties), bodySize: bodySize)
+    guard bodySize > 0 else {
       state = .idle
-      return (method, message)
+      return content
     }
-    state = .expectsBody(method, message, remaining: size)
+    state = .expectsBody(content, remaining: bodySize)
     return nil
   }
 
-  mutating func body(_ bytes: [UInt8]) throws(AMQPError) -> (Method, Message)? {
-    guard case .expectsBody(let method, var message, let remaining) = state, bytes.count <= remaining else {
+  mutating func body(_ bytes: [UInt8]) throws(AMQPError) -> Content? {
+    guard case .expectsBody(var content, let remaining) = state, bytes.count <= remaining else {
       throw Self.violation("a body came that was not announced")
     }
     // Releases the state's copy, so that the append does not copy what is there.
     state = .idle
-    message.body.append(contentsOf: bytes)
+    if keepsBody(of: content) { content.message.body.append(contentsOf: bytes) }
     guard bytes.count == remaining else {
-      state = .expectsBody(method, message, remaining: remaining - bytes.count)
+      state = .expectsBody(content, remaining: remaining - UInt64(bytes.count))
       return nil
     }
-    return (method, message)
+    return content
+  }
+
+  /// What comes back was published here: it is known by its body, and was no larger when it was sent.
+  private func keepsBody(of content: Content) -> Bool {
+    if case .returned = content.method { true } else { content.bodySize <= maximumBodySize }
   }
 
   private static func violation(_ message: String) -> AMQPError {

@@ -156,7 +156,7 @@ extension Session {
   }
 
   /// A delivery is complete.
-  mutating func delivered(_ header: DeliveryHeader, _ message: Message) -> [SessionEffect] {
+  mutating func delivered(_ header: DeliveryHeader, _ content: ContentAssembler.Content) -> [SessionEffect] {
     guard let id = ConsumerID(tag: header.consumerTag), let record = consumers[id] else {
       settlements.append((header.deliveryTag, .nack(requeue: true)))
       return []
@@ -166,7 +166,8 @@ extension Session {
       return []
     }
     if !record.spec.noAck { unsettled.insert(header.deliveryTag) }
-    let incoming = IncomingMessage(epoch: epoch, header: header, message: message, needsAck: !record.spec.noAck)
+    let incoming = IncomingMessage(
+      epoch: epoch, header: header, message: content.message, bodySize: content.bodySize, needsAck: !record.spec.noAck)
     return [.deliver(id, incoming)]
   }
 

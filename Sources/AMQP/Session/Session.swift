@@ -62,11 +62,14 @@ struct Session {
   // Consuming.
   var consumers: [ConsumerID: ConsumerRecord] = [:]
   var unsettled: Set<UInt64> = []
-  var assembler = ContentAssembler()
+  var assembler: ContentAssembler
 
+  /// - Parameter maximumBodySize: the largest body that is kept of a delivery, in bytes.
   init(
-    topology: Topology, operationTimeout: Duration, backOff: BackOff, jitter: @escaping @Sendable () -> Double
+    topology: Topology, operationTimeout: Duration, maximumBodySize: Int, backOff: BackOff,
+    jitter: @escaping @Sendable () -> Double
   ) {
+    assembler = ContentAssembler(maximumBodySize: maximumBodySize)
     self.topology = topology
     self.operationTimeout = operationTimeout
     self.backOff = backOff
@@ -235,11 +238,9 @@ extension Session {
       switch frame {
       case .method(let method): return try receive(method, now: now)
       case .header(let size, let properties):
-        guard let (method, message) = try assembler.header(bodySize: size, properties) else { return [] }
-        return received(method, message)
+        return try assembler.header(bodySize: size, properties).map { received($0) } ?? []
       case .body(let bytes):
-        guard let (method, message) = try assembler.body(bytes) else { return [] }
-        return received(method, message)
+        return try assembler.body(bytes).map { received($0) } ?? []
       }
     } catch {
       return [.giveUp(error)]
@@ -300,11 +301,11 @@ extension Session {
     }
   }
 
-  private mutating func received(_ method: ContentAssembler.Method, _ message: Message) -> [SessionEffect] {
-    switch method {
-    case .deliver(let header): return delivered(header, message)
+  private mutating func received(_ content: ContentAssembler.Content) -> [SessionEffect] {
+    switch content.method {
+    case .deliver(let header): return delivered(header, content)
     case .returned(let header):
-      returned(header, message)
+      returned(header, content.message)
       return []
     }
   }

@@ -30,5 +30,6 @@ struct IncomingMessage: Equatable {
   var epoch: UInt64
   var header: DeliveryHeader
   var message: Message
+  var bodySize: UInt64
   var needsAck: Bool
 }

@@ -99,6 +99,7 @@ struct AgentConfiguration: Sendable {
     let isTLS = try settings.truth(.brokerTLSEnabled) ?? false
     var broker = AMQPConfiguration()
     broker.connectionName = connectionName
+    broker.maximumBodySize = Wire.maximumMessageSize
     broker.addresses = try (settings.list(.brokerAddresses) ?? ["localhost"]).map { text in
       guard let address = address(text, defaultPort: isTLS ? 5671 : 5672) else {
         throw settings.wrong(.brokerAddresses, "\(text) is not an address: use HOST, HOST:PORT or [IPv6]:PORT")

@@ -74,6 +74,9 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func take(_ delivery: Delivery) async throws(JournalError) {
+    guard delivery.bodySize <= UInt64(Wire.maximumMessageSize) else {
+      return try refuse(delivery, id: nil, [MessageCoding.tooLarge(delivery.bodySize)])
+    }
     switch delivery.exchange {
     case Wire.requests: try await takeRequest(delivery)
     case Wire.peers: try await takePeerMessage(delivery)

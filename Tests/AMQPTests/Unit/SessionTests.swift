@@ -9,7 +9,7 @@ private final class Driver {
 
   init(_ topology: Topology = Topology()) {
     session = Session(
-      topology: topology, operationTimeout: .seconds(10),
+      topology: topology, operationTimeout: .seconds(10), maximumBodySize: 3,
       backOff: BackOff(minimum: .seconds(1), maximum: .seconds(8)), jitter: { 1 })
   }
 
@@ -231,6 +231,24 @@ struct SessionTests {
     driver.session.connected()
     let error = #expect(throws: AMQPError.self) { try driver.session.settle(.ack, tag: 1, epoch: epoch) }
     #expect(error?.code == .staleDelivery)
+  }
+
+  @Test func aBodyThatIsTooLargeIsDeliveredWithoutItsContent() {
+    let driver = Driver.ready()
+    let consumer = ConsumerID(rawValue: 1)
+    driver.subscribe(consumer)
+    let header = DeliveryHeader(consumerTag: consumer.tag, deliveryTag: 1, redelivered: false, exchange: "", routingKey: "q")
+    #expect(driver.receive(.deliver(header)).isEmpty)
+    #expect(driver.receive(.header(bodySize: 4, Message.Properties())).isEmpty)
+    #expect(driver.receive(.body([1, 2])).isEmpty)
+    let incoming = IncomingMessage(
+      epoch: driver.session.epoch, header: header, message: Message(body: []), bodySize: 4, needsAck: true)
+    #expect(driver.receive(.body([3, 4])) == [.deliver(consumer, incoming)])
+    guard case .deliver(_, let next)? = driver.deliver(2, to: consumer).first else {
+      Issue.record("the next one is not delivered")
+      return
+    }
+    #expect(next.message.body == [1, 2, 3])
   }
 
   @Test func whatArrivesWhileACancelIsUnderWayGoesBack() {
