@@ -130,6 +130,8 @@ public struct PlannedDisk: Sendable, Hashable, Codable {
 }
 
 /// What a migration will do: made by the source from the running guest, checked and prepared by the destination.
+///
+/// Its sizes can be added: one whose files have more bytes than a file of Linux can have, `Int64.max`, is not read.
 public struct MigrationPlan: Sendable, Hashable, Codable {
   /// The guest.
   public var guest: GuestDescription
@@ -143,6 +145,24 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.guest = guest
     self.disks = disks
     self.layers = layers
+  }
+
+  /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
+  private static let largest = UInt64(Int64.max)
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    guest = try container.decode(GuestDescription.self, forKey: .guest)
+    disks = try container.decode([PlannedDisk].self, forKey: .disks)
+    layers = try container.decode([TemplateLayer].self, forKey: .layers)
+    var rest = Self.largest
+    for size in disks.map(\.allocation) + layers.map(\.fileSize) {
+      guard size <= rest else { throw invalidValue(decoder, "its files have more than \(Self.largest) bytes") }
+      rest -= size
+    }
+    guard (disks.map(\.virtualSize) + layers.map(\.virtualSize)).allSatisfy({ $0 <= Self.largest }) else {
+      throw invalidValue(decoder, "a disk has more than \(Self.largest) bytes")
+    }
   }
 
   /// The layer of an id.

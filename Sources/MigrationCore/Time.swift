@@ -18,8 +18,9 @@ public struct Now: Sendable, Hashable, Codable {
 
   /// Milliseconds from `self` to `later`. Across a reboot, where the boot clock started anew, the wall clock counts.
   public func milliseconds(until later: Now) -> Int64 {
-    bootID == later.bootID
-      ? later.bootMilliseconds - bootMilliseconds : later.wall.milliseconds - wall.milliseconds
+    guard bootID == later.bootID else { return later.wall.milliseconds - wall.milliseconds }
+    let (difference, overflow) = later.bootMilliseconds.subtractingReportingOverflow(bootMilliseconds)
+    return overflow ? .max : difference
   }
 }
 
@@ -37,7 +38,11 @@ public struct Deadline: Sendable, Hashable, Codable {
   }
 
   /// Milliseconds left, 0 when it has passed.
-  public func remaining(at now: Now) -> Int64 { max(0, allowance - start.milliseconds(until: now)) }
+  public func remaining(at now: Now) -> Int64 {
+    let elapsed = start.milliseconds(until: now)
+    let (rest, overflow) = allowance.subtractingReportingOverflow(elapsed)
+    return overflow ? (elapsed < 0 ? .max : 0) : max(0, rest)
+  }
 }
 
 /// A timer that a machine asks for. The driver applies ``SourceEvent/timerFired(_:)`` when it is due.

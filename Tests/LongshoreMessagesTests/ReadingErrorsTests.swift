@@ -218,6 +218,19 @@ struct ReadingErrorsTests {
     #expect(refusal(of: (padded + " ").utf8)?.reasons.map(\.code) == [.tooLarge])
   }
 
+  @Test("A plan whose sizes could not be added is refused", arguments: [("fileSize", 2), ("virtualSize", 1), ("allocation", 1)])
+  func sizes(field: String, count: Int) throws {
+    let text = String(decoding: MessageCoding.encode(MessageSamples.peerMessages(of: .prepare).last), as: UTF8.self)
+    let parts = text.split(separator: "\"\(field)\":", omittingEmptySubsequences: false)
+    try #require(parts.count > count)
+    // Each number is one that a file can have, but for one disk or layer alone.
+    let size = count == 1 ? "9223372036854775808" : "4611686018427387904"
+    let body = parts.dropFirst().reduce(String(parts[0])) { $0 + "\"\(field)\":\(size)" + $1.drop { $0.isNumber } }
+    let reasons = try #require(refusal(of: body.utf8, as: PeerMessage.self)?.reasons)
+    #expect(reasons.map(\.code) == [.malformed])
+    #expect(reasons.first?.message.contains("9223372036854775807 bytes") == true)
+  }
+
   @Test("Every way to cut a message short is refused")
   func truncation() {
     let body = MessageCoding.encode(MessageSamples.requests(of: .migrate).last)

@@ -23,6 +23,14 @@ import Testing
     #expect(deadline.remaining(at: now) == remaining)
   }
 
+  @Test func timesThatNoClockShowsDoNotOverflow() {
+    let first = Now(wall: start.wall, bootID: "first", bootMilliseconds: .min)
+    let last = Now(wall: start.wall, bootID: "first", bootMilliseconds: .max)
+    #expect(first.milliseconds(until: last) == .max)
+    #expect(Deadline(start: last, allowance: .max).remaining(at: start) == .max)
+    #expect(Deadline(start: start, allowance: .min).remaining(at: last) == 0)
+  }
+
   @Test func theDeadlinesTimerCountsFromTheAcceptance() {
     let migration = MigrationSamples.accepted().0
     let timer = MigrationTimer(.deadline, step: 0)
