@@ -103,6 +103,10 @@ let package = Package(
 
     // Tests.
     .target(
+      name: "LongshoreFuzzing",
+      dependencies: ["AMQP", "DomainXML", "LongshoreAgent", "LongshoreCommands", "LongshoreMessages", "MigrationCore"],
+      swiftSettings: strict),
+    .target(
       name: "LongshoreTestKit",
       dependencies: [
         "LongshoreMessages", "MigrationCore",
@@ -138,7 +142,17 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "LongshoreFuzzingTests", dependencies: ["LongshoreFuzzing", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
       name: "IntegrationTests",
       dependencies: ["AMQP", "LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
   ]
 )
+
+// What `contrib/fuzz` builds, with `--sanitize fuzzer`: its `main` is libFuzzer's, so that it cannot be linked without.
+if Context.environment["LONGSHORE_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "longshore-fuzz", dependencies: ["LongshoreFuzzing"],
+      swiftSettings: strictOverC + [.unsafeFlags(["-parse-as-library"])]))
+}

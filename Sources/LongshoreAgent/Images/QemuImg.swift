@@ -132,6 +132,13 @@ struct QemuImg: Sendable {
       guard error.code == .toolFailed, error.message.contains("No such file or directory") else { throw error }
       throw ImageError(.notFound, operation: operation, message: error.message)
     }
+    return try Self.decode(type, from: output, operation: operation)
+  }
+
+  /// Reads what the program has written.
+  static func decode<Value: Decodable>(
+    _ type: Value.Type, from output: [UInt8], operation: String
+  ) throws(ImageError) -> Value {
     do {
       return try JSONDecoder().decode(type, from: Data(output))
     } catch {

@@ -37,6 +37,38 @@ struct TableTests {
     #expect(Table(encoded: bytes) == ["a": .bytes([255])])
   }
 
+  @Test func aKeyThatIsNotUTF8IsLeftOut() {
+    let bytes: [UInt8] = [0, 0, 0, 7, 1, 255, 86, 1, 97, 116, 1]
+    #expect(Table(encoded: bytes) == ["a": true])
+  }
+
+  @Test func whatLiesTooDeepIsLeftOut() throws {
+    func nested(_ depth: Int, in innermost: FieldValue = true) -> Table {
+      ["a": (0..<depth).reduce(innermost) { value, _ in .array([value]) }]
+    }
+    let deepest = try #require(nested(FieldValue.deepest).encoded())
+    #expect(Table(encoded: deepest) == nested(FieldValue.deepest))
+    let deeper = try #require(nested(FieldValue.deepest + 1).encoded())
+    #expect(Table(encoded: deeper) == nested(FieldValue.deepest, in: .void))
+  }
+
+  @Test func aFrameFullOfTablesInTablesIsReadOnTheStackOfAConnection() async throws {
+    // Each table is an entry with an empty key in the one around it, six bytes more.
+    let depth = 21_000
+    var headers: [UInt8] = []
+    for level in 0...depth {
+      withUnsafeBytes(of: UInt32((depth - level) * 6).bigEndian) { headers += $0 }
+      if level < depth { headers += [0, UInt8(ascii: "F")] }
+    }
+    let deliver: [UInt8] = [0, 60, 0, 60, 10] + Array("consumer-1".utf8) + [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
+    let header: [UInt8] = [0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0] + headers
+    func frame(_ type: UInt8, _ payload: [UInt8]) -> [UInt8] {
+      [type, 0, 1] + withUnsafeBytes(of: UInt32(payload.count).bigEndian) { Array($0) } + payload + [0xce]
+    }
+    let outcome = try await BrokerInput.outcome(of: frame(1, deliver) + frame(2, header))
+    #expect(outcome == BrokerInput.Outcome(frames: 2, isGivenUp: false))
+  }
+
   @Test func aTableThatEndsEarlyIsRefused() throws {
     let encoded = try #require(Self.table.encoded())
     #expect(Table(encoded: Array(encoded.dropLast(3))) == nil)

@@ -1,0 +1,57 @@
+internal import FoundationEssentials
+package import LongshoreMessages
+internal import MigrationCore
+
+/// The readers of what other programs and people write, for tests that feed them rubbish. Each throws its own kind of error for
+/// what it cannot read, and must never crash.
+package enum UntrustedInput {
+  /// Reads what `qemu-img info --backing-chain --output=json` has written.
+  package static func readImageChain(_ output: [UInt8]) throws {
+    _ = try QemuImg.decode([ImageInfo].self, from: output, operation: "read a chain")
+  }
+
+  /// Reads the beginning of an image, which a guest or another host may have written.
+  package static func readImageHeader(_ bytes: [UInt8]) throws {
+    let header = try QCOW2Header(bytes, operation: "read a header")
+    _ = header.clusterSize
+  }
+
+  /// Does with the message of another agent what needs no host: begins the migration that it plans, reads the addresses that it
+  /// names, tells what the copy of its templates would take.
+  package static func takeIn(_ message: PeerMessage) {
+    switch message.body {
+    case .check(let plan), .prepare(let plan):
+      let now = Now(wall: Timestamp(milliseconds: 0), bootID: "boot", bootMilliseconds: 0)
+      let endpoint = DestinationEndpoint(libvirtURI: "qemu+tls://beta/system", migrationAddress: "beta")
+      var (migration, _) = DestinationMigration.prepare(
+        id: message.migration, source: message.from, plan: plan, endpoint: endpoint, at: now)
+      _ = migration.apply(.admitted, at: now)
+      _ = migration.apply(.checked([]), at: now)
+      for layer in plan.layers {
+        _ = migration.apply(.layerProvided(layer.id, path: "/pool/\(layer.volume)", copied: layer.fileSize), at: now)
+        _ = migration.apply(.peer(message.body), at: now)
+      }
+      _ = plan.diskMoves
+      _ = plan.disks.map { plan.chain(below: $0.backing) }
+    case .prepared(let preparation, _):
+      _ = LibvirtURI.host(of: preparation.endpoint.libvirtURI)
+    case .layerOffered(let offer):
+      _ = offer.uri.flatMap { try? NBDEndpoint(uri: $0) }
+    default: break
+    }
+  }
+
+  /// Reads a configuration file.
+  ///
+  /// - Returns: What is wrong with it, in words; nil where it can be used.
+  /// - Throws: What no reader of a configuration may throw.
+  package static func problem(inConfigurationAt path: String) async throws -> String? {
+    do {
+      let settings = try await SettingsReader(file: path, fileIsRequired: true, flags: [], environment: [:])
+      _ = try AgentConfiguration(settings: settings)
+      return nil
+    } catch let error as ConfigurationError {
+      return "\(error)"
+    }
+  }
+}

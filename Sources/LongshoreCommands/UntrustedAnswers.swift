@@ -1,0 +1,56 @@
+package import LongshoreMessages
+
+/// The commands' texts for what agents say, for tests that have them say rubbish. No text may hold what would change the state
+/// of a terminal, and none may crash.
+package enum UntrustedAnswers {
+  private static let style = Style(colour: false, unicode: true)
+  private static let zone = TimeZoneOffset.fixed(3600)
+
+  /// The lines that a reply becomes, however it was asked for.
+  package static func lines(of reply: Reply) -> [String] {
+    let id = reply.id ?? MigrationID("00000000-0000-4000-8000-000000000000")
+    var lines: [String] = []
+    switch reply.body {
+    case .accepted, .rejected, .checked: break
+    case .status(let status):
+      lines += ResultText.status(status, zone: zone, style: style)
+      lines += shown([.status(status)], at: status.updatedAt)
+    case .migrations(let migrations): lines += ResultText.migrations(migrations, zone: zone, style: style)
+    case .host(let host): lines += ResultText.hosts([(reply.from, host)], style: style)
+    }
+    if let id { lines += followed([.answered(reply), .interrupted], migration: id) }
+    return lines
+  }
+
+  /// The lines that an event becomes.
+  package static func lines(of event: MigrationEvent) -> [String] {
+    [EventLine.watched(event, zone: zone, style: style)] + shown([.event(event)], at: event.time)
+      + followed([.notice(.event(event)), .interrupted], migration: event.subject)
+  }
+
+  /// The lines that a progress event becomes.
+  package static func lines(of progress: ProgressEvent) -> [String] { shown([.progress(progress)], at: progress.time) }
+
+  private static func followed(_ inputs: [FollowMachine.Input], migration: MigrationID) -> [String] {
+    var machine = FollowMachine(ordering: migration, until: .attention)
+    var lines: [String] = []
+    for case .end(let outcome) in inputs.flatMap({ machine.apply($0) }) {
+      let text = OutcomeText.lines(outcome, guest: "guest", migration: migration, style: style)
+      lines += text.result + text.problem
+      _ = outcome.exit
+    }
+    return lines
+  }
+
+  private static func shown(_ reports: [FollowReport], at now: Timestamp) -> [String] {
+    var state = FollowedState(guest: "guest", phase: "", heardAt: now)
+    var plain = PlainPresenter(state: state, zone: zone, style: style)
+    var lines: [String] = []
+    for report in reports {
+      lines += plain.present(report, at: now).split(separator: "\n").map(String.init)
+      state.apply(report, at: now)
+      for width in [0, 20, 200] { lines += ProgressBlock.lines(state, at: now, width: width, zone: zone, style: style) }
+    }
+    return lines
+  }
+}
