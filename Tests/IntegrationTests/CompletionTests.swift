@@ -45,6 +45,22 @@ extension MigrationTests {
       }
     }
 
+    @Test("a guest without a definition arrives without one")
+    func transient() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        // What runs goes on without its definition, until it ends.
+        try await lab.on(.alpha, "virsh", "--quiet", "undefine", guest.uuid)
+        try await Orchestrator.with(lab) { orchestrator in
+          try await move(guest, from: .alpha, by: orchestrator)
+          #expect(try await lab.on(.beta, "virsh", "--quiet", "dominfo", guest.uuid).contains(/Persistent: +no/))
+          try await guest.waitForWrite(on: .beta)
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
     @Test("full clones, one of them raw, move into other pools")
     func otherPools() async throws {
       let lab = try await Lab.find()
