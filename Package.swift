@@ -47,6 +47,7 @@ let package = Package(
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "CFileHandle"),
 
     .target(
       name: "Libvirt",
@@ -75,7 +76,7 @@ let package = Package(
     .target(
       name: "LongshoreAgent",
       dependencies: [
-        "AMQP", "Digests", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
+        "AMQP", "CFileHandle", "Digests", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),

@@ -37,12 +37,15 @@ public struct Deadline: Sendable, Hashable, Codable {
     self.allowance = allowance
   }
 
-  /// Milliseconds left, 0 when it has passed.
+  /// Milliseconds left, 0 when it has passed. A wall clock that stands before the start, after a reboot, makes it no longer.
   public func remaining(at now: Now) -> Int64 {
     let elapsed = start.milliseconds(until: now)
     let (rest, overflow) = allowance.subtractingReportingOverflow(elapsed)
-    return overflow ? (elapsed < 0 ? .max : 0) : max(0, rest)
+    return max(0, overflow ? (elapsed < 0 ? allowance : 0) : min(allowance, rest))
   }
+
+  /// The same deadline with what is left of it counted from `now`.
+  public func rewound(at now: Now) -> Deadline { Deadline(start: now, allowance: remaining(at: now)) }
 }
 
 /// A timer that a machine asks for. The driver applies ``SourceEvent/timerFired(_:)`` when it is due.

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import GRDB
 public import LongshoreMessages
+public import MigrationCore
 
 extension Journal {
   /// Registers a file that is about to be made.
@@ -11,8 +12,10 @@ extension Journal {
     try write(operation) { db in
       try db.execute(
         sql: """
-          INSERT INTO file (role, device, inode, delete_after, original_path, finished_chunks, migration, side, path)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          INSERT INTO file (
+            role, device, inode, handle, delete_after, grace_boot, grace_boot_ms, grace_length, original_path, finished_chunks,
+            migration, side, path)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           ON CONFLICT (migration, side, path) DO NOTHING
           """,
         arguments: file.columns + file.key)
@@ -29,12 +32,7 @@ extension Journal {
   public func update(_ file: RegisteredFile) throws(JournalError) {
     let operation = "update \(file.path)"
     try write(operation) { db in
-      try db.execute(
-        sql: """
-          UPDATE file SET role = ?, device = ?, inode = ?, delete_after = ?, original_path = ?, finished_chunks = ?
-          WHERE migration = ? AND side = ? AND path = ?
-          """,
-        arguments: file.columns + file.key)
+      try file.update(db)
       guard db.changesCount == 1 else {
         throw JournalError(.notRegistered, operation: operation, message: "the migration \(file.migration) has not registered this path")
       }
@@ -53,14 +51,24 @@ extension Journal {
     try files("WHERE migration = ? AND side = ? ORDER BY number", [migration.text, side.rawValue])
   }
 
+  /// All files, in the order in which they were registered.
+  public func files() throws(JournalError) -> [RegisteredFile] { try files("ORDER BY number", []) }
+
   /// All files of a role, in the order in which they were registered.
   public func files(in role: RegisteredFile.Role) throws(JournalError) -> [RegisteredFile] {
     try files("WHERE role = ? ORDER BY number", [role.rawValue])
   }
 
-  /// The files that may be deleted at a time, the longest due first.
-  public func filesDue(before time: Timestamp) throws(JournalError) -> [RegisteredFile] {
-    try files("WHERE delete_after <= ? ORDER BY delete_after, number", [time.milliseconds])
+  /// Winds every time of grace up at `now`: what is left of it is counted from there. Across a reboot the wall clock tells how much
+  /// time has passed, so the fresher the last winding up, the less a wall clock that was set meanwhile can shorten a grace.
+  public func rewindGraces(at now: Now) throws(JournalError) {
+    try write("wind the times of grace up") { db in
+      for row in try Row.fetchAll(db, sql: "SELECT * FROM file WHERE delete_after IS NOT NULL") {
+        var file = try RegisteredFile(stored: row)
+        file.grace = file.grace?.rewound(at: now)
+        try file.update(db)
+      }
+    }
   }
 
   private func files(_ selection: String, _ arguments: StatementArguments) throws(JournalError) -> [RegisteredFile] {
@@ -81,8 +89,8 @@ extension RegisteredFile {
     }
     self.init(
       migration: migration, side: side, role: role, path: path, device: (row["device"] as Int64?).map(UInt64.init(bitPattern:)),
-      inode: (row["inode"] as Int64?).map(UInt64.init(bitPattern:)),
-      deleteAfter: (row["delete_after"] as Int64?).map(Timestamp.init(milliseconds:)), originalPath: row["original_path"],
+      inode: (row["inode"] as Int64?).map(UInt64.init(bitPattern:)), handle: (row["handle"] as Data?).map { [UInt8]($0) },
+      grace: Deadline(stored: row), originalPath: row["original_path"],
       finishedChunks: ChunkSet(bits: (row["finished_chunks"] as Data?).map { [UInt8]($0) } ?? []))
   }
 
@@ -92,8 +100,34 @@ extension RegisteredFile {
   /// What can change of the file, in the order of the statements above.
   fileprivate var columns: StatementArguments {
     [
-      role.rawValue, device.map(Int64.init(bitPattern:)), inode.map(Int64.init(bitPattern:)), deleteAfter?.milliseconds, originalPath,
+      role.rawValue, device.map(Int64.init(bitPattern:)), inode.map(Int64.init(bitPattern:)), handle.map { Data($0) },
+      grace?.end.milliseconds, grace?.start.bootID, grace?.start.bootMilliseconds, grace?.allowance, originalPath,
       finishedChunks.isEmpty ? nil : Data(finishedChunks.bytes),
     ]
   }
+
+  /// Stores what has become of the file.
+  fileprivate func update(_ db: Database) throws {
+    try db.execute(
+      sql: """
+        UPDATE file SET role = ?, device = ?, inode = ?, handle = ?, delete_after = ?, grace_boot = ?, grace_boot_ms = ?,
+          grace_length = ?, original_path = ?, finished_chunks = ?
+        WHERE migration = ? AND side = ? AND path = ?
+        """,
+      arguments: columns + key)
+  }
+}
+
+extension Deadline {
+  /// The time of grace that a row holds; nil where it has none.
+  fileprivate init?(stored row: Row) {
+    guard let end = row["delete_after"] as Int64?, let boot = row["grace_boot"] as String?,
+      let bootMilliseconds = row["grace_boot_ms"] as Int64?, let length = row["grace_length"] as Int64?
+    else { return nil }
+    let wall = Timestamp(milliseconds: end).adding(milliseconds: -length)
+    self.init(start: Now(wall: wall, bootID: boot, bootMilliseconds: bootMilliseconds), allowance: length)
+  }
+
+  /// When it ends by the wall clock as it was at its start.
+  fileprivate var end: Timestamp { start.wall.adding(milliseconds: allowance) }
 }

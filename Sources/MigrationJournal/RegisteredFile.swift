@@ -1,4 +1,5 @@
 public import LongshoreMessages
+public import MigrationCore
 
 /// A file or folder that a migration makes: registered before it is made, so that whatever is found on a disk after a crash is known.
 ///
@@ -28,10 +29,14 @@ public struct RegisteredFile: Sendable, Hashable {
   public let path: String
   /// The number of the file's device (`st_dev`); nil, as ``inode``, until it was made.
   public var device: UInt64?
-  /// The number of the file's inode (`st_ino`). A file of another device or inode at ``path`` is not this one.
+  /// The number of the file's inode (`st_ino`). A file of another inode at ``path`` is not this one.
   public var inode: UInt64?
-  /// When it may be deleted; nil while nobody may.
-  public var deleteAfter: Timestamp?
+  /// The kernel's handle of the file, which no later file has, also one that gets the same inode; nil where its file system has
+  /// none.
+  public var handle: [UInt8]?
+  /// How long it is kept; nil for what is not deleted because of its age. Counted as ``Deadline`` counts: a step of the wall clock
+  /// changes nothing.
+  public var grace: Deadline?
   /// The path that it had before it was set aside.
   public var originalPath: String?
   /// The chunks of a template's copy that are on the disk.
@@ -40,7 +45,7 @@ public struct RegisteredFile: Sendable, Hashable {
   /// A file of a migration.
   public init(
     migration: MigrationID, side: Side, role: Role, path: String, device: UInt64? = nil, inode: UInt64? = nil,
-    deleteAfter: Timestamp? = nil, originalPath: String? = nil, finishedChunks: ChunkSet = ChunkSet()
+    handle: [UInt8]? = nil, grace: Deadline? = nil, originalPath: String? = nil, finishedChunks: ChunkSet = ChunkSet()
   ) {
     self.migration = migration
     self.side = side
@@ -48,7 +53,8 @@ public struct RegisteredFile: Sendable, Hashable {
     self.path = path
     self.device = device
     self.inode = inode
-    self.deleteAfter = deleteAfter
+    self.handle = handle
+    self.grace = grace
     self.originalPath = originalPath
     self.finishedChunks = finishedChunks
   }

@@ -121,7 +121,21 @@ struct Schema {
           header TEXT NOT NULL,
           sha256 TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
-        """)
+        """),
+    Version(
+      name: "2",
+      statements: """
+        -- The kernel's handle of the file, with its type before it.
+        ALTER TABLE file ADD COLUMN handle BLOB;
+        -- When the time of grace began by the clock of that boot, and how long it is, in milliseconds. `delete_after` is its end by
+        -- the wall clock.
+        ALTER TABLE file ADD COLUMN grace_boot TEXT;
+        ALTER TABLE file ADD COLUMN grace_boot_ms INTEGER;
+        ALTER TABLE file ADD COLUMN grace_length INTEGER;
+        -- What was set aside before has its end by the wall clock alone, in a boot that is over. The length is the longest allowed,
+        -- so that it shortens nothing.
+        UPDATE file SET grace_boot = '', grace_boot_ms = 0, grace_length = 31536000000 WHERE delete_after IS NOT NULL;
+        """),
   ])
 
   /// The migrator of these versions.

@@ -31,6 +31,30 @@ import Testing
     #expect(Deadline(start: start, allowance: .min).remaining(at: last) == 0)
   }
 
+  @Test(arguments: [(-3_600_000, 0), (3_600_000, 0), (0, 500)] as [(Int64, Int64)])
+  func aStepOfTheWallClockChangesNoDeadline(step: Int64, elapsed: Int64) {
+    let deadline = Deadline(start: start, allowance: 1000)
+    let now = Now(wall: start.wall.adding(milliseconds: step + elapsed), bootID: "first", bootMilliseconds: 500 + elapsed)
+    #expect(deadline.remaining(at: now) == 1000 - elapsed)
+  }
+
+  @Test func aWallClockThatStandsBeforeTheStartAfterARebootLengthensNothing() {
+    let deadline = Deadline(start: start, allowance: 1000)
+    let now = Now(wall: start.wall.adding(milliseconds: -3_600_000), bootID: "second", bootMilliseconds: 10)
+    #expect(deadline.remaining(at: now) == 1000)
+  }
+
+  @Test func aRewoundDeadlineEndsAtTheSameTime() {
+    let deadline = Deadline(start: start, allowance: 1000)
+    let now = Now(wall: start.wall.adding(milliseconds: 3_600_000), bootID: "first", bootMilliseconds: 800)
+    let rewound = deadline.rewound(at: now)
+    #expect(rewound == Deadline(start: now, allowance: 700))
+    // What was stepped before the rewinding is not counted across the reboot.
+    let after = Now(wall: now.wall.adding(milliseconds: 200), bootID: "second", bootMilliseconds: 10)
+    #expect(deadline.remaining(at: after) == 0)
+    #expect(rewound.remaining(at: after) == 500)
+  }
+
   @Test func theDeadlinesTimerCountsFromTheAcceptance() {
     let migration = MigrationSamples.accepted().0
     let timer = MigrationTimer(.deadline, step: 0)

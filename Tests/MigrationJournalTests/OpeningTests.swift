@@ -149,6 +149,25 @@ struct OpeningTests {
     }
   }
 
+  @Test("keeps a disk that an earlier version set aside until the time that it stored")
+  func upgradedGrace() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/journal"
+      var first = Schema.current.versions[0]
+      first.statements += """
+        INSERT INTO file (migration, side, role, path, device, inode, delete_after)
+        VALUES ('m-1', 'source', 'setAside', '/pool/disk', 1, 2, \(Sample.now(3 * 86_400).wall.milliseconds));
+        """
+      try Journal(path: path, schema: Schema(versions: [first]), shape: 1).close()
+
+      let file = try #require(try Journal(path: path).files().first)
+      #expect(file.handle == nil)
+      let threeDays: Int64 = 3 * 86_400_000
+      #expect(file.grace?.remaining(at: Sample.now()) == threeDays)
+      #expect(file.grace?.remaining(at: Sample.now(3 * 86_400)) == 0)
+    }
+  }
+
   @Test("refuses a missing folder")
   func missingFolder() async throws {
     try await withTemporaryFolder { folder in

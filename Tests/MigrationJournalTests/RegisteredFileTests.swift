@@ -19,14 +19,14 @@ struct RegisteredFileTests {
     try journal.register(copy)
     #expect(try journal.files(of: copy.migration, host: .destination) == [copy])
 
-    (copy.device, copy.inode) = (.max, .max - 1)
+    (copy.device, copy.inode, copy.handle) = (.max, .max - 1, [1, 0, 0, 0, 255])
     copy.finishedChunks = [0, 9, 4000]
     try journal.update(copy)
     #expect(try journal.files(of: copy.migration, host: .destination) == [copy])
 
     copy.role = .setAside
     copy.originalPath = "/pool/a"
-    copy.deleteAfter = Timestamp(milliseconds: 1_800_000_000_000)
+    copy.grace = Deadline(start: Sample.now(7), allowance: 86_400_000)
     copy.finishedChunks = []
     try journal.update(copy)
     #expect(try journal.files(of: copy.migration, host: .destination) == [copy])
@@ -46,20 +46,29 @@ struct RegisteredFileTests {
     #expect(try journal.files(of: Sample.id(2), host: .source).isEmpty)
     #expect(try journal.files(in: .setAside).map(\.path) == ["/pool/s"])
     #expect(try journal.files(in: .workFolder).isEmpty)
+    #expect(try journal.files().map(\.path) == ["/pool/z", "/pool/y", "/pool/x", "/pool/s"])
   }
 
-  @Test("are due when their grace has ended")
-  func due() throws {
-    let time = Sample.now().wall
-    for (name, grace) in [("later", Int64(2)), ("now", 0), ("past", -1)] {
+  @Test("have what is left of their grace wound up, at one time for all, and nothing else changed")
+  func rewinding() throws {
+    for (name, hours) in [("long", Int64(24)), ("short", 1)] {
       var file = try file(name, side: .source, role: .setAside)
-      file.deleteAfter = time.adding(milliseconds: grace)
+      (file.device, file.inode, file.handle, file.originalPath) = (1, 2, [3], "/pool/was-\(name)")
+      file.grace = Deadline(start: Sample.now(), allowance: hours * 3_600_000)
       try journal.register(file)
     }
     try journal.register(try file("never"))
+    let before = try journal.files()
 
-    #expect(try journal.filesDue(before: time).map(\.path) == ["/pool/past", "/pool/now"])
-    #expect(try journal.filesDue(before: time.adding(milliseconds: 2)).map(\.path) == ["/pool/past", "/pool/now", "/pool/later"])
+    let now = Sample.now(2 * 3600)
+    try journal.rewindGraces(at: now)
+
+    let after = try journal.files()
+    #expect(after.map(\.grace) == [Deadline(start: now, allowance: 22 * 3_600_000), Deadline(start: now, allowance: 0), nil])
+    for (var old, new) in zip(before, after) {
+      old.grace = new.grace
+      #expect(old == new)
+    }
   }
 
   @Test("cannot be registered twice, nor updated unregistered")
@@ -86,6 +95,29 @@ struct RegisteredFileTests {
     let registered = #expect(throws: JournalError.self) { try journal.register(half) }
     #expect(registered?.code == .internalError)
     #expect(try journal.files(of: Sample.id(1), host: .destination).isEmpty)
+  }
+
+  @Test("tell how their migrations stand, on each side")
+  func standing() throws {
+    let (driven, first) = try DrivenSource.begin(1)
+    #expect(try journal.standing(of: Sample.id(1), host: .source) == .unknown)
+    #expect(try journal.commit(first) == .committed)
+    #expect(try journal.standing(of: Sample.id(1), host: .source) == .open)
+    #expect(try journal.standing(of: Sample.id(1), host: .destination) == .unknown)
+
+    var source = driven
+    let events = try Sample.sourceEvents(1)
+    for event in events { #expect(try journal.commit(source.apply(event)) == .committed) }
+    #expect(try journal.standing(of: Sample.id(1), host: .source) == .ended(Sample.now(Int64(events.count)).wall))
+  }
+
+  @Test("A guest's last migration is the one that changed last")
+  func lastMigration() throws {
+    #expect(try journal.lastMigration(ofGuest: Sample.guest(1).uuid) == nil)
+    #expect(try journal.commit(DrivenSource.begin(1).1) == .committed)
+    #expect(try journal.commit(DrivenSource.begin(2).1) == .committed)
+    let last = try #require(try journal.lastMigration(ofGuest: Sample.guest(1).uuid))
+    #expect(try last == (Sample.id(1), .source))
   }
 
   @Test("A set of chunks has what was put in")

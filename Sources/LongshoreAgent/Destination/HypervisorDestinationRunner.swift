@@ -25,7 +25,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     switch effect {
     case .check:
       await untilDone("make the checks", migration, failed: { _ in nil }) {
-        .checked(try await checks.check(plan))
+        .checked(try await checks.check(plan, of: migration.id))
       } report: {
         await report($0)
       }
@@ -80,7 +80,8 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   private func removeFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("remove what the migration made", migration, failed: { _ in nil }) {
       // Where nothing was registered nothing is to be removed, whatever runs here.
-      if let plan = migration.plan, try !journal.files(of: migration.id, host: .destination).isEmpty {
+      let files = try journal.files(of: migration.id, host: .destination)
+      if let plan = migration.plan, !files.isEmpty {
         let connection = try await libvirt.connection()
         if let domain = try await connection.domain(uuid: plan.guest.uuid) {
           guard try await !domain.isActive() else {
@@ -89,8 +90,8 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
           // The checks have seen no domain of this UUID, so this definition came with the migration.
           if !migration.checks.isEmpty { try await domain.undefine([.keepNVRAM, .managedSave]) }
         }
+        try await remove(files, storage: HostStorage(on: connection))
       }
-      try await removeRegistered(of: migration.id)
       if let plan = migration.plan { pools.refreshSoon(Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool))) }
       return .filesRemoved
     } report: {
@@ -98,21 +99,21 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     }
   }
 
-  private func removeRegistered(of id: MigrationID) async throws {
-    let files = try journal.files(of: id, host: .destination)
+  private func remove(_ files: [RegisteredFile], storage: HostStorage) async throws {
     // The folders last: only then are they empty.
     for file in files.filter({ $0.role != .workFolder }) + files.filter({ $0.role == .workFolder }) {
-      try await RegisteredFiles.remove(file, journal: journal)
+      let removal = try await RegisteredFiles.remove(file, journal: journal, storage: storage)
+      guard case .otherFile = removal else { continue }
+      logger.notice(
+        "Another file has the name of a file of this migration, and is left alone",
+        metadata: [LogKeys.migration: "\(file.migration)", LogKeys.path: "\(file.path)"])
     }
   }
 
   /// Forgets the registered files: they are the guest's own from now on.
   private func keepFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("forget the registered files", migration, failed: { _ in nil }) {
-      for file in try journal.files(of: migration.id, host: .destination) {
-        if file.role == .workFolder { WorkFolder.removeIfEmpty(at: file.path) }
-        try journal.forget(file)
-      }
+      try await RegisteredFiles.handOver(of: migration.id, journal: journal)
       return .filesKept
     } report: {
       await report($0)

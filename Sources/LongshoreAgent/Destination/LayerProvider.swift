@@ -60,7 +60,7 @@ struct LayerProvider: Sendable {
     _ layer: TemplateLayer, to path: String, in folder: String, of migration: DestinationMigration
   ) async throws -> Bool {
     let work = try RegisteredFiles.makeWorkFolder(in: folder, of: migration.id, on: here, journal: journal)
-    let (file, draft) = try await makeDraft(work.file("layer-\(layer.id)"), of: migration.id)
+    let (file, draft) = try await makeDraft(work.layer(layer.id), of: migration.id)
     logger.info(
       "Copying a template", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
     let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: migration)
@@ -109,7 +109,7 @@ struct LayerProvider: Sendable {
   /// The file that is copied into: the one of an earlier run, which goes on, or a new one, registered before it is made.
   private func makeDraft(_ path: String, of migration: MigrationID) async throws -> (RegisteredFile, ExclusiveFile) {
     if let earlier = try journal.files(of: migration, host: .destination).first(where: { $0.path == path }) {
-      if let identity = earlier.identity, try RegisteredFiles.identity(of: path) == identity {
+      if let identity = earlier.identity, try RegisteredFiles.identity(of: path)?.isSameFile(as: identity) == true {
         return (earlier, ExclusiveFile(path: path, identity: identity))
       }
       try await RegisteredFiles.remove(earlier, journal: journal)

@@ -56,17 +56,17 @@ struct ExclusiveFile: Sendable, Hashable, Codable {
     try ImageError.check(path: destination, operation: operation)
     let file = self
     try await BlockingWork.run { () throws(ImageError) in
-      switch try Self.identity(ofPath: file.path, operation: operation) {
-      case file.identity: break
-      case nil where try Self.identity(ofPath: destination, operation: operation) == file.identity: return
-      case nil: throw ImageError(.notFound, operation: operation, message: "the file is gone")
-      case _?: throw ImageError(.changed, operation: operation, message: "another file has its name")
+      guard let found = try Self.identity(ofPath: file.path, operation: operation) else {
+        if try file.isThere(at: destination, operation: operation) { return }
+        throw ImageError(.notFound, operation: operation, message: "the file is gone")
+      }
+      guard found.isSameFile(as: file.identity) else {
+        throw ImageError(.changed, operation: operation, message: "another file has its name")
       }
       if link(file.path, destination) != 0 {
         let error = ImageError.last(operation: operation)
         // A repeated NFS request says that the name exists although the first one made it.
-        let isOurs = try Self.identity(ofPath: destination, operation: operation) == file.identity
-        guard error.code == .alreadyExists, isOurs else { throw error }
+        guard error.code == .alreadyExists, try file.isThere(at: destination, operation: operation) else { throw error }
       }
       try Self.synchronizeDirectory(of: destination, operation: operation)
       guard unlink(file.path) == 0 || errno == ENOENT else { throw .last(operation: operation) }
@@ -83,7 +83,7 @@ struct ExclusiveFile: Sendable, Hashable, Codable {
     let file = self
     return try await BlockingWork.run { () throws(ImageError) in
       guard let found = try Self.identity(ofPath: file.path, operation: operation) else { return .absent }
-      guard found == file.identity else { return .otherFile(found) }
+      guard found.isSameFile(as: file.identity) else { return .otherFile(found) }
       guard unlink(file.path) == 0 else { throw .last(operation: operation) }
       try Self.synchronizeDirectory(of: file.path, operation: operation)
       return .removed
@@ -108,9 +108,14 @@ struct ExclusiveFile: Sendable, Hashable, Codable {
   /// Refuses an open file that is not this one.
   func requireSame(_ file: FileDescriptor, operation: String) throws(ImageError) {
     let found = try FileStatus(of: file, operation: operation).identity
-    guard found == identity else {
-      throw ImageError(.changed, operation: operation, message: "it is inode \(found.inode), not \(identity.inode)")
+    guard found.isSameFile(as: identity) else {
+      throw ImageError(.changed, operation: operation, message: "it is another file than inode \(identity.inode) was")
     }
+  }
+
+  /// Whether the file has a name.
+  private func isThere(at path: String, operation: String) throws(ImageError) -> Bool {
+    try Self.identity(ofPath: path, operation: operation)?.isSameFile(as: identity) ?? false
   }
 
   /// The identity of what has a name now; `nil` for nothing.

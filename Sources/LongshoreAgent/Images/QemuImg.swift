@@ -180,7 +180,7 @@ struct QemuImg: Sendable {
   private static func requireEmpty(_ file: ExclusiveFile, operation: String) async throws(ImageError) {
     try await BlockingWork.run { () throws(ImageError) in
       let status = try FileStatus(ofPath: file.path, operation: operation)
-      guard status.isRegular, status.identity == file.identity, status.size == 0 else {
+      guard status.isRegular, status.identity.isSameFile(as: file.identity), status.size == 0 else {
         throw ImageError(.changed, operation: operation, message: "it is not the empty file that was registered")
       }
     }

@@ -165,7 +165,7 @@ struct Inbox: Service, CustomStringConvertible {
     Task {
       let answer: [Check]
       do {
-        answer = try await checks.check(plan)
+        answer = try await checks.check(plan, of: nil)
       } catch {
         answer = [Check(.operationFailed, on: here.host, .refused, Reason.of(error, "make the checks").message)]
       }

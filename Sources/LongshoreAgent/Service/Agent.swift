@@ -46,7 +46,8 @@ struct Agent {
     let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, logger: logger)
     let mailbox = OfferMailbox()
     let metrics = AgentMetrics()
-    let checks = DestinationChecks(here: here.host, libvirt: libvirt, allowedPools: configuration.allowedPools)
+    let checks = DestinationChecks(
+      here: here, libvirt: libvirt, journal: journal, allowedPools: configuration.allowedPools)
     let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
 
     let sourceRunner = HypervisorSourceRunner(
@@ -62,14 +63,18 @@ struct Agent {
         offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger),
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
       postChecks: PostChecks(libvirt: libvirt, images: images), pools: pools, clock: clock, logger: logger)
+    let housekeeping = HousekeeperCalls()
     let coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
       destinationRunner: destinationRunner, peers: peers, outboxChanged: outboxChanged,
       ended: { migration in
         metrics.ended(migration, at: clock.now())
+        housekeeping.call()
         Task { await progress.remove(migration.id) }
       }, logger: logger)
     let dryRuns = DryRuns()
+    let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
+    let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt, inspector: inspector, peers: peers,
       dryRuns: dryRuns, progress: progress, defaultDeadlineSeconds: configuration.deadlineSeconds,
@@ -80,7 +85,8 @@ struct Agent {
     services = [
       publisher, consumer, LibvirtService(link: libvirt),
       OutboxPublisher(journal: journal, connection: publisher, changes: changes, clock: clock, logger: logger),
-      CoordinatorService(coordinator: coordinator), Housekeeper(journal: journal, clock: clock, logger: logger),
+      CoordinatorService(coordinator: coordinator),
+      Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
       Inbox(
         here: here, connection: consumer, desk: desk, coordinator: coordinator, offers: offers, mailbox: mailbox, dryRuns: dryRuns,
         checks: checks, peers: peers, endpoint: configuration.endpoint, journal: journal, outboxChanged: outboxChanged, clock: clock,

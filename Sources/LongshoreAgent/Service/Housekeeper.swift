@@ -4,11 +4,11 @@ internal import MigrationCore
 internal import MigrationJournal
 internal import ServiceLifecycle
 
-/// Deletes the source disks that were set aside, when their grace period has ended, and forgets what ended long ago.
+/// Deletes the source disks that were set aside, as soon as their time of grace has ended, and forgets what ended long ago.
 struct Housekeeper: Service, CustomStringConvertible {
   let description = "the housekeeper"
 
-  /// How often it looks, in milliseconds.
+  /// How often it looks where nothing calls it, in milliseconds: what could not be deleted is tried again then.
   private static let interval: Int64 = 60_000
   /// For how long ended migrations are remembered, in milliseconds: 30 days.
   private static let historyAge: Int64 = 30 * 86_400_000
@@ -16,16 +16,25 @@ struct Housekeeper: Service, CustomStringConvertible {
   private static let requestAge: Int64 = 90 * 86_400_000
 
   let journal: Journal
+  let disks: SetAsideDisks
+  let calls: HousekeeperCalls
   let clock: any HostClock
   let logger: Logger
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      while !Task.isCancelled {
-        await sweep()
+      calls.call()
+      var alarm: Task<Void, Never>?
+      for await _ in calls.stream {
+        let next = await sweep()
         prune()
-        try? await clock.wait(milliseconds: Self.interval)
+        alarm?.cancel()
+        alarm = Task {
+          guard (try? await clock.wait(milliseconds: min(next ?? Self.interval, Self.interval))) != nil else { return }
+          calls.call()
+        }
       }
+      alarm?.cancel()
     }
   }
 
@@ -39,22 +48,24 @@ struct Housekeeper: Service, CustomStringConvertible {
     }
   }
 
-  private func sweep() async {
+  private func sweep() async -> Int64? {
     do {
-      for file in try journal.filesDue(before: clock.now().wall) where file.role == .setAside {
-        do {
-          try await RegisteredFiles.remove(file, journal: journal)
-          WorkFolder.removeIfEmpty(at: PathText.folder(of: file.path))
-          logger.info(
-            "A disk's grace period has ended; it is deleted",
-            metadata: [LogKeys.migration: "\(file.migration)", LogKeys.path: "\(file.path)"])
-        } catch {
-          logger.warning(
-            "A disk that was set aside cannot be deleted", metadata: [LogKeys.path: "\(file.path)", LogKeys.error: "\(error)"])
-        }
-      }
+      return try await disks.sweep()
     } catch {
-      logger.error("The journal cannot be read", metadata: [LogKeys.error: "\(error)"])
+      logger.warning("The disks that were set aside cannot be looked at", metadata: [LogKeys.error: "\(error)"])
+      return nil
     }
   }
+}
+
+/// Calls the housekeeper to look at once: a migration has ended, whose disks may have no time of grace.
+struct HousekeeperCalls: Sendable {
+  /// An element for each call, of those that come together one.
+  let stream: AsyncStream<Void>
+  private let caller: AsyncStream<Void>.Continuation
+
+  init() { (stream, caller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
+
+  /// Calls it.
+  func call() { caller.yield() }
 }

@@ -52,10 +52,11 @@ struct SourceRetirement: Sendable {
       registered
       ?? RegisteredFile(
         migration: migration.id, side: .source, role: .setAside, path: aside, device: current.device, inode: current.inode,
-        deleteAfter: clock.now().wall.adding(milliseconds: graceSeconds * 1000), originalPath: path)
+        handle: current.handle, grace: Deadline(start: clock.now(), allowance: graceSeconds * 1000), originalPath: path)
     if registered == nil { try journal.register(file) }
-    if let set = try RegisteredFiles.identity(of: aside), set == file.identity, set != current { return }
-    guard file.identity == current else {
+    let isCurrent = file.identity?.isSameFile(as: current) == true
+    if !isCurrent, let set = try RegisteredFiles.identity(of: aside), file.identity?.isSameFile(as: set) == true { return }
+    guard isCurrent else {
       throw Reason.Failure(.nameTaken, "\(path) is not the file any more that the guest ran on, so that it is left alone")
     }
     try await ExclusiveFile(path: path, identity: current).publish(to: aside)

@@ -14,6 +14,12 @@ enum FileProbe {
     return stat(path, &status) == 0 ? UInt64(status.st_size) : nil
   }
 
+  /// The number of the device that something is on, behind symbolic links; nil where there is nothing.
+  static func device(of path: String) -> UInt64? {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_dev) : nil
+  }
+
   /// The free space of the file system that a folder is in, for all users, in bytes; nil where it cannot be asked.
   static func availableBytes(in folder: String) -> UInt64? {
     var status = statvfs()

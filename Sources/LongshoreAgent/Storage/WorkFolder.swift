@@ -24,6 +24,9 @@ struct WorkFolder: Sendable {
   /// The path of a file in this folder.
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
+  /// The path of the draft of a layer.
+  func layer(_ id: Int) -> String { file("layer-\(id)") }
+
   /// Makes the folder and those above it, where they are not there. The upper ones can be entered by QEMU's user.
   func create() throws {
     // Another migration that ends may remove an empty parent between two steps.
@@ -59,6 +62,12 @@ extension WorkFolder {
   /// Whether a path lies in the work folder of a migration.
   static func contains(_ path: String, migration: MigrationID) -> Bool {
     path.contains("/.longshore/") && PathText.name(of: PathText.folder(of: path)) == migration.text
+  }
+
+  /// The folder of the pool that a file is in, either in it or in a work folder.
+  static func pool(of path: String) -> String {
+    guard let range = path.firstRange(of: "/.longshore/") else { return PathText.folder(of: path) }
+    return String(path[..<range.lowerBound])
   }
 
   /// Removes a migration's work folder, and those above it up to the pool, as far as they are empty. Other folders are left alone.

@@ -23,8 +23,8 @@ final class ManualClock: HostClock {
   static let longestBackOff: Int64 = 30_000
 
   private let state: Mutex<State>
-  /// One element for each wait that was begun.
-  private let begun = Recorder<Void>()
+  /// The length of each wait that was begun.
+  private let begun = Recorder<Int64>()
 
   /// A clock that stands so many milliseconds after the samples' beginning.
   init(milliseconds: Int64 = 0) { state = Mutex(State(milliseconds: milliseconds)) }
@@ -49,7 +49,7 @@ final class ManualClock: HostClock {
             milliseconds: milliseconds, due: state.milliseconds + milliseconds, continuation: continuation)
           return nil
         }
-        begun.record(())
+        begun.record(milliseconds)
         if let end { continuation.resume(with: end) }
       }
     } onCancel: {
@@ -60,6 +60,11 @@ final class ManualClock: HostClock {
   /// Returns when so many waits of this length are under way.
   func waitUntilPending(_ milliseconds: Int64, count: Int = 1) async {
     await begun.wait { _ in self.state.withLock { $0.waiters.values.count { $0.milliseconds == milliseconds } >= count } }
+  }
+
+  /// Returns when so many waits of this length have been begun, whether they are over or not.
+  func waitUntilBegun(_ milliseconds: Int64, count: Int) async {
+    await begun.wait(for: milliseconds, count: count)
   }
 
   /// Moves the clock on, and ends the waits that are over then.

@@ -1,0 +1,81 @@
+internal import Libvirt
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// The source disks that were set aside after their guests had moved away, until their time of grace is over.
+///
+/// The time is counted by the boot clock, so that setting the wall clock neither shortens nor lengthens it; across a reboot the wall
+/// clock tells how long the host was off. It never ends before the migration has: a grace of 0 ends with it.
+struct SetAsideDisks: Sendable {
+  /// How old a time of grace may become before what is left of it is stored anew, in milliseconds: what a wall clock that was set
+  /// before a reboot can be wrong by is limited to steps within this time.
+  static let rewindInterval: Int64 = 60_000
+
+  let journal: Journal
+  /// Asks the host's libvirt.
+  let storage: @Sendable () async throws -> HostStorage
+  let clock: any HostClock
+  let logger: Logger
+
+  // MARK: - The end of the time of grace
+
+  /// Deletes the disks whose time of grace has ended.
+  ///
+  /// - Returns: In how many milliseconds the next one ends, of those whose migrations have ended; nil where there is none. A disk that
+  ///   could not be deleted does not count.
+  func sweep() async throws -> Int64? {
+    let now = clock.now()
+    var next: Int64?
+    var due: [RegisteredFile] = []
+    for file in try journal.files(in: .setAside) {
+      guard let grace = file.grace, case .ended = try journal.standing(of: file.migration, host: .source) else { continue }
+      let left = grace.remaining(at: now)
+      if left == 0 { due.append(file) } else { next = min(next ?? left, left) }
+    }
+    try await delete(due)
+    if try journal.files(in: .setAside).contains(where: { $0.grace.map { isStale($0, at: now) } ?? false }) {
+      try journal.rewindGraces(at: clock.now())
+    }
+    return next
+  }
+
+  private func isStale(_ grace: Deadline, at now: Now) -> Bool {
+    grace.allowance > 0 && (grace.start.bootID != now.bootID || grace.start.milliseconds(until: now) >= Self.rewindInterval)
+  }
+
+  private func delete(_ due: [RegisteredFile]) async throws {
+    guard !due.isEmpty else { return }
+    let storage = try await storage()
+    for file in due {
+      do {
+        let removal = try await delete(file, storage)
+        logger.info(
+          "A disk's time of grace has ended",
+          metadata: [LogKeys.migration: "\(file.migration)", LogKeys.path: "\(file.path)", "found": "\(removal)"])
+      } catch {
+        logger.warning(
+          "A disk that was set aside cannot be deleted", metadata: [LogKeys.path: "\(file.path)", LogKeys.error: "\(error)"])
+      }
+    }
+  }
+
+  /// Deletes a disk, if nothing uses it, and the folder that it was in.
+  ///
+  /// - Returns: What was found under its name.
+  @discardableResult
+  func delete(_ file: RegisteredFile, _ storage: HostStorage) async throws -> ExclusiveFile.Removal {
+    let removal = try await RegisteredFiles.remove(file, journal: journal, storage: storage)
+    WorkFolder.removeIfEmpty(at: PathText.folder(of: file.path))
+    return removal
+  }
+
+  /// The space that set-aside disks take in a folder and below, in bytes.
+  func space(in folder: String) throws(JournalError) -> UInt64 {
+    try journal.files(in: .setAside).filter { $0.path.hasPrefix("\(folder)/") }.reduce(0) { $0 + size(of: $1) }
+  }
+
+  /// The space that a set-aside disk takes, in bytes.
+  func size(of file: RegisteredFile) -> UInt64 { (try? RegisteredFiles.status(of: file.path))?.allocated ?? 0 }
+}
