@@ -20,7 +20,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
     version: LongshoreVersion.current,
     subcommands: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
-      HostsSubcommand.self,
+      HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self,
     ])
 
   /// Creates the command, for its parser.

@@ -5,6 +5,7 @@ package import LongshoreMessages
 package enum UntrustedAnswers {
   private static let style = Style(colour: false, unicode: true)
   private static let zone = TimeZoneOffset.fixed(3600)
+  private static let now = Timestamp(milliseconds: 1_800_000_000_000)
 
   /// The lines that a reply becomes, however it was asked for.
   package static func lines(of reply: Reply) -> [String] {
@@ -17,6 +18,14 @@ package enum UntrustedAnswers {
       lines += shown([.status(status)], at: status.updatedAt)
     case .migrations(let migrations): lines += ResultText.migrations(migrations, zone: zone, style: style)
     case .host(let host): lines += ResultText.hosts([(reply.from, host)], style: style)
+    case .grace(let disks):
+      let host = reply.from.host
+      lines += LeftoverText.grace(disks.map { (host, $0) }, at: now, zone: zone, style: style)
+      lines += LeftoverText.purged(disks, host: host, style: style) + LeftoverText.notPurged(disks, host: host, style: style)
+      lines.append(LeftoverText.question(disks, host: host))
+    case .orphans(let orphans):
+      let all = orphans.map { (host: reply.from.host, orphan: $0) }
+      lines += LeftoverText.orphans(all, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)
     }
     if let id { lines += followed([.answered(reply), .interrupted], migration: id) }
     return lines

@@ -14,6 +14,10 @@ public struct Reply: Sendable, Hashable {
     case migrations([MigrationStatus])
     /// The answer to `describe`.
     case host(HostDescription)
+    /// The answer to `list-grace`, `extend-grace` and `purge-grace`: the disks that were asked for.
+    case grace([SetAsideDisk])
+    /// The answer to `list-orphans` and `remove-orphans`.
+    case orphans([Orphan])
   }
 
   /// The request's id; nil where it could not be read.
@@ -87,14 +91,17 @@ public struct HostDescription: Sendable, Hashable, Codable {
     public var capacity: UInt64
     /// Its free space, in bytes.
     public var available: UInt64
+    /// The space that disks of guests that have moved away take in it for their time of grace, in bytes; absent where it is unknown.
+    public var grace: UInt64?
 
     /// A pool.
-    public init(name: String, type: String, active: Bool, capacity: UInt64, available: UInt64) {
+    public init(name: String, type: String, active: Bool, capacity: UInt64, available: UInt64, grace: UInt64? = nil) {
       self.name = name
       self.type = type
       self.active = active
       self.capacity = capacity
       self.available = available
+      self.grace = grace
     }
   }
 
@@ -144,7 +151,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
-    case schema, type, id, from, reasons, checks, disks, migration, migrations, host
+    case schema, type, id, from, reasons, checks, disks, migration, migrations, host, grace, orphans
   }
 
   public init(from decoder: any Decoder) throws {
@@ -162,6 +169,8 @@ extension Reply: Codable {
     case "status": body = .status(try container.decode(MigrationStatus.self, forKey: .migration))
     case "migrations": body = .migrations(try container.decode([MigrationStatus].self, forKey: .migrations))
     case "host": body = .host(try container.decode(HostDescription.self, forKey: .host))
+    case "grace": body = .grace(try container.decode([SetAsideDisk].self, forKey: .grace))
+    case "orphans": body = .orphans(try container.decode([Orphan].self, forKey: .orphans))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -181,6 +190,8 @@ extension Reply: Codable {
     case .status(let status): try container.encode(status, forKey: .migration)
     case .migrations(let all): try container.encode(all, forKey: .migrations)
     case .host(let host): try container.encode(host, forKey: .host)
+    case .grace(let disks): try container.encode(disks, forKey: .grace)
+    case .orphans(let orphans): try container.encode(orphans, forKey: .orphans)
     }
   }
 
@@ -193,6 +204,8 @@ extension Reply: Codable {
     case .status: "status"
     case .migrations: "migrations"
     case .host: "host"
+    case .grace: "grace"
+    case .orphans: "orphans"
     }
   }
 }

@@ -12,6 +12,16 @@ public struct Request: Sendable, Hashable {
     case list(includeEnded: Bool)
     /// Tell what the host is: versions, pools, guests.
     case describe
+    /// Tell the source disks that are set aside.
+    case listGrace
+    /// Keep disks that are set aside until another time.
+    case extendGrace(GraceSelection, until: Timestamp)
+    /// Delete disks that are set aside, at once.
+    case purgeGrace(GraceSelection)
+    /// Tell what belongs to no migration that runs.
+    case listOrphans
+    /// Remove of it what is proven to be Longshore's own and unused.
+    case removeOrphans(ids: [String])
   }
 
   /// The idempotency key. For `migrate` it is the migration's id.
@@ -30,6 +40,20 @@ public struct Request: Sendable, Hashable {
     self.host = host
     self.notAfter = notAfter
     self.command = command
+  }
+}
+
+/// Disks that are set aside: those of a migration, or some of them.
+public struct GraceSelection: Sendable, Hashable, Codable {
+  /// The migration that moved the guest.
+  public var migration: MigrationID
+  /// The ids of the disks, as the host has told them; nil for all of the migration.
+  public var disks: [String]?
+
+  /// A selection.
+  public init(migration: MigrationID, disks: [String]? = nil) {
+    self.migration = migration
+    self.disks = disks
   }
 }
 
@@ -185,7 +209,7 @@ extension Request: Codable {
   public static let deadlineRange: ClosedRange<Int64> = 1...2_592_000
 
   private enum Keys: String, CodingKey {
-    case schema, type, id, cluster, host, notAfter, migration, includeEnded
+    case schema, type, id, cluster, host, notAfter, migration, includeEnded, until, orphans
   }
 
   public init(from decoder: any Decoder) throws {
@@ -210,6 +234,12 @@ extension Request: Codable {
     case "status": command = .status(migration: try container.decode(MigrationID.self, forKey: .migration))
     case "list": command = .list(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
     case "describe": command = .describe
+    case "list-grace": command = .listGrace
+    case "extend-grace":
+      command = .extendGrace(try GraceSelection(from: decoder), until: try container.decode(Timestamp.self, forKey: .until))
+    case "purge-grace": command = .purgeGrace(try GraceSelection(from: decoder))
+    case "list-orphans": command = .listOrphans
+    case "remove-orphans": command = .removeOrphans(ids: try container.decode([String].self, forKey: .orphans))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -226,7 +256,12 @@ extension Request: Codable {
     case .migrate(let command): try command.encode(to: encoder)
     case .cancel(let migration), .status(let migration): try container.encode(migration, forKey: .migration)
     case .list(let includeEnded): try container.encode(includeEnded, forKey: .includeEnded)
-    case .describe: break
+    case .extendGrace(let selection, let until):
+      try selection.encode(to: encoder)
+      try container.encode(until, forKey: .until)
+    case .purgeGrace(let selection): try selection.encode(to: encoder)
+    case .removeOrphans(let ids): try container.encode(ids, forKey: .orphans)
+    case .describe, .listGrace, .listOrphans: break
     }
   }
 
@@ -238,6 +273,11 @@ extension Request: Codable {
     case .status: "status"
     case .list: "list"
     case .describe: "describe"
+    case .listGrace: "list-grace"
+    case .extendGrace: "extend-grace"
+    case .purgeGrace: "purge-grace"
+    case .listOrphans: "list-orphans"
+    case .removeOrphans: "remove-orphans"
     }
   }
 }

@@ -53,6 +53,11 @@ extension MessageSamples {
   /// The kinds of ``Request/Command``, by their names on the wire.
   public enum RequestKind: String, Sendable, CaseIterable {
     case migrate, cancel, status, list, describe
+    case listGrace = "list-grace"
+    case extendGrace = "extend-grace"
+    case purgeGrace = "purge-grace"
+    case listOrphans = "list-orphans"
+    case removeOrphans = "remove-orphans"
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -62,6 +67,11 @@ extension MessageSamples {
       case .status: self = .status
       case .list: self = .list
       case .describe: self = .describe
+      case .listGrace: self = .listGrace
+      case .extendGrace: self = .extendGrace
+      case .purgeGrace: self = .purgeGrace
+      case .listOrphans: self = .listOrphans
+      case .removeOrphans: self = .removeOrphans
       }
     }
   }
@@ -91,8 +101,17 @@ extension MessageSamples {
     case .status: [.status(migration: migration)]
     case .list: [.list(includeEnded: false), .list(includeEnded: true)]
     case .describe: [.describe]
+    case .listGrace: [.listGrace]
+    case .extendGrace: graceSelections.map { .extendGrace($0, until: time.adding(milliseconds: 172_800_000)) }
+    case .purgeGrace: graceSelections.map { .purgeGrace($0) }
+    case .listOrphans: [.listOrphans]
+    case .removeOrphans: [.removeOrphans(ids: ["0f1e2d3c4b5a6978"])]
     }
   }
+
+  private static let graceSelections = [
+    GraceSelection(migration: migration), GraceSelection(migration: migration, disks: ["8899aabbccddeeff"]),
+  ]
 
   private static func fullOrder(_ handover: MigrationOptions.Handover) -> MigrateCommand {
     MigrateCommand(
@@ -111,7 +130,7 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
-    case accepted, rejected, checked, status, migrations, host
+    case accepted, rejected, checked, status, migrations, host, grace, orphans
 
     /// The kind of a reply.
     public init(_ body: Reply.Body) {
@@ -122,6 +141,8 @@ extension MessageSamples {
       case .status: self = .status
       case .migrations: self = .migrations
       case .host: self = .host
+      case .grace: self = .grace
+      case .orphans: self = .orphans
       }
     }
   }
@@ -135,6 +156,8 @@ extension MessageSamples {
     case .status: MigrationPhase.allCases.map { reply(.status(sparseStatus($0))) } + [reply(.status(fullStatus))]
     case .migrations: [reply(.migrations([])), reply(.migrations([sparseStatus(.queued), fullStatus]))]
     case .host: [reply(.host(sparseHost)), reply(.host(fullHost))]
+    case .grace: [reply(.grace([])), reply(.grace(setAsideDisks))]
+    case .orphans: [reply(.orphans([])), reply(.orphans(orphans))]
     }
   }
 
@@ -158,10 +181,36 @@ extension MessageSamples {
   private static let fullHost = HostDescription(
     agentVersion: LongshoreVersion.current, libvirtVersion: "9.0.0", hypervisorVersion: "7.2.0", migrations: 2,
     pools: [
-      .init(name: "primary", type: "netfs", active: true, capacity: 1_099_511_627_776, available: 274_877_906_944),
+      .init(name: "primary", type: "netfs", active: true, capacity: 1_099_511_627_776, available: 274_877_906_944, grace: 1_073_741_824),
       .init(name: "archive", type: "dir", active: false, capacity: .max, available: 0),
     ],
     guests: [.init(uuid: guest.uuid, name: guest.name, state: "running")])
+}
+
+// MARK: - Left-overs
+
+extension MessageSamples {
+  private static let workFolder = "/srv/pools/primary/.longshore/north.alpha/\(migration)"
+
+  private static let setAsideDisks = [
+    SetAsideDisk(
+      id: "0011223344556677", migration: migration, guest: nil, path: "\(workFolder)/web-1-old.qcow2", originalPath: nil, size: 0,
+      deleteAt: time, state: .deleted),
+    SetAsideDisk(
+      id: "8899aabbccddeeff", migration: migration, guest: guest, path: "\(workFolder)/web-1.qcow2",
+      originalPath: "/srv/pools/primary/web-1.qcow2", size: 1_073_741_824, deleteAt: time.adding(milliseconds: 86_400_000), state: .kept,
+      reason: Reason(.operationFailed, "the file web-1.qcow2 is in use: it is kept")),
+  ]
+
+  private static let orphans =
+    zip(Orphan.Kind.allCases, 0...).map { kind, number in
+      let states = Orphan.State.allCases
+      return Orphan(id: "000000000000000\(number)", kind: kind, name: "name", state: states[number % states.count], why: "because")
+    } + [
+      Orphan(
+        id: "0f1e2d3c4b5a6978", kind: .templateCopy, name: "\(workFolder)/layer-1", migration: migration, since: time, size: 268_435_456,
+        state: .removable, why: "in this host's work folder of a migration that is unknown here, and nothing uses it")
+    ]
 }
 
 // MARK: - Events and progress

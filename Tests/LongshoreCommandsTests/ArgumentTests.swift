@@ -76,14 +76,28 @@ import Testing
   @Test(
     arguments: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
-      HostsSubcommand.self,
+      HostsSubcommand.self, OrphansSubcommand.self, GraceListSubcommand.self, GraceExtendSubcommand.self, GracePurgeSubcommand.self,
     ] as [any OperatorCommand.Type])
   func everyCommandHasAnExampleAndItsExitCodesInItsHelp(command: any OperatorCommand.Type) throws {
     let help = LongshoreCommand.helpMessage(for: command, columns: 80)
     let name = try #require(command.configuration.commandName)
-    #expect(help.contains("EXAMPLES:\n  longshore \(name)"))
+    let group = GraceSubcommand.configuration.subcommands.contains { $0 == command } ? "grace " : ""
+    #expect(help.contains("EXAMPLES:\n  longshore \(group)\(name)"))
     #expect(help.contains("EXIT CODES:\n    0  done"))
     #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  }
+
+  @Test(arguments: [
+    (["extend", "m-1"], "Give either --by or --until."),
+    (["extend", "m-1", "--by", "1h", "--until", "2026-02-28T12:00:00Z"], "Give either --by or --until."),
+    (["extend", "m-1", "--until", "tomorrow"], "such as 2026-01-31T18:30:00Z"),
+    (["extend", "a/b", "--by", "1h"], "use a migration's id, or the path"),
+    (["purge"], "Missing expected argument"),
+  ])
+  func aWrongOrderAboutDisksIsExplained(arguments: [String], message: String) throws {
+    let error = try #require(throws: (any Error).self) { try LongshoreCommand.parseAsRoot(["grace"] + arguments) }
+    #expect(LongshoreCommand.exitCode(for: error).rawValue == CommandExit.usage.rawValue)
+    #expect(LongshoreCommand.fullMessage(for: error).contains(message))
   }
 
   @Test func theVersionIsTold() throws {

@@ -11,6 +11,8 @@ struct CommandHarness {
   var variables = ["LONGSHORE_CLUSTER": "lab"]
   /// Where set, opening the link fails with it.
   var linkFailure: LinkError?
+  /// What the operator answers on a terminal; nil where standard input is none.
+  var answer: String?
   /// The operator's side.
   var signals: [FollowSignal] = []
 
@@ -26,6 +28,7 @@ struct CommandHarness {
       variables: variables,
       writeResult: { [output] in output.write($0) },
       writeProgress: { [error] in error.write($0) },
+      inputIsTerminal: answer != nil, readAnswer: { [answer] in answer },
       outputIsTerminal: false, errorIsTerminal: false,
       columns: { 80 },
       zone: .fixed(0),

@@ -104,7 +104,8 @@ import Testing
         "Failed at the checks: web-1 was not moved.",
         "  - beta: pool fast has no room [no-space]",
         "web-1 runs at alpha, on its disks there; nothing is left at beta.",
-        "Next: make room in the pool, or give another one with --pool or --disk.",
+        "Next: make room in the pool (`longshore grace list` shows what moved guests still hold), or give another one with --pool or "
+          + "--disk.",
       ])
   }
 

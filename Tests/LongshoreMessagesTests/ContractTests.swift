@@ -81,7 +81,11 @@ struct ContractTests {
     for event in MessageSamples.events { coverage.add(event) }
     for event in MessageSamples.progressEvents { coverage.add(event) }
     #expect(coverage.gaps == [])
-    #expect(coverage.vocabularyNames == ["Outcome", "Handover", "ImageFormat", "Kind", "Stage", "MigrationPhase"])
+    #expect(
+      coverage.vocabularyNames == [
+        "Check.Outcome", "MigrationOptions.Handover", "ImageFormat", "MigrationEventData.Kind", "MigrationEventData.Stage",
+        "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State",
+      ])
     #expect(coverage.optionalFieldCount > 30)
   }
 

@@ -43,7 +43,9 @@ struct MessageCoverage {
   }
 
   private mutating func add<Word: WireWord>(word: Word) {
-    words["\(Word.self)", default: []].insert(word.rawValue)
-    vocabularies["\(Word.self)"] = Set(Word.allCases.map(\.rawValue))
+    // With the types that it is in: several have a `Kind`.
+    let name = String(reflecting: Word.self).split(separator: ".").dropFirst().joined(separator: ".")
+    words[name, default: []].insert(word.rawValue)
+    vocabularies[name] = Set(Word.allCases.map(\.rawValue))
   }
 }

@@ -63,20 +63,31 @@ struct NBDExporter: Sendable {
   /// - Returns: the processes that were ended.
   @discardableResult
   func endLeftovers() async throws(ImageError) -> [ProcessIdentity] {
-    let directory = directory
-    let names = try await BlockingWork.run { () throws(ImageError) in
-      try Self.names(in: directory, operation: "end the exports left in \(directory)")
-    }
     var ended: [ProcessIdentity] = []
-    for name in names where name.hasSuffix(".pid") {
-      let pidFile = "\(directory)/\(name)"
-      if let process = await NBDExport.running(pidFile) {
-        try await process.end()
-        ended.append(process)
-      }
-      await NBDExport.removeFiles(of: pidFile)
+    for pidFile in try await pidFiles() {
+      if let process = try await end(pidFile) { ended.append(process) }
     }
     return ended
+  }
+
+  /// Ends the server of a pid file, where it runs and was started with this very file, and forgets it.
+  ///
+  /// - Returns: The process that was ended; nil where there was none.
+  @discardableResult
+  func end(_ pidFile: String) async throws(ImageError) -> ProcessIdentity? {
+    let process = await NBDExport.running(pidFile)
+    try await process?.end()
+    await NBDExport.removeFiles(of: pidFile)
+    return process
+  }
+
+  /// The pid files of all servers that were started here, whether they run or not.
+  func pidFiles() async throws(ImageError) -> [String] {
+    let directory = directory
+    let names = try await BlockingWork.run { () throws(ImageError) in
+      try FolderListing.names(in: directory, operation: "list the exports in \(directory)")
+    }
+    return names.filter { $0.hasSuffix(".pid") }.map { "\(directory)/\($0)" }
   }
 
   /// One attempt; `nil` when the port is in use.
@@ -133,18 +144,5 @@ struct NBDExporter: Sendable {
       ]
     }
     return arguments + [path]
-  }
-
-  private static func names(in directory: String, operation: String) throws(ImageError) -> [String] {
-    guard let stream = opendir(directory) else { throw .last(operation: operation) }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      names.append(name)
-    }
-    return names.sorted()
   }
 }

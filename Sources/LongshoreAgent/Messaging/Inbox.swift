@@ -101,9 +101,9 @@ struct Inbox: Service, CustomStringConvertible {
       try refuse(delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
       return
     }
-    if request.changesSomething { return try await answer(request, delivery) }
+    if !request.mayTakeLong { return try await answer(request, delivery) }
     // A question may take long, and a dry run waits for another host: neither holds up what comes behind it, and nothing is lost
-    // with them.
+    // with them. Nor with a removal: who asked for it has no answer, and asks again.
     Task {
       do {
         try await answer(request, delivery)
@@ -223,8 +223,16 @@ extension Request {
   fileprivate var changesSomething: Bool {
     switch command {
     case .migrate(let order): order.dryRun != true
-    case .cancel: true
-    case .status, .list, .describe: false
+    case .cancel, .extendGrace, .purgeGrace, .removeOrphans: true
+    case .status, .list, .describe, .listGrace, .listOrphans: false
+    }
+  }
+
+  /// Whether the answer waits for libvirt or for files to be removed.
+  fileprivate var mayTakeLong: Bool {
+    switch command {
+    case .purgeGrace, .removeOrphans: true
+    default: !changesSomething
     }
   }
 }

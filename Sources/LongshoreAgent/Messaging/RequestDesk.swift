@@ -21,6 +21,8 @@ struct RequestDesk: Sendable {
   let peers: any PeerLink
   let dryRuns: DryRuns
   let progress: ProgressBoard
+  let setAside: SetAsideDisks
+  let orphans: Orphans
   let defaultDeadlineSeconds: Int64
   let patience: Patience
   let clock: any HostClock
@@ -51,7 +53,27 @@ struct RequestDesk: Sendable {
       var all: [MigrationStatus] = []
       for migration in try await coordinator.allSources(includeEnded: includeEnded) { all.append(await status(of: migration)) }
       return .migrations(all)
-    case .describe: return .host(await describe())
+    case .describe: return .host(try await describe())
+    case .listGrace: return try await answer("list the disks that are set aside") { .grace(try setAside.list()) }
+    case .extendGrace(let selection, let end):
+      return try await answer("keep the disks") { .grace(try setAside.extend(selection, until: end)) }
+    case .purgeGrace(let selection):
+      return try await answer("delete the disks") { .grace(try await setAside.purge(selection)) }
+    case .listOrphans: return try await answer("look for orphans") { .orphans(try await orphans.list()) }
+    case .removeOrphans(let ids): return try await answer("remove orphans") { .orphans(try await orphans.remove(Set(ids))) }
+    }
+  }
+
+  /// The answer that work gives, or its failure as a refusal.
+  private func answer(_ operation: String, _ work: () async throws -> Reply.Body) async throws(JournalError) -> Reply.Body {
+    do {
+      return try await work()
+    } catch let error as JournalError {
+      throw error
+    } catch let error as LibvirtError where error.isConnectionLost || error.code == .notConnected {
+      return .rejected([Reason(.unavailable, "libvirt on \(here.host) cannot be asked at present (\(error.message)): ask again later")])
+    } catch {
+      return .rejected([Reason.of(error, operation)])
     }
   }
 
@@ -192,11 +214,11 @@ struct RequestDesk: Sendable {
       reasons: migration.reasons, progress: migration.isTerminal ? nil : await progress.progress(of: migration.id))
   }
 
-  private func describe() async -> HostDescription {
+  private func describe() async throws(JournalError) -> HostDescription {
     var host = HostDescription(
       agentVersion: LongshoreVersion.current, libvirtVersion: nil, hypervisorVersion: nil, migrations: await coordinator.running,
       pools: [], guests: [])
-    do throws(LibvirtError) {
+    do {
       let connection = try await libvirt.connection()
       let versions = try await connection.versions()
       host.libvirtVersion = "\(versions.daemon)"
@@ -204,15 +226,18 @@ struct RequestDesk: Sendable {
       for pool in try await connection.pools() {
         let isActive = try await pool.isActive()
         let info = try await pool.info()
+        let configuration = try await pool.configuration()
         host.pools.append(
           HostDescription.Pool(
-            name: pool.name, type: try await pool.configuration().kind.rawValue, active: isActive, capacity: info.capacity,
-            available: info.available))
+            name: pool.name, type: configuration.kind.rawValue, active: isActive, capacity: info.capacity,
+            available: info.available, grace: try configuration.targetPath.map { try setAside.space(in: $0) }))
       }
       for domain in try await connection.domains() {
         host.guests.append(
           HostDescription.Guest(uuid: domain.uuid, name: domain.name, state: try await domain.state().name))
       }
+    } catch let error as JournalError {
+      throw error
     } catch {
       logger.debug("libvirt could not be asked for the host's description", metadata: [LogKeys.error: "\(error)"])
     }

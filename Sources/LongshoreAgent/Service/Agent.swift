@@ -77,7 +77,10 @@ struct Agent {
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt, inspector: inspector, peers: peers,
-      dryRuns: dryRuns, progress: progress, defaultDeadlineSeconds: configuration.deadlineSeconds,
+      dryRuns: dryRuns, progress: progress, setAside: setAside,
+      orphans: Orphans(
+        here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
+        logger: logger), defaultDeadlineSeconds: configuration.deadlineSeconds,
       patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), clock: clock,
       logger: logger)
 

@@ -69,6 +69,9 @@ actor LayerOffers {
     }
   }
 
+  /// Whether the export of a pid file serves a layer of a migration.
+  func serves(_ pidFile: String) -> Bool { served.values.contains { $0.exports.values.contains { $0.pidFile == pidFile } } }
+
   private func sendDigest(of layer: Int, uri: String?, migration: MigrationID, to destination: HostAddress) {
     guard let file = served[migration]?.files[layer], served[migration]?.digests[layer] == nil else { return }
     served[migration]?.digests[layer] = Task {

@@ -15,6 +15,10 @@ struct CommandEnvironment: Sendable {
   var writeResult: @Sendable (String) -> Void
   /// Writes to the standard error stream.
   var writeProgress: @Sendable (String) -> Void
+  /// Whether standard input is a terminal.
+  var inputIsTerminal: Bool
+  /// Reads a line of standard input; nil at its end.
+  var readAnswer: @Sendable () -> String?
   /// Whether standard output is a terminal.
   var outputIsTerminal: Bool
   /// Whether the standard error stream is one.
@@ -38,6 +42,8 @@ struct CommandEnvironment: Sendable {
       variables: ProcessInfo.processInfo.environment,
       writeResult: { StandardStream.output.write($0) },
       writeProgress: { StandardStream.error.write($0) },
+      inputIsTerminal: StandardStream.input.isTerminal,
+      readAnswer: { readLine() },
       outputIsTerminal: StandardStream.output.isTerminal,
       errorIsTerminal: StandardStream.error.isTerminal,
       columns: { StandardStream.error.columns },

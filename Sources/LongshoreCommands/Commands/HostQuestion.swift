@@ -27,6 +27,20 @@ struct HostQuestion {
     return replies
   }
 
+  /// The answers of all hosts that give one in time, or of one host alone, by the hosts' names.
+  /// - Throws: ``LinkError``; ``CommandFailure`` where no host answers.
+  func all(_ command: Request.Command, of host: NodeName?) async throws -> [Reply] {
+    guard let host else { return try await all(command).sorted { $0.from.host.text < $1.from.host.text } }
+    return [try await ask(command, of: host)]
+  }
+
+  /// The answer of one host.
+  /// - Throws: ``LinkError``.
+  func ask(_ command: Request.Command, of host: NodeName) async throws(LinkError) -> Reply {
+    let address = HostAddress(cluster: session.cluster, host: host)
+    return try await link.ask(session.request(command, host: address, within: time), of: address, within: time)
+  }
+
   /// The status of a migration, from the host that has it, as soon as that host answers.
   /// - Throws: ``LinkError``; ``CommandFailure`` where no host that answers knows the migration.
   func status(of migration: MigrationID) async throws -> MigrationStatus {

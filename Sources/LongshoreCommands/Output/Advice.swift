@@ -21,7 +21,9 @@ enum Advice {
   static func afterFailure(_ reasons: [Reason], stage: MigrationEventData.Stage?, migration: MigrationID) -> String {
     for reason in reasons {
       switch reason.code {
-      case .noSpace: return "make room in the pool, or give another one with --pool or --disk."
+      case .noSpace:
+        return
+          "make room in the pool (`longshore grace list` shows what moved guests still hold), or give another one with --pool or --disk."
       case .unknownPool, .poolInactive, .samePool, .unsupportedPool:
         return "`longshore hosts` shows the pools of each host; name one with --pool or --disk."
       case .destinationUnreachable: return "`longshore hosts` shows the hosts that answer."

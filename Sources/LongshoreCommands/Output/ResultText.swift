@@ -46,8 +46,9 @@ enum ResultText {
     for (from, host) in hosts {
       let running = host.guests.filter { $0.state == "running" }.count
       let pools = host.pools.map { pool in
-        pool.active
-          ? "\(pool.name) (\(Quantity.bytes(pool.available, of: pool.capacity)) free)" : "\(pool.name) (inactive)"
+        guard pool.active else { return "\(pool.name) (inactive)" }
+        let held = pool.grace.map { $0 == 0 ? "" : ", \(Quantity.bytes($0)) in grace" } ?? ""
+        return "\(pool.name) (\(Quantity.bytes(pool.available, of: pool.capacity)) free\(held))"
       }
       table.add(
         from.host.text, host.agentVersion, host.libvirtVersion ?? "away", host.hypervisorVersion ?? "away",

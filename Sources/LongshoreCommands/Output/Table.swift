@@ -18,4 +18,10 @@ struct TextTable {
       return index == 0 ? style.bold(line) : line
     }
   }
+
+  /// The table's lines, with more lines below each row, indented: for what is too long for a column.
+  func lines(style: Style, details: [[String]]) -> [String] {
+    let lines = lines(style: style)
+    return lines.prefix(1) + zip(lines.dropFirst(), details).flatMap { line, details in [line] + details.map { "  \($0.printable)" } }
+  }
 }

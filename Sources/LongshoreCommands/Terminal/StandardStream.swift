@@ -1,7 +1,8 @@
 import Glibc
 
-/// One of the process's output streams.
+/// One of the process's standard streams.
 enum StandardStream: Int32, Sendable {
+  case input = 0
   case output = 1
   case error = 2
 
