@@ -25,7 +25,7 @@ package enum UntrustedAnswers {
       lines.append(LeftoverText.question(disks, host: host))
     case .orphans(let orphans):
       let all = orphans.map { (host: reply.from.host, orphan: $0) }
-      lines += LeftoverText.orphans(all, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)
+      lines += LeftoverText.orphans(all, answered: 1, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)
     }
     if let id { lines += followed([.answered(reply), .interrupted], migration: id) }
     return lines

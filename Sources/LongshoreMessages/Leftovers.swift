@@ -18,8 +18,8 @@ public struct SetAsideDisk: Sendable, Hashable, Codable {
   public var path: String
   /// Where it was when the guest ran on it.
   public var originalPath: String?
-  /// The space that it takes, in bytes.
-  public var size: UInt64
+  /// The space that it takes, in bytes; absent where the file is not seen: its pool is not mounted, or somebody has removed it.
+  public var size: UInt64?
   /// When it is deleted, by the host's clock as it stands now.
   public var deleteAt: Timestamp
   /// What has become of it.
@@ -29,7 +29,7 @@ public struct SetAsideDisk: Sendable, Hashable, Codable {
 
   /// A disk that was set aside.
   public init(
-    id: String, migration: MigrationID, guest: GuestReference?, path: String, originalPath: String?, size: UInt64, deleteAt: Timestamp,
+    id: String, migration: MigrationID, guest: GuestReference?, path: String, originalPath: String?, size: UInt64?, deleteAt: Timestamp,
     state: State = .kept, reason: Reason? = nil
   ) {
     self.id = id

@@ -194,7 +194,7 @@ extension MessageSamples {
 
   private static let setAsideDisks = [
     SetAsideDisk(
-      id: "0011223344556677", migration: migration, guest: nil, path: "\(workFolder)/web-1-old.qcow2", originalPath: nil, size: 0,
+      id: "0011223344556677", migration: migration, guest: nil, path: "\(workFolder)/web-1-old.qcow2", originalPath: nil, size: nil,
       deleteAt: time, state: .deleted),
     SetAsideDisk(
       id: "8899aabbccddeeff", migration: migration, guest: guest, path: "\(workFolder)/web-1.qcow2",

@@ -67,6 +67,15 @@ import Testing
     #expect(json.error.text == "")
   }
 
+  @Test func aDiskWhoseFileIsNotSeenIsMissing() async throws {
+    var missing = Self.disk("va")
+    missing.size = nil
+    let harness = harness([Sample.reply(.grace([missing]))])
+    #expect(try await harness.run("grace", "list") == .done)
+    #expect(harness.output.text.contains("alpha  web-1  missing  2026-02-01 18:30:00"))
+    #expect(harness.output.text.hasSuffix("\n1 disk of 0 B set aside.\n"))
+  }
+
   @Test func quietListsPathsAlone() async throws {
     let harness = harness([Self.here])
     #expect(try await harness.run("grace", "list", "-q") == .done)
@@ -167,7 +176,8 @@ import Testing
         alpha  domain         -       -       kept       web-1
           it is running: look at both hosts
 
-        2 orphans, 1 of them removable (64 MiB): `longshore orphans --remove` removes those.
+        2 orphans on 2 hosts that answered, 1 of them removable (64 MiB).
+        `longshore orphans --remove` removes those.
 
         """)
     #expect(commands(harness) == [.listOrphans])

@@ -73,9 +73,9 @@ struct SetAsideDisks: Sendable {
 
   /// The space that set-aside disks take in a folder and below, in bytes.
   func space(in folder: String) throws(JournalError) -> UInt64 {
-    try journal.files(in: .setAside).filter { $0.path.hasPrefix("\(folder)/") }.reduce(0) { $0 + size(of: $1) }
+    try journal.files(in: .setAside).filter { $0.path.hasPrefix("\(folder)/") }.reduce(0) { $0 + (size(of: $1) ?? 0) }
   }
 
-  /// The space that a set-aside disk takes, in bytes.
-  func size(of file: RegisteredFile) -> UInt64 { (try? RegisteredFiles.status(of: file.path))?.allocated ?? 0 }
+  /// The space that a set-aside disk takes, in bytes; nil where the file is not seen.
+  func size(of file: RegisteredFile) -> UInt64? { (try? RegisteredFiles.status(of: file.path))?.allocated }
 }

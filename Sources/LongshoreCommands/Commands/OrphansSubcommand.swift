@@ -85,7 +85,10 @@ struct OrphansSubcommand: OperatorCommand {
     case .table where all.isEmpty: break
     case .table:
       let style = session.policy.result
-      session.write(removed ? LeftoverText.removed(all, at: now, style: style) : LeftoverText.orphans(all, at: now, style: style))
+      session.write(
+        removed
+          ? LeftoverText.removed(all, at: now, style: style)
+          : LeftoverText.orphans(all, answered: replies.count, at: now, style: style))
     }
     return refused ? .refused : .done
   }

@@ -11,7 +11,7 @@ enum LeftoverText {
     var table = TextTable("HOST", "GUEST", "SIZE", "DELETED", "IN", "MIGRATION")
     for (host, disk) in disks {
       table.add(
-        host.text, disk.guest?.name ?? "", Quantity.bytes(disk.size), zone.dateAndTime(of: disk.deleteAt),
+        host.text, disk.guest?.name ?? "", disk.size.map(Quantity.bytes) ?? "missing", zone.dateAndTime(of: disk.deleteAt),
         Quantity.seconds(Double(disk.deleteAt.milliseconds - now.milliseconds) / 1000), disk.migration.text)
     }
     let details = disks.map { _, disk in
@@ -42,14 +42,18 @@ enum LeftoverText {
   }
 
   private static func amount(_ disks: [SetAsideDisk]) -> String {
-    "\(Quantity.count(disks.count, "disk")) of \(Quantity.bytes(sum(disks.map(\.size))))"
+    "\(Quantity.count(disks.count, "disk")) of \(Quantity.bytes(sum(disks.compactMap(\.size))))"
   }
 
   // MARK: - Orphans
 
   /// What belongs to no migration that runs, and what of it can be removed.
-  static func orphans(_ orphans: [(host: NodeName, orphan: Orphan)], at now: Timestamp, style: Style) -> [String] {
-    table(orphans, at: now, style: style) + ["", removable(orphans.map(\.orphan))]
+  ///
+  /// - Parameter answered: How many hosts have told; those that are away may have more.
+  static func orphans(
+    _ orphans: [(host: NodeName, orphan: Orphan)], answered: Int, at now: Timestamp, style: Style
+  ) -> [String] {
+    table(orphans, at: now, style: style) + [""] + summary(orphans.map(\.orphan), answered: answered)
   }
 
   /// What has become of it.
@@ -74,12 +78,12 @@ enum LeftoverText {
     return table.lines(style: style, details: details)
   }
 
-  private static func removable(_ orphans: [Orphan]) -> String {
+  private static func summary(_ orphans: [Orphan], answered: Int) -> [String] {
     let removable = orphans.filter { $0.state == .removable }
-    let count = Quantity.count(orphans.count, "orphan")
-    guard !removable.isEmpty else { return "\(count), none of which can be removed." }
-    return "\(count), \(removable.count) of them removable (\(Quantity.bytes(sum(removable.compactMap(\.size))))): "
-      + "`longshore orphans --remove` removes those."
+    let count = "\(Quantity.count(orphans.count, "orphan")) on \(Quantity.count(answered, "host")) that answered"
+    guard !removable.isEmpty else { return ["\(count), none of which can be removed."] }
+    let size = Quantity.bytes(sum(removable.compactMap(\.size)))
+    return ["\(count), \(removable.count) of them removable (\(size)).", "`longshore orphans --remove` removes those."]
   }
 
   private static func sum(_ sizes: [UInt64]) -> UInt64 {

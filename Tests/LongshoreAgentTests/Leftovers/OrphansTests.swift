@@ -228,6 +228,23 @@ struct OrphansTests {
     }
   }
 
+  @Test("A disk in its time of grace whose file is gone is an entry of the journal alone, unless its pool is away")
+  func goneInGrace() async throws {
+    try await withHost { host in
+      let id = try Many.id(1)
+      try host.journal.register(
+        RegisteredFile(
+          migration: id, side: .source, role: .setAside, path: host.folder.file("web.qcow2"), device: 1, inode: 2,
+          grace: Deadline(start: MigrationSamples.now(), allowance: 1)))
+      let seen = host.storage
+      host.storage = HostStorage(folders: [])
+      #expect(try await host.list() == [])
+      host.storage = seen
+      #expect(try await host.list() == ["registration web.qcow2 removable"])
+      #expect(try await host.remove() == [])
+    }
+  }
+
   @Test("A set-aside disk whose time is over is one until it is deleted")
   func over() async throws {
     try await withHost { host in
