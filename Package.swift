@@ -146,7 +146,7 @@ let package = Package(
       name: "LongshoreFuzzingTests", dependencies: ["LongshoreFuzzing", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["AMQP", "LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
+      dependencies: ["AMQP", "LongshoreAgent", "LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
   ]
 )
 

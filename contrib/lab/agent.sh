@@ -5,12 +5,18 @@ agent_pid() { host_daemon "$1" longshored; }
 agent_running() { agent_pid "$1" >/dev/null; }
 agent_stopped() { ! agent_running "$1"; }
 
+# Starts the agent unless it runs: agent_start HOST [VARIABLE=VALUE]…
+# Returns when it has a process, which can be waited for.
 agent_start() {
-  local host=$1
+  local host=$1 record
+  shift
+  record=$(host_folder "$host")/longshored.pid
   [[ -n $LAB_AGENT ]] || die "the lab was made with --no-agents: run contrib/lab/up --agent PATH"
   [[ -x $LAB_AGENT ]] || die "no agent at $LAB_AGENT: build it first (swift build)"
   agent_running "$host" && return
-  start_on_host "$host" longshored "$LAB_AGENT" --config /etc/longshore/longshored.yaml
+  rm -f "$record"
+  start_on_host "$host" longshored env "$@" "$LAB_AGENT" --config /etc/longshore/longshored.yaml
+  wait_until 30 test -s "$record" || die "the agent of $host is not started"
 }
 
 # Ends the agent with a signal and waits until it is gone: agent_end HOST TERM|KILL
@@ -19,4 +25,12 @@ agent_end() {
   pid=$(agent_pid "$host") || return 0
   on_host "$host" kill -"$signal" "$pid"
   wait_until 60 agent_stopped "$host" || die "the agent of $host (process $pid there) does not end"
+}
+
+# Waits until the agent has ended by itself.
+agent_wait() {
+  local pid
+  pid=$(agent_pid "$1") || return 0
+  on_host "$1" timeout 60 tail --sleep-interval=0.05 --pid="$pid" -f /dev/null ||
+    die "the agent of $1 (process $pid there) has not ended in 60 s"
 }

@@ -25,6 +25,10 @@ struct SettingsReader {
     }
     var given: [String: String] = [:]
     for (name, value) in environment where name.hasPrefix("LONGSHORED_") {
+      if name == CrashPoint.variable {
+        try CrashPoint.check(value)
+        continue
+      }
       guard let setting = Setting.allCases.first(where: { $0.environmentName == name }) else {
         throw ConfigurationError(
           place: "the environment", key: name,

@@ -196,6 +196,7 @@ actor MigrationCoordinator {
   private func commit(_ step: HostStep, reply: OutboxMessage? = nil) throws(JournalError) -> CommitOutcome {
     var journalled = JournalStep(step, of: here)
     if let reply { journalled.outbox.append(reply) }
+    step.crashPoints?.before.reached()
     let outcome = try journal.commit(journalled)
     guard outcome == .committed else {
       if outcome == .stale {
@@ -205,6 +206,7 @@ actor MigrationCoordinator {
       }
       return outcome
     }
+    step.crashPoints?.after.reached()
     let before = migrations
     migrations.adopt(step)
     if !journalled.outbox.isEmpty { outboxChanged() }

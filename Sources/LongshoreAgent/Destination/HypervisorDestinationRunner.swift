@@ -89,6 +89,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
           }
           // The checks have seen no domain of this UUID, so this definition came with the migration.
           if !migration.checks.isEmpty { try await domain.undefine([.keepNVRAM, .managedSave]) }
+          CrashPoint.destinationUndefined.reached()
         }
         try await remove(files, storage: HostStorage(on: connection))
       }

@@ -64,13 +64,16 @@ struct LayerProvider: Sendable {
     logger.info(
       "Copying a template", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
     let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: migration)
+    CrashPoint.layerCopied.reached()
     let wanted = try await digest(of: layer, of: migration, known: offer.digest, answers: answers)
     let copied = try await identities.digest(of: file.path, format: layer.format)
     if let difference = wanted.difference(from: copied) {
       try await RegisteredFiles.remove(file, journal: journal)
       throw Reason.Failure(.templateCopyFailed, "the copy of \(layer.volume) did not arrive whole: \(difference)")
     }
+    CrashPoint.layerVerified.reached()
     try await finish(file, layer: layer, of: migration)
+    CrashPoint.layerFinished.reached()
     return try await publish(file, draft, to: path, digest: wanted)
   }
 
@@ -93,8 +96,10 @@ struct LayerProvider: Sendable {
           finished: Set((0..<copy.chunkCount).filter { before.contains($0) }),
           progress: { bytes in Task { await report.copied(bytes) } },
           finish: { chunk in
+            CrashPoint.layerChunkCopied.reached()
             file.finishedChunks.insert(chunk)
             try journal.update(file)
+            CrashPoint.layerChunkNoted.reached()
           })
         return (offer, answers)
       } catch let error as ImageError where error.code == .toolFailed || error.code == .timedOut {
@@ -116,9 +121,12 @@ struct LayerProvider: Sendable {
     }
     var file = RegisteredFile(migration: migration, side: .destination, role: .templateCopy, path: path)
     try journal.register(file)
+    CrashPoint.layerDraftRegistered.reached()
     let draft = try await ExclusiveFile.create(at: path)
+    CrashPoint.layerDraftMade.reached()
     file.identity = draft.identity
     try journal.update(file)
+    CrashPoint.layerDraftNoted.reached()
     return (file, draft)
   }
 
@@ -151,7 +159,9 @@ struct LayerProvider: Sendable {
       try await RegisteredFiles.remove(file, journal: journal)
       return false
     }
+    CrashPoint.layerPublished.reached()
     try journal.forget(file)
+    CrashPoint.layerForgotten.reached()
     try identities.remember(digest, of: path)
     return true
   }

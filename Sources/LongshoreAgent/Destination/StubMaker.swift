@@ -42,17 +42,22 @@ struct StubMaker: Sendable {
     guard !FileProbe.exists(path) else { throw taken(path) }
     var draft = RegisteredFile(migration: migration, side: .destination, role: .stub, path: work.file("stub-\(disk.target)"))
     try journal.register(draft)
+    CrashPoint.stubDraftRegistered.reached()
     let file = try await ExclusiveFile.create(at: draft.path)
+    CrashPoint.stubDraftMade.reached()
     draft.identity = file.identity
     try journal.update(draft)
+    CrashPoint.stubDraftNoted.reached()
     try await images.initialize(
       file,
       as: QemuImg.Specification(
         format: disk.format.rawValue, virtualSize: disk.virtualSize,
         backing: backing.map { QemuImg.Backing(path: $0.path, format: $0.format.rawValue) }))
+    CrashPoint.stubInitialized.reached()
     var stub = RegisteredFile(migration: migration, side: .destination, role: .stub, path: path)
     stub.identity = file.identity
     try journal.register(stub)
+    CrashPoint.stubRegistered.reached()
     do throws(ImageError) {
       try await file.publish(to: path)
     } catch {
@@ -60,7 +65,9 @@ struct StubMaker: Sendable {
       try journal.forget(stub)
       throw taken(path)
     }
+    CrashPoint.stubPublished.reached()
     try journal.forget(draft)
+    CrashPoint.stubDraftForgotten.reached()
     return path
   }
 

@@ -69,6 +69,7 @@ struct ExclusiveFile: Sendable, Hashable, Codable {
         guard error.code == .alreadyExists, try file.isThere(at: destination, operation: operation) else { throw error }
       }
       try Self.synchronizeDirectory(of: destination, operation: operation)
+      CrashPoint.fileLinked.reached()
       guard unlink(file.path) == 0 || errno == ENOENT else { throw .last(operation: operation) }
       try Self.synchronizeDirectory(of: file.path, operation: operation)
     }

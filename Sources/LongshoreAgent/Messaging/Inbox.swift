@@ -36,9 +36,12 @@ struct Inbox: Service, CustomStringConvertible {
     let consumer = connection.consume(here.inbox, prefetch: Self.prefetch)
     defer { consumer.stop() }
     for await delivery in consumer {
+      CrashPoint.deliveryTaken.reached()
       guard await takeUntilJournalled(delivery, from: consumer) else { return }
+      CrashPoint.deliveryJournalled.reached()
       do {
         try await delivery.ack()
+        CrashPoint.deliveryAcknowledged.reached()
       } catch {
         // The connection was lost meanwhile: the delivery comes again and is recognised.
         logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])

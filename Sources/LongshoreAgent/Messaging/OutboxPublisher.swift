@@ -49,6 +49,7 @@ struct OutboxPublisher: Service, CustomStringConvertible {
   }
 
   private func publish(_ message: OutboxMessage) async throws {
+    CrashPoint.messageUnpublished.reached()
     do {
       try await connection.publish(
         message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
@@ -58,6 +59,8 @@ struct OutboxPublisher: Service, CustomStringConvertible {
         "A message has no receiver and is dropped",
         metadata: [LogKeys.exchange: "\(message.exchange)", LogKeys.messageType: "\(message.type ?? "-")", LogKeys.error: "\(error)"])
     }
+    CrashPoint.messageConfirmed.reached()
     try journal.removeFromOutbox([message.row])
+    CrashPoint.messageRemoved.reached()
   }
 }

@@ -87,11 +87,13 @@ struct HandoverFence: Sendable {
     case .freeze:
       return await deed(qemu) { qemu throws(ImageError) in
         try qemu.freeze()
+        CrashPoint.qemuFrozen.reached()
         return .frozen(try qemu.runTimes())
       }
     case .kill:
       return await deed(qemu) { qemu throws(ImageError) in
         try qemu.kill()
+        CrashPoint.qemuKilled.reached()
         return try qemu.waitForEnd(limit: .seconds(10)) ? .ended : .refused("it does not end")
       }
     case .thaw:
@@ -103,6 +105,7 @@ struct HandoverFence: Sendable {
     case .resumeDestination:
       do {
         try await destination.connection().domain(uuid: guest.uuid)?.resume()
+        CrashPoint.guestResumed.reached()
         return .resumed
       } catch {
         return .notResumed("\(error)")

@@ -66,6 +66,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
       {
         do {
           try await domain.abortJob()
+          CrashPoint.jobAborted.reached()
           logger.info("The transfer's job is aborted", metadata: [LogKeys.migration: "\(migration.id)"])
         } catch {
           logger.debug("No job to abort", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
@@ -106,10 +107,12 @@ struct HypervisorSourceRunner: SourceEffectRunner {
           try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
         }
       guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { return "the guest is not there" }
+      CrashPoint.settlementUndone.reached()
       switch settlement {
       case .resumeSource, .resumeDestination: try await domain.resume()
       case .destroySource, .destroyDestination: try await domain.destroy()
       }
+      CrashPoint.settlementDone.reached()
       return nil
     } catch {
       return Reason.of(error, settlement.rawValue).message
@@ -123,6 +126,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
       do {
         let connection = try await source.connection()
         try await connection.domain(uuid: migration.guest.uuid)?.setAutostart(true)
+        CrashPoint.autostartRestored.reached()
         return await report(.sourceRestored)
       } catch {
         logger.warning(
@@ -136,6 +140,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   private func carryAutostart(_ migration: SourceMigration) async throws {
     guard migration.inspection?.autostart == true, let endpoint = migration.preparation?.endpoint else { return }
     try await destinations.connection(to: endpoint.libvirtURI).domain(uuid: migration.guest.uuid)?.setAutostart(true)
+    CrashPoint.autostartCarried.reached()
   }
 
   private func retire(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {

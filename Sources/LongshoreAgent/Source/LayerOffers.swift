@@ -49,6 +49,7 @@ actor LayerOffers {
           uri = running.uri
         } else {
           let started = try await exporter.export(path: path, name: "\(migration)-\(layer)")
+          CrashPoint.exportStarted.reached()
           // The answer to the same question may have come first, or the migration may have moved on meanwhile.
           if served[migration] == nil || served[migration]?.exports[layer] != nil {
             await stop(started)

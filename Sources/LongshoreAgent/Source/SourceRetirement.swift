@@ -22,6 +22,7 @@ struct SourceRetirement: Sendable {
     case .inactive:
       guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { break }
       try await domain.undefine([.keepNVRAM, .managedSave])
+      CrashPoint.sourceUndefined.reached()
     case .active(let state, _):
       throw Reason.Failure(.undecided, "the guest is still \(state) at the source, so that its disks are kept")
     case .unreachable(let why):
@@ -48,17 +49,20 @@ struct SourceRetirement: Sendable {
       return
     }
     try folder.create()
+    CrashPoint.setAsideFolderMade.reached()
     let file =
       registered
       ?? RegisteredFile(
         migration: migration.id, side: .source, role: .setAside, path: aside, device: current.device, inode: current.inode,
         handle: current.handle, grace: Deadline(start: clock.now(), allowance: graceSeconds * 1000), originalPath: path)
     if registered == nil { try journal.register(file) }
+    CrashPoint.setAsideRegistered.reached()
     let isCurrent = file.identity?.isSameFile(as: current) == true
     if !isCurrent, let set = try RegisteredFiles.identity(of: aside), file.identity?.isSameFile(as: set) == true { return }
     guard isCurrent else {
       throw Reason.Failure(.nameTaken, "\(path) is not the file any more that the guest ran on, so that it is left alone")
     }
     try await ExclusiveFile(path: path, identity: current).publish(to: aside)
+    CrashPoint.diskSetAside.reached()
   }
 }

@@ -108,6 +108,7 @@ struct Transfer: Sendable {
     try checkDisks(of: live, inspection)
     let persistent = inspection.plan.guest.persistent ? try await domain.xml([.inactive, .secure]) : nil
     if inspection.autostart { try await domain.setAutostart(false) }
+    CrashPoint.autostartTurnedOff.reached()
     if let downtime = migration.order.options?.maxDowntimeMs {
       // Accepted before the migration runs only by some versions; the poll sets it again.
       try? await domain.setMaxDowntime(milliseconds: downtime)
@@ -164,6 +165,7 @@ struct Transfer: Sendable {
   }
 
   private func makeCall(_ call: Call, events: CompletionWatch) async -> SourceEvent? {
+    CrashPoint.migrateUncalled.reached()
     logger.info("libvirt's migrate is called", metadata: [LogKeys.migration: "\(migration.id)"])
     defer { events.stop() }
     // The call cannot be cancelled, and it need not be: a task of its own waits for it, so that an agent that ends does not.
@@ -179,7 +181,9 @@ struct Transfer: Sendable {
       await call.connection.close()
     }
     var iterator = answers.makeAsyncIterator()
-    switch await iterator.next() {
+    let answer = await iterator.next()
+    CrashPoint.migrateReturned.reached()
+    switch answer {
     case nil: return nil
     case .success?: return .transferEnded(error: nil, await events.totals(wait: true))
     case .failure(let error)?:
@@ -229,6 +233,7 @@ struct Transfer: Sendable {
         let domain = try? await connection.domain(uuid: migration.guest.uuid),
         let statistics = try? await domain.jobStatistics(.running), statistics.operation == .migrationOut
       {
+        CrashPoint.migrateCalled.reached()
         if !downtimeIsSet, let downtime = migration.order.options?.maxDowntimeMs {
           downtimeIsSet = (try? await domain.setMaxDowntime(milliseconds: downtime)) != nil
         }

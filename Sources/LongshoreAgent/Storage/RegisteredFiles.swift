@@ -37,7 +37,9 @@ enum RegisteredFiles {
     if try !journal.files(of: migration, host: .destination).contains(where: { $0.path == work.path }) {
       try journal.register(RegisteredFile(migration: migration, side: .destination, role: .workFolder, path: work.path))
     }
+    CrashPoint.workFolderRegistered.reached()
     try work.create()
+    CrashPoint.workFolderMade.reached()
     return work
   }
 
@@ -57,8 +59,11 @@ enum RegisteredFiles {
   static func remove(
     _ file: RegisteredFile, journal: Journal, storage: HostStorage? = nil
   ) async throws -> ExclusiveFile.Removal {
+    CrashPoint.fileUnremoved.reached()
     let removal = try await removeFromDisk(file, storage: storage)
+    CrashPoint.fileRemoved.reached()
     try journal.forget(file)
+    CrashPoint.fileForgotten.reached()
     return removal
   }
 
@@ -71,6 +76,7 @@ enum RegisteredFiles {
         try await remove(file, journal: journal)
       } else {
         try journal.forget(file)
+        CrashPoint.fileKept.reached()
       }
     }
     // The folders last: only then are they empty.

@@ -85,7 +85,10 @@ struct Guest: Sendable {
   }
 
   /// Reads back everything that the guest has acknowledged on the hosts that it has been on, in their order.
-  func verify(_ hosts: Lab.Host...) async throws -> Verification {
+  func verify(_ hosts: Lab.Host...) async throws -> Verification { try await verify(hosts) }
+
+  /// Reads back everything that the guest has acknowledged on the hosts that it has been on, in their order.
+  func verify(_ hosts: [Lab.Host]) async throws -> Verification {
     let text = try await lab.report("guest-verify", [name] + hosts.map(\.rawValue))
     return try JSONDecoder().decode(Verification.self, from: Data(text.utf8))
   }

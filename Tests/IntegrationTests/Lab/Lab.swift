@@ -195,6 +195,36 @@ extension Lab {
     return Inventory(lines: text.split(separator: "\n"))
   }
 
+  /// What migrations have left on a host besides guests and templates: files in work folders, exports and those who serve them.
+  func leftovers(on host: Host) async throws -> [Substring] {
+    let text = try await shell(
+      on: host,
+      """
+      for folder; do find "$folder" -mindepth 1 -path "$folder/.longshore*"; done
+      find /run/longshore/exports -mindepth 1
+      pgrep -a -x 'qemu-nbd|qemu-img' || true
+      """, folder(.primary, on: host), folder(.secondary, on: host))
+    return text.split(separator: "\n")
+  }
+
+  /// The files of a guest's disks, or under their names, in a host's pools.
+  func files(of guest: Guest, on host: Host) async throws -> [Substring] {
+    let text = try await shell(
+      on: host, #"name=$1; shift; find "$@" -maxdepth 1 -name "$name-*""#, guest.name, folder(.primary, on: host),
+      folder(.secondary, on: host))
+    return text.split(separator: "\n")
+  }
+
+  /// Deletes the disks that a migration has set aside on a host.
+  func removeSetAside(by id: MigrationID, on host: Host) async throws {
+    for pool in Pool.allCases {
+      try await on(host, "rm", "-rf", "\(folder(pool, on: host))/.longshore/\(Self.cluster).\(host)/\(id)")
+      try await shell(
+        on: host, #"rmdir --ignore-fail-on-non-empty "$1/$2" "$1" 2>/dev/null || true"#, "\(folder(pool, on: host))/.longshore",
+        "\(Self.cluster).\(host)")
+    }
+  }
+
   /// Makes the lab as `up` leaves it: no guests, empty pools, links without limit, broker and agents running.
   func clear() async throws {
     try await command("broker", "start")

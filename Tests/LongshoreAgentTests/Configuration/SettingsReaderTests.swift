@@ -74,6 +74,16 @@ struct SettingsReaderTests {
     #expect(error.message.contains("LONGSHORED_BROKER_ADDRESSES"))
   }
 
+  @Test("An unknown point to crash at is named with those that there are, and a known one is no setting")
+  func crashPoint() async throws {
+    let error = try await failure(environment: ["LONGSHORED_CRASH_AT": "somewhere"])
+    #expect(error.key == "LONGSHORED_CRASH_AT")
+    #expect(error.message.contains(CrashPoint.migrateCalled.rawValue))
+    try await withSettings(environment: ["LONGSHORED_CRASH_AT": CrashPoint.migrateCalled.rawValue]) { settings throws in
+      #expect(try settings.text(.cluster) == nil)
+    }
+  }
+
   @Test("An unknown key on the command line is named with those that there are", arguments: ["adress=a", "cluster", "=c1"])
   func unknownFlag(_ flag: String) async throws {
     let error = try await failure(flags: [flag])

@@ -1,0 +1,314 @@
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreAgent
+
+/// A migration in which agents die at points of their work, and are started again.
+struct CrashWalk: Sendable, CustomStringConvertible {
+  /// What a migration is like.
+  enum Course: String, Sendable, CaseIterable, CustomTestStringConvertible {
+    /// The destination lacks the template.
+    case copiesTemplate
+    /// The destination has the template.
+    case hasTemplate
+    /// The source's agent dies before it calls libvirt's migrate.
+    case uncalled
+    /// The guest arrives paused, and is resumed when the source's QEMU is killed.
+    case fenced
+    /// The guest arrives paused, and nobody is there to resume it.
+    case unfenced
+    /// It is cancelled while the template is copied.
+    case cancelledCopy
+    /// It is cancelled while libvirt copies the disk.
+    case cancelledTransfer
+    /// It is cancelled while libvirt copies the disk, and the guest's definition stays at the destination, as a transfer that ends at the
+    /// switch can leave it.
+    case leavesDefinition
+    /// A check of the destination refuses it.
+    case refused
+    /// Another file has the template's name.
+    case templateDiffers
+
+    var testDescription: String { rawValue }
+
+    /// How many migrations its points are shared among.
+    var migrations: Int {
+      switch self {
+      case .copiesTemplate: 4
+      case .hasTemplate: 6
+      case .uncalled, .fenced: 3
+      case .cancelledCopy: 2
+      case .unfenced, .cancelledTransfer, .leavesDefinition, .refused, .templateDiffers: 1
+      }
+    }
+
+    /// Whether the destination has a file of the template's name.
+    var needsTemplate: Bool { self != .copiesTemplate && self != .cancelledCopy }
+  }
+
+  let course: Course
+  /// Where the source's agents die, one after the other.
+  let source: [CrashPoint]
+  /// Where the destination's agents die.
+  let destination: [CrashPoint]
+
+  var description: String { "\(course): \(source) at the source, \(destination) at the destination" }
+
+  /// How the migration ends.
+  var end: MigrationEventData.Kind {
+    switch course {
+    case .cancelledCopy, .cancelledTransfer, .leavesDefinition: .cancelled
+    // Whether libvirt's migrate was called is not known then: it is not called again, and the guest stays.
+    case .refused, .templateDiffers, .uncalled: .failed
+    case .copiesTemplate, .hasTemplate, .fenced, .unfenced: .completed
+    }
+  }
+
+  /// The migrations of a course, in which agents die at all its points. The points of one migration are spread over the course, so that
+  /// who comes back goes on for a while.
+  static func all(of course: Course) -> [CrashWalk] {
+    let (source, destination) = points(of: course)
+    let count = course.migrations
+    func share(_ points: [CrashPoint], _ number: Int) -> [CrashPoint] {
+      stride(from: number, to: points.count, by: count).map { points[$0] }
+    }
+    return (0..<count).map { CrashWalk(course: course, source: share(source, $0), destination: share(destination, $0)) }
+  }
+
+  /// The points of a course, in the order in which they are come to.
+  static func points(of course: Course) -> (source: [CrashPoint], destination: [CrashPoint]) {
+    switch course {
+    case .copiesTemplate:
+      (
+        [
+          .deliveryTaken, .beforeSourceQueued, .afterSourceQueued, .deliveryJournalled, .deliveryAcknowledged, .messageUnpublished,
+          .messageConfirmed, .messageRemoved, .beforeSourceInspecting, .afterSourceInspecting, .beforeSourcePreparing,
+          .afterSourcePreparing, .exportStarted,
+        ],
+        [
+          .beforeDestinationProvidingLayers, .afterDestinationProvidingLayers, .workFolderRegistered, .workFolderMade,
+          .layerDraftRegistered, .layerDraftMade, .layerDraftNoted, .layerChunkCopied, .layerChunkNoted, .layerCopied, .layerVerified,
+          .layerFinished, .fileLinked, .layerPublished, .layerForgotten, .beforeDestinationMakingStubs,
+        ]
+      )
+    case .hasTemplate:
+      (
+        [
+          .beforeSourceTransferring, .migrateCalled, .migrateReturned, .beforeSourceDeciding, .afterSourceDeciding,
+          .beforeSourceConfirming, .afterSourceConfirming, .beforeSourceRetiring, .afterSourceRetiring, .autostartCarried,
+          .sourceUndefined, .setAsideFolderMade, .setAsideRegistered, .fileLinked, .diskSetAside, .beforeSourceReleasing,
+          .afterSourceReleasing, .beforeSourceCompleted, .afterSourceCompleted,
+        ],
+        [
+          .deliveryTaken, .beforeDestinationQueued, .afterDestinationQueued, .deliveryJournalled, .deliveryAcknowledged,
+          .messageUnpublished, .messageConfirmed, .messageRemoved, .beforeDestinationChecking, .afterDestinationChecking,
+          .afterDestinationMakingStubs, .stubDraftRegistered, .stubDraftMade, .stubDraftNoted, .stubInitialized, .stubRegistered,
+          .fileLinked, .stubPublished, .stubDraftForgotten, .beforeDestinationPrepared, .afterDestinationPrepared,
+          .beforeDestinationPostChecking, .afterDestinationPostChecking, .beforeDestinationConfirmed, .afterDestinationConfirmed,
+          .beforeDestinationReleasing, .afterDestinationReleasing, .fileKept, .beforeDestinationReleased, .afterDestinationReleased,
+        ]
+      )
+    case .uncalled: ([.afterSourceTransferring, .autostartTurnedOff, .migrateUncalled], [])
+    case .fenced: ([.qemuFrozen, .qemuKilled, .guestResumed], [])
+    case .unfenced: ([.beforeSourceSettling, .afterSourceSettling, .settlementUndone, .settlementDone], [])
+    case .cancelledCopy:
+      (
+        [
+          .beforeSourceRollingBack, .afterSourceRollingBack, .autostartRestored, .beforeSourceCancelled, .afterSourceCancelled,
+        ],
+        [
+          .beforeDestinationRemoving, .afterDestinationRemoving, .fileUnremoved, .fileRemoved, .fileForgotten,
+          .beforeDestinationRolledBack, .afterDestinationRolledBack,
+        ]
+      )
+    case .cancelledTransfer: ([.beforeSourceAborting, .afterSourceAborting, .jobAborted], [])
+    case .leavesDefinition: ([], [.destinationUndefined])
+    case .refused: ([.beforeSourceFailed], [.beforeDestinationRefused, .afterDestinationRefused])
+    case .templateDiffers: ([.afterSourceFailed], [.beforeDestinationFailed, .afterDestinationFailed])
+    }
+  }
+}
+
+@Suite struct CrashWalkTests {
+  @Test("every point to die at is in the walk")
+  func everyPoint() {
+    let walked = CrashWalk.Course.allCases.flatMap { course in
+      let (source, destination) = CrashWalk.points(of: course)
+      return source + destination
+    }
+    #expect(CrashPoint.allCases.filter { !walked.contains($0) } == [])
+  }
+}
+
+extension MigrationTests {
+  /// Agents that die at each point of their work.
+  @Suite(.serialized) struct Crashes {
+    @Test("agents that die and come back bring the migration to its end", arguments: CrashWalk.Course.allCases)
+    func walk(_ course: CrashWalk.Course) async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          var traveller = Traveller(guest: guest)
+          for walk in CrashWalk.all(of: course) { try await traveller.go(walk, by: orchestrator) }
+        }
+      }
+    }
+  }
+}
+
+/// A guest that goes back and forth between the hosts.
+private struct Traveller {
+  private let guest: Guest
+  private let lab: Lab
+  private var visits: [Lab.Host] = [.alpha]
+
+  init(guest: Guest) {
+    self.guest = guest
+    lab = guest.lab
+  }
+
+  /// Goes on a walk, and looks at everything afterwards.
+  mutating func go(_ walk: CrashWalk, by orchestrator: Orchestrator) async throws {
+    let source = visits[visits.count - 1]
+    let destination = source.other
+    try await lab.on(source, "virsh", "--quiet", "autostart", guest.uuid)
+    try await guest.setConsoleAside(on: destination)
+    try await arrange(walk.course, at: destination)
+    let disks = try await SourceDisks(of: guest, on: source)
+    async let sourceIsReady: Void = restart(source, walk.course == .unfenced ? .migrateCalled : walk.source.first)
+    async let destinationIsReady: Void = restart(destination, walk.course == .leavesDefinition ? nil : walk.destination.first)
+    try await sourceIsReady
+    try await destinationIsReady
+
+    let id = try await order(walk, from: source, by: orchestrator)
+    let end = try await orchestrator.end(of: id)
+    #expect(end.kind == walk.end, "\(walk): \(end)")
+    try await disarrange(walk.course, at: destination)
+    if walk.end == .completed {
+      visits.append(destination)
+      try await expectMoved(guest, from: source, id: id, end: end, disks: disks, measured: false)
+      try await lab.removeSetAside(by: id, on: source)
+    } else {
+      try await takeConsoleBack(on: destination)
+      #expect(end.runsAt?.text == source.rawValue, "\(walk): \(end)")
+      #expect(try await guest.state(on: source) == "running", "\(walk)")
+      #expect(try await guest.state(on: destination) == nil, "\(walk)")
+    }
+    let host = visits[visits.count - 1]
+    #expect(try await lab.on(host, "virsh", "--quiet", "dominfo", guest.uuid).contains(/Autostart: +enable/), "\(walk)")
+    for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == [], "\(walk)") }
+    #expect(try await lab.files(of: guest, on: host.other) == [], "\(walk)")
+    try await guest.waitForWrite(on: host)
+    try await guest.verify(visits).expectGood()
+  }
+
+  /// Orders the migration, and starts again whoever dies of it.
+  private func order(_ walk: CrashWalk, from source: Lab.Host, by orchestrator: Orchestrator) async throws -> MigrationID {
+    async let sourceDied: Void = revive(source, walk.course == .unfenced ? [] : walk.source)
+    async let destinationDied: Void = revive(source.other, walk.course == .leavesDefinition ? [] : walk.destination)
+    let isFenced = walk.course == .fenced || walk.course == .unfenced
+    let options = isFenced ? MigrationOptions(handover: .fenced) : nil
+    let id = try await orchestrator.migrate(guest, from: source, options: options)
+    switch walk.course {
+    case .cancelledCopy:
+      try await orchestrator.progress(of: id) { ($0.template?.done ?? 0) > 0 }
+      #expect(try await orchestrator.cancel(id, on: source).body == .accepted)
+    case .cancelledTransfer:
+      try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+      #expect(try await orchestrator.cancel(id, on: source).body == .accepted)
+    case .unfenced:
+      try await lab.command("agent", "wait", source.rawValue)
+      try await lab.waitForNoGuest(on: source)
+      try await restart(source, walk.source.first)
+      try await revive(source, walk.source)
+    case .leavesDefinition:
+      try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+      try await lab.command("agent", "kill", source.other.rawValue)
+      #expect(try await orchestrator.cancel(id, on: source).body == .accepted)
+      try await leaveDefinition(at: source.other)
+      try await restart(source.other, walk.destination.first)
+      try await revive(source.other, walk.destination)
+    default: break
+    }
+    try await sourceDied
+    try await destinationDied
+    return id
+  }
+
+  /// Gives the console of the guest's last visit to a host its name back: it has not come there again.
+  private func takeConsoleBack(on host: Lab.Host) async throws {
+    try await lab.shell(
+      on: host,
+      """
+      console=/var/log/libvirt/qemu/$1-console.log
+      rm -f "$console"
+      [[ ! -e $console.$2 ]] || mv "$console.$2" "$console"
+      """, guest.name, "\(visits.count { $0 == host })")
+  }
+
+  /// Defines the guest at the destination when the transfer's domain there is gone.
+  private func leaveDefinition(at destination: Lab.Host) async throws {
+    try await lab.waitForNoGuest(on: destination)
+    let definition = try await lab.on(destination.other, "virsh", "--quiet", "dumpxml", "--inactive", guest.uuid)
+    try await lab.shell(
+      on: destination,
+      """
+      until ! virsh --quiet domid "$1" >/dev/null 2>&1; do read -rt 0.1 <> <(:) || true; done
+      virsh --quiet define /dev/stdin <<<"$2"
+      """, guest.uuid, definition)
+  }
+
+  /// Ends a host's agent and starts another one, which dies at a point.
+  private func restart(_ host: Lab.Host, _ point: CrashPoint?) async throws {
+    try await lab.command("agent", "kill", host.rawValue)
+    try await start(host, point)
+  }
+
+  /// Waits until a host's agent has died at each point, one after the other, and starts another one each time, the last of which lives.
+  private func revive(_ host: Lab.Host, _ points: [CrashPoint]) async throws {
+    for next in points.dropFirst().map({ Optional($0) }) + (points.isEmpty ? [] : [nil]) {
+      try await lab.command("agent", "wait", host.rawValue)
+      try await start(host, next)
+    }
+  }
+
+  /// Starts a host's agent, which dies at a point.
+  private func start(_ host: Lab.Host, _ point: CrashPoint?) async throws {
+    let environment = point.map { ["--env", "\(CrashPoint.variable)=\($0.rawValue)"] } ?? []
+    try await lab.command("agent", environment + ["start", host.rawValue])
+  }
+
+  /// Makes the destination what the course says.
+  private func arrange(_ course: CrashWalk.Course, at destination: Lab.Host) async throws {
+    let there = try lab.folder(.primary, on: destination)
+    let template = "\(there)/\(Guest.template)"
+    if course.needsTemplate {
+      // The machine's file system is that of both hosts.
+      let here = try lab.folder(.primary, on: destination.other)
+      try await lab.shell(
+        on: destination, #"[[ -e $2 ]] || cp "$1" "$2""#, "\(here)/\(Guest.template)", template)
+    } else {
+      try await lab.on(destination, "rm", "-f", template)
+    }
+    switch course {
+    case .cancelledCopy, .cancelledTransfer, .leavesDefinition: try await lab.command("link", destination.rawValue, "20mbit")
+    case .refused: try await lab.on(destination, "touch", "\(there)/\(guest.name)-root.qcow2")
+    case .templateDiffers:
+      try await lab.shell(
+        on: destination, #"chmod u+w "$1"; printf other | dd of="$1" bs=1 seek=40000000 conv=notrunc status=none"#, template)
+    default: break
+    }
+  }
+
+  /// Takes away what ``arrange(_:at:)`` put in the way.
+  private func disarrange(_ course: CrashWalk.Course, at destination: Lab.Host) async throws {
+    let there = try lab.folder(.primary, on: destination)
+    switch course {
+    case .cancelledCopy, .cancelledTransfer, .leavesDefinition: try await lab.command("link", destination.rawValue, "unlimited")
+    case .refused: try await lab.on(destination, "rm", "\(there)/\(guest.name)-root.qcow2")
+    case .templateDiffers: try await lab.on(destination, "rm", "\(there)/\(Guest.template)")
+    default: break
+    }
+  }
+}
