@@ -38,11 +38,12 @@ extension MigrationTests {
           let kept = try #require(try await orchestrator.grace(on: .alpha).first { $0.id == disk.id })
           #expect(abs(kept.deleteAt.milliseconds - disk.deleteAt.milliseconds - 86_400_000) < 1000)
 
-          // Shorter, so that it ends while the agent starts again. The command takes two seconds to hear of all hosts.
-          let end = Timestamp.now.adding(milliseconds: 4000)
-          let shortened = try await run("grace", "extend", disk.path, "--until", end.description)
-          try #require(shortened.code == 0, "\(shortened)")
-          #expect(shortened.output.contains(disk.path))
+          // Shorter, so that it ends while the agent starts again.
+          let end = Timestamp.now.adding(milliseconds: 1500)
+          let selection = GraceSelection(migration: there, disks: [disk.id])
+          let shortened = try await orchestrator.ask(
+            Request(id: Orchestrator.newID(), command: .extendGrace(selection, until: end)), of: .alpha)
+          guard case .grace = shortened.body else { throw Orchestrator.UnexpectedReply(reply: shortened) }
           try await lab.command("agent", "kill", "alpha")
           try await lab.command("agent", "start", "alpha")
           while try await !orchestrator.grace(on: .alpha).filter({ $0.id == disk.id }).isEmpty { try Task.checkCancellation() }
@@ -153,7 +154,7 @@ extension MigrationTests {
           try await Orchestrator.with(lab) { orchestrator in
             try await lab.withSmallPool("small", size: "112M", on: .beta) {
               let pools = MigrateCommand.Pools(default: ResourceName("small"))
-              let ends = try await lab.withLink(of: .beta, rate: "200mbit") {
+              let ends = try await lab.withLink(of: .beta, rate: "100mbit") {
                 async let one = orchestrator.migrate(first, from: .alpha, pools: pools)
                 async let other = orchestrator.migrate(second, from: .alpha, pools: pools)
                 var ends: [(guest: Guest, end: MigrationEventData)] = []
@@ -315,7 +316,7 @@ extension Orchestrator {
   }
 
   /// A reply of another kind than was asked for.
-  private struct UnexpectedReply: Error, CustomStringConvertible {
+  fileprivate struct UnexpectedReply: Error, CustomStringConvertible {
     let reply: Reply
     var description: String { String(decoding: MessageCoding.encode(reply), as: UTF8.self) }
   }

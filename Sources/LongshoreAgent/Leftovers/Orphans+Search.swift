@@ -80,10 +80,13 @@ extension Orphans {
   private func found(
     _ kind: Orphan.Kind, _ file: RegisteredFile, _ status: FileStatus, _ fate: MigrationFate, isRegistered: Bool, _ storage: HostStorage
   ) async throws -> Found {
+    // The second name of a file that lives on under another is nobody's need, whoever has the file open.
+    let isSecondName = status.linkCount > 1 && WorkFolder.contains(file.path, migration: file.migration)
+    let isInUse = status.isRegular && !isSecondName ? try await ExclusiveFile.isInUse(file.path) : false
     let verdict = OrphanVerdict(
       OrphanVerdict.File(
-        kind: kind, fate: fate, isRegistered: isRegistered, isRegular: status.isRegular,
-        isInUse: status.isRegular ? try await ExclusiveFile.isInUse(file.path) : false, user: storage.user(of: file.path)))
+        kind: kind, fate: fate, isRegistered: isRegistered, isRegular: status.isRegular, isInUse: isInUse,
+        user: storage.user(of: file.path)))
     return Found(
       kind, file.path, of: file.migration, since: status.changedAt, size: status.allocated, verdict,
       isRegistered ? .registeredFile(file) : .unregisteredFile(file))

@@ -82,8 +82,9 @@ enum LeftoverText {
     let removable = orphans.filter { $0.state == .removable }
     let count = "\(Quantity.count(orphans.count, "orphan")) on \(Quantity.count(answered, "host")) that answered"
     guard !removable.isEmpty else { return ["\(count), none of which can be removed."] }
-    let size = Quantity.bytes(sum(removable.compactMap(\.size)))
-    return ["\(count), \(removable.count) of them removable (\(size)).", "`longshore orphans --remove` removes those."]
+    let size = sum(removable.compactMap(\.size))
+    let freed = size == 0 ? "" : " (\(Quantity.bytes(size)))"
+    return ["\(count), \(removable.count) of them removable\(freed).", "`longshore orphans --remove` removes those."]
   }
 
   private static func sum(_ sizes: [UInt64]) -> UInt64 {

@@ -208,6 +208,26 @@ struct OrphansTests {
     }
   }
 
+  @Test(
+    "The second name that a cut publication left is removed while the first is in use",
+    .enabled(if: ImagePrograms.areInstalled, ImagePrograms.missing))
+  func secondName() async throws {
+    try await withHost { host in
+      let id = try Many.id(1)
+      let path = try await host.make(try host.work(id).layer(0), of: id)
+      try await QemuImg().initialize(
+        ExclusiveFile(path: path, identity: try FileStatus(ofPath: path, operation: "look").identity),
+        as: QemuImg.Specification(format: "raw", virtualSize: 4096))
+      let published = host.folder.file("template.raw")
+      #expect(link(path, published) == 0)
+      let export = try await host.orphans.exporter.export(path: published, name: host.folder.name)
+      let left = await Result { try await host.remove() }
+      try await export.stop()
+      #expect(try left.get() == [])
+      #expect(host.folder.exists(published))
+    }
+  }
+
   @Test("A file that became a running migration's meanwhile stays, and a pool that is away hides nothing for good")
   func meanwhile() async throws {
     try await withHost { host in
