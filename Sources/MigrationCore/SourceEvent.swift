@@ -8,6 +8,8 @@ public struct Inspection: Sendable, Hashable, Codable {
   public var checks: [Check]
   /// The paths of the guest's disks at the source, by target.
   public var sourcePaths: [ResourceName: String]
+  /// Which files they are, by target; nil where an earlier version read the guest.
+  public var sourceFiles: [ResourceName: FileMark]?
   /// The paths of the layers below them at the source, by the layers' ids.
   public var layerPaths: [Int: String]
   /// The guest's persistent definition, kept so that an undefined guest can be defined again; nil for a transient guest.
@@ -17,12 +19,13 @@ public struct Inspection: Sendable, Hashable, Codable {
 
   /// An inspection's result.
   public init(
-    plan: MigrationPlan, checks: [Check], sourcePaths: [ResourceName: String], layerPaths: [Int: String],
-    definition: String?, autostart: Bool
+    plan: MigrationPlan, checks: [Check], sourcePaths: [ResourceName: String], sourceFiles: [ResourceName: FileMark]? = nil,
+    layerPaths: [Int: String], definition: String?, autostart: Bool
   ) {
     self.plan = plan
     self.checks = checks
     self.sourcePaths = sourcePaths
+    self.sourceFiles = sourceFiles
     self.layerPaths = layerPaths
     self.definition = definition
     self.autostart = autostart

@@ -1,4 +1,5 @@
 internal import CFileHandle
+internal import MigrationCore
 
 /// Which file something is, whatever it is called.
 ///
@@ -20,6 +21,14 @@ struct FileIdentity: Sendable, Hashable, Codable {
     guard let handle, let otherHandle = other.handle else { return device == other.device }
     return handle == otherHandle
   }
+}
+
+extension FileIdentity {
+  /// The identity of a file that a migration has noted.
+  init(_ mark: FileMark) { self.init(device: mark.device, inode: mark.inode, handle: mark.handle) }
+
+  /// The identity as migrations note it.
+  var mark: FileMark { FileMark(device: device, inode: inode, handle: handle) }
 }
 
 /// The kernel's handles of files (`name_to_handle_at(2)`).

@@ -37,7 +37,10 @@ struct GuestInspector: Sendable {
     else { return .refused(checks) }
     return .ready(
       Inspection(
-        plan: plan, checks: checks, sourcePaths: disks.sourcePaths, layerPaths: disks.layerPaths,
+        plan: plan, checks: checks, sourcePaths: disks.sourcePaths,
+        sourceFiles: try disks.sourcePaths.compactMapValues {
+          try RegisteredFiles.identity(of: $0)?.mark
+        }, layerPaths: disks.layerPaths,
         definition: persistent ? try await domain.xml([.inactive, .secure]) : nil,
         autostart: persistent ? try await domain.autostart() : false))
   }

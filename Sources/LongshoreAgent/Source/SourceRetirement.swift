@@ -37,7 +37,9 @@ struct SourceRetirement: Sendable {
   }
 
   /// Moves a disk's file into the work folder, where libvirt does not list it. Registered before, and never over another file.
-  private func setAside(_ path: String, of disk: PlannedDisk, migration: SourceMigration) async throws {
+  ///
+  /// - Throws: ``Reason/Failure`` where another file has the name of the one that the guest ran on; it is left alone.
+  func setAside(_ path: String, of disk: PlannedDisk, migration: SourceMigration) async throws {
     let folder = WorkFolder(pool: PathText.folder(of: path), host: here, migration: migration.id)
     let aside = folder.file(disk.volume.text)
     let registered = try journal.files(of: migration.id, host: .source).first { $0.path == aside }
@@ -48,6 +50,8 @@ struct SourceRetirement: Sendable {
         metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)"])
       return
     }
+    let noted = migration.inspection?.sourceFiles?[disk.target].map(FileIdentity.init)
+    guard registered != nil || noted?.isSameFile(as: current) != false else { throw notTheDisk(path) }
     try folder.create()
     CrashPoint.setAsideFolderMade.reached()
     let file =
@@ -59,10 +63,12 @@ struct SourceRetirement: Sendable {
     CrashPoint.setAsideRegistered.reached()
     let isCurrent = file.identity?.isSameFile(as: current) == true
     if !isCurrent, let set = try RegisteredFiles.identity(of: aside), file.identity?.isSameFile(as: set) == true { return }
-    guard isCurrent else {
-      throw Reason.Failure(.nameTaken, "\(path) is not the file any more that the guest ran on, so that it is left alone")
-    }
+    guard isCurrent else { throw notTheDisk(path) }
     try await ExclusiveFile(path: path, identity: current).publish(to: aside)
     CrashPoint.diskSetAside.reached()
+  }
+
+  private func notTheDisk(_ path: String) -> Reason.Failure {
+    Reason.Failure(.nameTaken, "\(path) is not the file any more that the guest ran on, so that it is left alone")
   }
 }
