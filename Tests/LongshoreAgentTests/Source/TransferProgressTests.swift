@@ -58,7 +58,7 @@ struct TransferProgressTests {
     let progress = transfer.progress(numbers, disks: [], at: 21)
     #expect(progress.memory == Progress.Amount(done: 20 * Self.mebibyte, remaining: 60 * Self.mebibyte, total: 80 * Self.mebibyte))
     #expect(progress.remainingSeconds == 3)
-    #expect(progress.dirtyRateBps == 5 * 4096)
+    #expect(progress.dirtyRateBps == 20_480)
     #expect(progress.iteration == 3)
     #expect(progress.expectedDowntimeMs == 170)
   }
