@@ -4,7 +4,8 @@ internal import MigrationCore
 internal import MigrationJournal
 internal import ServiceLifecycle
 
-/// Deletes the source disks that were set aside, as soon as their time of grace has ended, and forgets what ended long ago.
+/// Deletes the source disks that were set aside, as soon as their time of grace has ended, forgets what ended long ago, and gives
+/// memory back.
 struct Housekeeper: Service, CustomStringConvertible {
   let description = "the housekeeper"
 
@@ -28,6 +29,7 @@ struct Housekeeper: Service, CustomStringConvertible {
       for await _ in calls.stream {
         let next = await sweep()
         prune()
+        ProgramPages.giveBack()
         alarm?.cancel()
         alarm = Task {
           guard (try? await clock.wait(milliseconds: min(next ?? Self.interval, Self.interval))) != nil else { return }

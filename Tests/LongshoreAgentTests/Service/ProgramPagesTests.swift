@@ -1,0 +1,34 @@
+import FoundationEssentials
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("The pages of the program")
+struct ProgramPagesTests {
+  /// The resident bytes of the program's code, in KiB.
+  private func residentCode() throws -> Int {
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let text = String(decoding: try #require(FileManager.default.contents(atPath: "/proc/self/smaps")), as: UTF8.self)
+    var isCode = false
+    var sum = 0
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.first?.contains("-") == true {
+        isCode = words.count > 1 && words[1].hasPrefix("r-xp") && line.hasSuffix(program)
+      } else if isCode, words.first == "Rss:", let size = words.dropFirst().first.flatMap({ Int($0) }) {
+        sum += size
+      }
+    }
+    return sum
+  }
+
+  @Test("Code that is given back is not resident any more, and is there when it is called")
+  func giveBack() throws {
+    let before = try residentCode()
+    ProgramPages.giveBack()
+    let after = try residentCode()
+    #expect(before > 0)
+    #expect(after < before, "\(before) KiB were resident, \(after) are")
+    #expect(after > 0)
+  }
+}
