@@ -177,7 +177,7 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public var disks: [Disk]?
   /// `failed`, `cancelled`: the step at which it ended.
   public var stage: Stage?
-  /// `failed`, `cancelled`, `needs-attention`: why.
+  /// `failed`, `cancelled`, `needs-attention`: why. `completed`: what did not go as it should.
   public var reasons: [Reason]?
   /// `prepared`, `failed` at the stage `checks`: the whole table of checks.
   public var checks: [Check]?
@@ -185,7 +185,8 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public var runsAt: NodeName?
   /// Terminal kinds: seconds from acceptance to the end.
   public var seconds: Double?
-  /// `completed`: the guest's pause at the switch in milliseconds, as QEMU measured it; absent where libvirt lost it.
+  /// `completed`: the guest's pause at the switch in milliseconds, as QEMU measured it, or in a fenced handover the agent: from
+  /// libvirt's event to the guest's resumption. Absent where it is not known.
   public var downtimeMs: UInt64?
   /// `completed`: bytes moved.
   public var bytes: Bytes?

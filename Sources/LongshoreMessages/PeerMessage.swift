@@ -14,6 +14,10 @@ public struct PeerMessage: Sendable, Hashable {
     case release
     /// Remove what was prepared, and refuse every later `prepare` of this migration. Answer: `rolledBack`.
     case rollback(Reason)
+    /// By the operator's word the guest is at the source: end a copy of it here, then do as for `rollback`.
+    case disown(Reason)
+    /// By the operator's word the guest is at the destination: let it go on here and end the migration. Answer: `released`.
+    case assign
     /// The answer to `offerLayer`.
     case layerOffered(LayerOffer)
 
@@ -135,6 +139,8 @@ extension PeerMessage.Body: Codable {
     case "confirm": self = .confirm
     case "release": self = .release
     case "rollback": self = .rollback(try container.decode(Reason.self, forKey: .reason))
+    case "disown": self = .disown(try container.decode(Reason.self, forKey: .reason))
+    case "assign": self = .assign
     case "layer-offered": self = .layerOffered(try container.decode(PeerMessage.LayerOffer.self, forKey: .offer))
     case "checked": self = .checked(try container.decode([Check].self, forKey: .checks))
     case "preparing": self = .preparing(try container.decode(PreparationProgress.self, forKey: .progress))
@@ -160,7 +166,7 @@ extension PeerMessage.Body: Codable {
     try container.encode(typeName, forKey: .type)
     switch self {
     case .check(let plan), .prepare(let plan): try container.encode(plan, forKey: .plan)
-    case .rollback(let reason), .prepareFailed(let reason): try container.encode(reason, forKey: .reason)
+    case .rollback(let reason), .disown(let reason), .prepareFailed(let reason): try container.encode(reason, forKey: .reason)
     case .layerOffered(let offer): try container.encode(offer, forKey: .offer)
     case .checked(let checks), .refused(let checks): try container.encode(checks, forKey: .checks)
     case .preparing(let progress): try container.encode(progress, forKey: .progress)
@@ -172,7 +178,7 @@ extension PeerMessage.Body: Codable {
     case .offerLayer(let layer, let export):
       try container.encode(layer, forKey: .layer)
       try container.encode(export, forKey: .export)
-    case .confirm, .release, .released, .rolledBack: break
+    case .confirm, .release, .assign, .released, .rolledBack: break
     }
   }
 }
@@ -186,6 +192,8 @@ extension PeerMessage.Body {
     case .confirm: "confirm"
     case .release: "release"
     case .rollback: "rollback"
+    case .disown: "disown"
+    case .assign: "assign"
     case .layerOffered: "layer-offered"
     case .checked: "checked"
     case .preparing: "preparing"

@@ -68,6 +68,10 @@ extension Reason.Code {
   public static let unknownMigration = Reason.Code("unknown-migration")
   /// The migration is past the point where this can be done, or has ended.
   public static let tooLate = Reason.Code("too-late")
+  /// What is asked for is contradicted by what a host shows.
+  public static let contradicted = Reason.Code("contradicted")
+  /// The migration goes on by itself and needs nobody.
+  public static let notNeeded = Reason.Code("not-needed")
   /// An option that this version does not offer.
   public static let unsupportedOption = Reason.Code("unsupported-option")
   /// The host cannot take requests at present: its journal or its libvirt is away.
@@ -128,10 +132,16 @@ extension Reason.Code {
   public static let stubFailed = Reason.Code("stub-failed")
   /// libvirt's migration failed; the guest runs at the source.
   public static let transferFailed = Reason.Code("transfer-failed")
+  /// The guest stands still for the switch, and libvirt neither goes on nor gives up.
+  public static let transferStalled = Reason.Code("transfer-stalled")
+  /// Fenced handover: the source's QEMU could not be ended at once, so that the guest stood still until it had ended by itself.
+  public static let fenceWaited = Reason.Code("fence-waited")
   /// The guest arrived, but not as planned.
   public static let postCheckFailed = Reason.Code("post-check-failed")
   /// Two hosts run, or may run, the guest.
   public static let splitBrain = Reason.Code("split-brain")
+  /// The operator named the owner of the guest.
+  public static let ownerNamed = Reason.Code("owner-named")
   /// The state of the two hosts is not one that can be decided by rule.
   public static let undecided = Reason.Code("undecided")
   /// A call to libvirt, to the file system or to a tool failed.

@@ -6,6 +6,8 @@ public struct Request: Sendable, Hashable {
     case migrate(MigrateCommand)
     /// Stop a migration that has not switched yet; the guest stays where it is.
     case cancel(migration: MigrationID)
+    /// Name the host that has the guest of a migration that needs attention.
+    case resolve(migration: MigrationID, owner: NodeName)
     /// Tell the state of one migration.
     case status(migration: MigrationID)
     /// Tell the migrations that the host knows.
@@ -149,9 +151,10 @@ public struct MigrateCommand: Sendable, Hashable, Codable {
 public struct MigrationOptions: Sendable, Hashable, Codable {
   /// Who starts the guest at the destination.
   public enum Handover: String, Hashable, WireWord {
-    /// libvirt does, at once.
+    /// libvirt does, at once. Where the connection between the two daemons breaks at the switch, both hosts can run the guest for
+    /// a moment.
     case direct
-    /// The source agent does, when it has seen that the source's guest has ended.
+    /// The source agent does, when the source's guest has ended: two hosts never run it.
     case fenced
   }
 
@@ -169,7 +172,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public var autoConverge: Bool?
   /// Let guest writes wait for the copy, so that the disks are sure to converge.
   public var synchronousWrites: Bool?
-  /// Who starts the guest at the destination; nil: `direct`.
+  /// Who starts the guest at the destination; nil: `fenced`.
   public var handover: Handover?
   /// Keep the source's disks under their names instead of setting them aside.
   public var keepSource: Bool?
@@ -209,7 +212,7 @@ extension Request: Codable {
   public static let deadlineRange: ClosedRange<Int64> = 1...2_592_000
 
   private enum Keys: String, CodingKey {
-    case schema, type, id, cluster, host, notAfter, migration, includeEnded, until, orphans
+    case schema, type, id, cluster, host, notAfter, migration, owner, includeEnded, until, orphans
   }
 
   public init(from decoder: any Decoder) throws {
@@ -231,6 +234,9 @@ extension Request: Codable {
     case "migrate":
       command = .migrate(try MigrateCommand(from: decoder))
     case "cancel": command = .cancel(migration: try container.decode(MigrationID.self, forKey: .migration))
+    case "resolve":
+      command = .resolve(
+        migration: try container.decode(MigrationID.self, forKey: .migration), owner: try container.decode(NodeName.self, forKey: .owner))
     case "status": command = .status(migration: try container.decode(MigrationID.self, forKey: .migration))
     case "list": command = .list(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
     case "describe": command = .describe
@@ -255,6 +261,9 @@ extension Request: Codable {
     switch command {
     case .migrate(let command): try command.encode(to: encoder)
     case .cancel(let migration), .status(let migration): try container.encode(migration, forKey: .migration)
+    case .resolve(let migration, let owner):
+      try container.encode(migration, forKey: .migration)
+      try container.encode(owner, forKey: .owner)
     case .list(let includeEnded): try container.encode(includeEnded, forKey: .includeEnded)
     case .extendGrace(let selection, let until):
       try selection.encode(to: encoder)
@@ -270,6 +279,7 @@ extension Request: Codable {
     switch command {
     case .migrate: "migrate"
     case .cancel: "cancel"
+    case .resolve: "resolve"
     case .status: "status"
     case .list: "list"
     case .describe: "describe"

@@ -52,7 +52,7 @@ public enum MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Request/Command``, by their names on the wire.
   public enum RequestKind: String, Sendable, CaseIterable {
-    case migrate, cancel, status, list, describe
+    case migrate, cancel, resolve, status, list, describe
     case listGrace = "list-grace"
     case extendGrace = "extend-grace"
     case purgeGrace = "purge-grace"
@@ -64,6 +64,7 @@ extension MessageSamples {
       switch command {
       case .migrate: self = .migrate
       case .cancel: self = .cancel
+      case .resolve: self = .resolve
       case .status: self = .status
       case .list: self = .list
       case .describe: self = .describe
@@ -98,6 +99,7 @@ extension MessageSamples {
         .migrate(fullOrder(.direct)), .migrate(fullOrder(.fenced)),
       ]
     case .cancel: [.cancel(migration: migration)]
+    case .resolve: [.resolve(migration: migration, owner: source.host)]
     case .status: [.status(migration: migration)]
     case .list: [.list(includeEnded: false), .list(includeEnded: true)]
     case .describe: [.describe]
@@ -265,7 +267,7 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``PeerMessage/Body``, by their names on the wire.
   public enum PeerKind: String, Sendable, CaseIterable {
-    case check, prepare, confirm, release, rollback
+    case check, prepare, confirm, release, rollback, disown, assign
     case layerOffered = "layer-offered"
     case checked, preparing, prepared, refused
     case prepareFailed = "prepare-failed"
@@ -283,6 +285,8 @@ extension MessageSamples {
       case .confirm: self = .confirm
       case .release: self = .release
       case .rollback: self = .rollback
+      case .disown: self = .disown
+      case .assign: self = .assign
       case .layerOffered: self = .layerOffered
       case .checked: self = .checked
       case .preparing: self = .preparing
@@ -300,7 +304,7 @@ extension MessageSamples {
     /// Whether the source says it to the destination.
     public var isFromSource: Bool {
       switch self {
-      case .check, .prepare, .confirm, .release, .rollback, .layerOffered: true
+      case .check, .prepare, .confirm, .release, .rollback, .disown, .assign, .layerOffered: true
       default: false
       }
     }
@@ -319,6 +323,8 @@ extension MessageSamples {
     case .confirm: [.confirm]
     case .release: [.release]
     case .rollback: [.rollback(Reason(.cancelled, "cancelled by the orchestrator"))]
+    case .disown: [.disown(Reason(.ownerNamed, "the operator named alpha as the guest's owner while beta did not answer"))]
+    case .assign: [.assign]
     case .layerOffered:
       [
         .layerOffered(.init(layer: 1, digest: nil, uri: nil)),

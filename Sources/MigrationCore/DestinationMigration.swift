@@ -18,6 +18,12 @@ public enum DestinationEvent: Sendable, Hashable, Codable {
   case stubsFailed(Reason)
   /// The post-checks were made: the guest is there as planned, or not, for these reasons.
   case postChecked(Confirmation?, [Reason])
+  /// The guest goes on here, by the operator's word; nil where it is not as planned.
+  case tookOver(Confirmation?)
+  /// No copy of the guest has a process here any more.
+  case copyEnded
+  /// The operator names the owner of a guest whose source is away.
+  case ownerNamed(Owner, Reason)
   /// Nothing of what this migration registered is left here.
   case filesRemoved
   /// The registered files are forgotten.
@@ -39,6 +45,10 @@ public enum DestinationEffect: Sendable, Hashable, Codable {
   case makeStubs
   /// Read back from libvirt whether the guest is here as planned.
   case postCheck(step: Int)
+  /// Let the guest go on here, look at it, apply `tookOver`.
+  case takeOver
+  /// End the guest's process here, whose disks stay; apply `copyEnded`.
+  case endCopy
   /// Remove every file that this migration registered, except published templates, and a leftover definition.
   case removeFiles
   /// Forget the registered files, which are the guest's from now on; then apply `filesKept`.
@@ -58,6 +68,8 @@ public enum DestinationEffect: Sendable, Hashable, Codable {
 ///    |          +-> refused    |                |             |              |
 ///    +----------+--------------+----------------+-------------+--------------+-> removing -> rolledBack, failed
 /// ```
+///
+/// Where the operator names the owner of a guest that the agents cannot settle: `takingOver -> releasing`, or `endingCopy -> removing`.
 public struct DestinationMigration: Sendable, Hashable, Codable {
   /// Why what was made is removed.
   public enum Removal: Sendable, Hashable, Codable {
@@ -77,12 +89,16 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case providingLayers
     /// Stubs are made. Can become: prepared, removing.
     case makingStubs
-    /// Waits for the guest. Can become: postChecking, removing.
+    /// Waits for the guest. Can become: postChecking, takingOver, endingCopy, removing.
     case prepared
-    /// The guest is looked at. Can become: confirmed, prepared, removing.
+    /// The guest is looked at. Can become: confirmed, prepared, takingOver, endingCopy, removing.
     case postChecking
-    /// The guest is here as planned. Can become: releasing.
+    /// The guest is here as planned. Can become: releasing, endingCopy.
     case confirmed(Confirmation)
+    /// By the operator's word the guest goes on here. Can become: releasing, endingCopy.
+    case takingOver
+    /// By the operator's word the guest is at the source, and a copy of it here is ended. Can become: removing.
+    case endingCopy(Reason)
     /// The source is done; the files become the guest's. Can become: released.
     case releasing
     /// Files are removed. Can become: rolledBack, failed.
@@ -120,6 +136,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public private(set) var templateBytes: UInt64 = 0
   /// The disks that are in place.
   public private(set) var disks: [PreparedDisk] = []
+  /// What the post-checks saw of the guest here.
+  public private(set) var confirmation: Confirmation?
   /// How the source reaches this host.
   public let endpoint: DestinationEndpoint
 
@@ -158,7 +176,13 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public mutating func apply(_ event: DestinationEvent, at now: Now) -> [DestinationEffect] {
     let before = self
     let effects: [DestinationEffect] =
-      if case .peer(let body) = event { heard(body) } else { worked(event) }
+      switch event {
+      case .peer(let body): heard(body)
+      case .ownerNamed where isTerminal: []
+      case .ownerNamed(.source, let reason): heard(.disown(reason))
+      case .ownerNamed(.destination, _): heard(.assign)
+      default: worked(event)
+      }
     if self != before { revision = before.revision + 1 }
     return effects
   }
@@ -171,6 +195,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case .providingLayers: nextLayer.map { [.provideLayer($0.id)] } ?? []
     case .makingStubs: [.makeStubs]
     case .postChecking: [.postCheck(step: step)]
+    case .takingOver: [.takeOver]
+    case .endingCopy: [.endCopy]
     case .releasing: [.keepFiles]
     case .removing: [.removeFiles]
     case .prepared, .confirmed, .released, .refused, .failed, .rolledBack: []
@@ -188,6 +214,26 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   /// Whether the guest must not be moved on or have files of its own prepared.
   public var locksGuest: Bool { !isTerminal }
 
+  // MARK: - The operator's word
+
+  /// Why the operator cannot name this owner while the guest's source is away; nil where it can.
+  ///
+  /// - Parameter sight: What this host's libvirt shows of the guest.
+  public func refusal(toName owner: Owner, seeing sight: GuestSight) -> Reason? {
+    switch (phase, owner, sight) {
+    case (.prepared, _, _), (.postChecking, _, _), (.confirmed, _, _), (.removing(.rollback), .source, _): break
+    default: return Reason(.notNeeded, "the guest is not in question here: the migration is past that, or has not come to it")
+    }
+    return switch (owner, sight) {
+    case (_, .unreachable(let why)): Reason(.unavailable, "this host's libvirt does not answer, so that the guest cannot be seen: \(why)")
+    case (.source, .active(.running, _)), (.source, .active(.runningMigrationCanceled, _)):
+      Reason(.contradicted, "the guest runs at this host, the destination")
+    case (.destination, .absent), (.destination, .inactive):
+      Reason(.contradicted, "the guest has no process at this host, the destination")
+    default: nil
+    }
+  }
+
   // MARK: - The source's words
 
   private mutating func heard(_ body: PeerMessage.Body) -> [DestinationEffect] {
@@ -200,13 +246,16 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.prepare, .removing(.failure)), (.prepare, .removing(.rollback)): return []
     case (.prepare, .rolledBack):
       return [.tell(.prepareFailed(Reason(.cancelled, "the migration was rolled back before it was prepared")))]
-    case (.prepare, .postChecking), (.prepare, .confirmed), (.prepare, .releasing), (.prepare, .released): return []
+    case (.prepare, .postChecking), (.prepare, .confirmed), (.prepare, .takingOver), (.prepare, .endingCopy), (.prepare, .releasing),
+      (.prepare, .released):
+      return []
 
     case (.confirm, .prepared):
       enter(.postChecking)
       return []
     case (.confirm, .confirmed(let confirmation)): return [.tell(.confirmed(confirmation))]
-    case (.confirm, .postChecking), (.confirm, .releasing), (.confirm, .released): return []
+    case (.confirm, .releasing), (.confirm, .released): return confirmation.map { [.tell(.confirmed($0))] } ?? []
+    case (.confirm, .postChecking), (.confirm, .takingOver), (.confirm, .endingCopy): return []
     case (.confirm, _):
       let reason = Reason(.postCheckFailed, "the destination has nothing prepared for this migration")
       return [.tell(.confirmFailed([reason]))]
@@ -220,10 +269,25 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
 
     case (.rollback, .rolledBack), (.rollback, .refused), (.rollback, .failed): return [.tell(.rolledBack)]
     case (.rollback, .confirmed), (.rollback, .releasing), (.rollback, .released): return []
-    case (.rollback, .removing(.rollback)): return []
+    case (.rollback, .takingOver), (.rollback, .endingCopy), (.rollback, .removing(.rollback)): return []
     case (.rollback(let reason), _):
       enter(.removing(.rollback(reason)))
       return []
+
+    case (.disown, .rolledBack), (.disown, .refused), (.disown, .failed): return [.tell(.rolledBack)]
+    case (.disown, .endingCopy), (.disown, .releasing), (.disown, .released): return []
+    case (.disown(let reason), _):
+      enter(.endingCopy(reason))
+      return []
+
+    case (.assign, .prepared), (.assign, .postChecking):
+      enter(.takingOver)
+      return []
+    case (.assign, .confirmed):
+      enter(.releasing)
+      return []
+    case (.assign, .released), (.assign, .refused), (.assign, .failed), (.assign, .rolledBack): return [.tell(.released)]
+    case (.assign, _): return []
 
     default: return []
     }
@@ -260,11 +324,19 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       enter(.removing(.failure(reason)))
       return []
     case (.postChecking, .postChecked(let confirmation?, _)):
+      self.confirmation = confirmation
       enter(.confirmed(confirmation))
       return [.tell(.confirmed(confirmation))]
     case (.postChecking, .postChecked(nil, let reasons)):
       enter(.prepared)
       return [.tell(.confirmFailed(reasons))]
+    case (.takingOver, .tookOver(let confirmation)):
+      self.confirmation = confirmation
+      enter(.releasing)
+      return []
+    case (.endingCopy(let reason), .copyEnded):
+      enter(.removing(.rollback(reason)))
+      return []
     case (.releasing, .filesKept):
       enter(.released)
       return [.tell(.released)]

@@ -172,7 +172,7 @@ public struct HostMigrations: Sendable, Hashable {
       return try? step(of: .peer(message.body, journal: message.journal), for: id, at: now)
     }
     switch message.body {
-    case .prepare, .confirm, .release, .rollback: break
+    case .prepare, .confirm, .release, .rollback, .disown, .assign: break
     default: return nil
     }
     if let running = destinations[id] { return answer(message, of: running, at: now) }
@@ -191,12 +191,12 @@ public struct HostMigrations: Sendable, Hashable {
     case .prepare(let plan):
       if let busy = lock(onGuest: plan.guest.uuid) { return telling(.prepareFailed(busy), of: id, to: message.from, at: now) }
       return beginning(DestinationMigration.prepare(id: id, source: message.from, plan: plan, endpoint: endpoint, at: now), at: now)
-    case .rollback:
+    case .rollback, .disown:
       return beginning(DestinationMigration.tombstone(id: id, source: message.from, endpoint: endpoint, at: now), at: now)
     case .confirm:
       let reason = Reason(.postCheckFailed, "the destination knows nothing of this migration")
       return telling(.confirmFailed([reason]), of: id, to: message.from, at: now)
-    case .release:
+    case .release, .assign:
       // Nothing is locked by a migration that this journal does not know.
       return telling(.released, of: id, to: message.from, at: now)
     default: return nil

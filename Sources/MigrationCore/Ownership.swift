@@ -62,16 +62,32 @@ public enum Settlement: String, Sendable, Hashable, Codable {
   case destroySource
 }
 
+/// One of a migration's hosts.
+public enum Owner: String, Sendable, Hashable, Codable {
+  case source, destination
+}
+
 /// Who has the guest, by the state of both hosts after a transfer has ended.
 public enum Ownership: Sendable, Hashable {
   /// The source: undo everything at the destination. `running` tells whether the guest runs.
   case source(running: Bool)
   /// The destination: go forward.
   case destination
+  /// The destination, by the operator's word alone: nothing of it can be seen, so that nothing is undone at the source either.
+  case destinationUnseen
   /// One of them, once this is done.
   case settle(Settlement, splitBrain: Bool)
   /// Not known yet: look again.
   case undecided
+
+  /// The host that gets the guest; nil where that is open.
+  var owner: Owner? {
+    switch self {
+    case .source, .settle(.destroyDestination, _), .settle(.resumeSource, _): .source
+    case .destination, .destinationUnseen, .settle(.resumeDestination, _), .settle(.destroySource, _): .destination
+    case .undecided: nil
+    }
+  }
 
   /// Decides by the table of states. Nothing that is not positively seen counts: an unreachable host is not a dead one.
   ///
@@ -80,7 +96,19 @@ public enum Ownership: Sendable, Hashable {
   ///   - fenced: Whether the guest was to arrive paused.
   ///   - transferSucceeded: Whether libvirt reported success; false where it failed or nothing is known.
   ///   - confirmed: Whether the destination's confirmation is journalled.
+  ///   - named: The owner that the operator named. It counts only where the states leave the owner open.
   public static func decide(
+    _ observation: Observation, fenced: Bool, transferSucceeded: Bool, confirmed: Bool, named: Owner? = nil
+  ) -> (ownership: Ownership, reason: String) {
+    let seen = decide(observation, fenced: fenced, transferSucceeded: transferSucceeded, confirmed: confirmed)
+    guard seen.ownership == .undecided, let named else { return seen }
+    return switch named {
+    case .source: sourceNamed(observation)
+    case .destination: destinationNamed(observation)
+    }
+  }
+
+  private static func decide(
     _ observation: Observation, fenced: Bool, transferSucceeded: Bool, confirmed: Bool
   ) -> (ownership: Ownership, reason: String) {
     switch (observation.source, observation.destination) {
@@ -129,6 +157,36 @@ public enum Ownership: Sendable, Hashable {
       (.undecided, "the guest has ended at the source and is still held at the destination")
     case .postcopy(let how), .other(let how):
       (.undecided, "the guest has ended at the source and is \(how) at the destination")
+    }
+  }
+
+  // MARK: - Where the operator has named the owner
+
+  private static func sourceNamed(_ observation: Observation) -> (Ownership, String) {
+    switch (observation.source, observation.destination) {
+    case (.unreachable(let why), _): (.undecided, "the source's libvirt does not answer, so that the guest cannot be seen there: \(why)")
+    case (.absent, _): (.undecided, "the source does not have the guest any more")
+    case (.active(_, job: .migration), _): (.undecided, "the source's libvirt still has a migration job on the guest")
+    case (_, .active(.running, _)), (_, .active(.runningMigrationCanceled, _)): (.undecided, "the guest runs at the destination")
+    case (_, .active): (.settle(.destroyDestination, splitBrain: false), "the operator named the source, and a copy is at the destination")
+    case (.active(.pausedForMigration, _), _):
+      (.settle(.resumeSource, splitBrain: false), "the operator named the source, where the migration left the guest paused")
+    case (.active, _): (.source(running: true), "the operator named the source, where the guest is seen")
+    case (.inactive, _): (.source(running: false), "the operator named the source, where the guest has ended")
+    }
+  }
+
+  private static func destinationNamed(_ observation: Observation) -> (Ownership, String) {
+    switch (observation.source, observation.destination) {
+    case (.active(_, job: .migration), _): (.undecided, "the source's libvirt still has a migration job on the guest")
+    case (.active(.running, _), _), (.active(.runningMigrationCanceled, _), _): (.undecided, "the guest runs at the source")
+    case (_, .absent): (.undecided, "the destination does not have the guest")
+    case (.active, _): (.settle(.destroySource, splitBrain: false), "the operator named the destination, and a copy is at the source")
+    case (_, .active(.running, _)), (_, .active(.runningMigrationCanceled, _)):
+      (.destination, "the operator named the destination, where the guest runs")
+    case (_, .active): (.settle(.resumeDestination, splitBrain: false), "the operator named the destination, where the guest stands still")
+    case (_, .inactive): (.destinationUnseen, "the operator named the destination, where the guest has ended")
+    case (_, .unreachable): (.destinationUnseen, "the operator named the destination, which does not answer")
     }
   }
 

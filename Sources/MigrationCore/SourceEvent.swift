@@ -74,6 +74,8 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case destinationUnknown
   /// The transfer was given up before libvirt was called: no domain can be at the destination.
   case transferNotStarted(Reason)
+  /// The guest has stood still for the switch for so long that something must be wrong, and libvirt does not end the job.
+  case transferStalled(Reason)
   /// libvirt's call or job has ended. `error` is nil where libvirt reported success.
   case transferEnded(error: String?, TransferTotals?)
   /// Both hosts were looked at.
@@ -86,6 +88,8 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case sourceRetired
   /// The source's definition or disks could not be moved out of the way; the effect goes on trying.
   case retirementFailed(Reason)
+  /// The operator names the owner of the guest of a migration that needs attention; both hosts were looked at for it.
+  case ownerNamed(Owner, Observation)
   /// Somebody wants the migration to stop.
   case cancel(Reason)
   /// A timer is due.

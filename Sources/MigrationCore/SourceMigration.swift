@@ -42,6 +42,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     public var abort: Failure?
     /// Why the last look at both hosts did not decide.
     public var undecided: String?
+    /// The owner that the operator named; nil where nobody did.
+    public var named: Owner?
   }
 
   /// The phases of a migration at its source.
@@ -161,6 +163,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     switch event {
     case .cancel(let reason): effects = try stop(reason, cancelled: true, at: now)
     case .timerFired(let timer): effects = timerFired(timer, at: now)
+    case .ownerNamed(let owner, let observation): effects = try take(owner, seeing: observation, at: now)
     case .peer(let body, let journal): effects = heard(body, journal: journal, at: now)
     default: effects = worked(event, at: now)
     }
@@ -219,14 +222,22 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     }
   }
 
-  /// Whether the transfer was to arrive paused.
-  public var isFenced: Bool { order.options?.handover == .fenced }
+  /// Whether the guest is to arrive paused: unless the order says otherwise.
+  public var isFenced: Bool { order.options?.handover != .direct }
+
+  /// Which of the migration's hosts has this name; nil for another host.
+  public func owner(named host: NodeName) -> Owner? {
+    switch host {
+    case source.host: .source
+    case destination.host: .destination
+    default: nil
+    }
+  }
 
   /// Whether both hosts, looked at again, still call for a settlement that was decided before.
   public func calls(for settlement: Settlement, after observation: Observation) -> Bool {
     guard case .settling(settlement, let decision) = phase else { return false }
-    let (ownership, _) = Ownership.decide(
-      observation, fenced: isFenced, transferSucceeded: decision.error == nil, confirmed: confirmation != nil)
+    let (ownership, _) = self.ownership(by: observation, decision)
     if case .settle(settlement, _) = ownership { return true }
     return false
   }
@@ -282,6 +293,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
         "no agent of the host \(destination.host) has ever joined the broker: is its name right, and was its agent started?")
       return end(Failure(stage: .checks, reasons: [reason], cancelled: false), at: now)
 
+    case (.transferring, .transferStalled(let reason)):
+      return attention == nil ? callOperator(reason, at: now) : []
     case (.transferring(let transfer), .transferNotStarted(let reason)):
       return rollBack(transfer.abort ?? Failure(stage: .transfer, reasons: [reason], cancelled: false), at: now)
     case (.transferring(let transfer), .transferEnded(let error, let totals)):
@@ -347,15 +360,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
         Reason(.postCheckFailed, "the guest is not at \(destination.host) as planned, and the source's disks are kept: \(text)"),
         at: now)
 
-    case (.releasing, .released):
-      enter(.completed)
-      return [
-        event(
-          .completed, disks: disks, runsAt: destination.host,
-          bytes: MigrationEventData.Bytes(
-            template: preparation?.templateBytes ?? 0, disks: totals?.diskBytes ?? 0, memory: totals?.memoryBytes ?? 0),
-          at: now)
-      ]
+    case (.releasing, .released): return complete(at: now)
 
     case (.rollingBack(let failure, destinationDone: false, let sourceDone), .rolledBack):
       guard isOfPreparedJournal(journal) else { return callOperator(journalChanged, at: now) }
@@ -461,19 +466,21 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   // MARK: - Steps
 
   private mutating func decide(_ decision: Decision, by observation: Observation, at now: Now) -> [SourceEffect] {
-    let (ownership, why) = Ownership.decide(
-      observation, fenced: isFenced, transferSucceeded: decision.error == nil, confirmed: confirmation != nil)
+    let (ownership, why) = ownership(by: observation, decision)
     switch ownership {
     case .destination:
       enter(.confirming)
       let switched = decision.error == nil ? [] : [event(.switching, at: now)]
       return switched + [event(.confirming, at: now)]
+    case .destinationUnseen:
+      return endUnseen(why, at: now)
     case .source(let running):
       var failure =
         decision.abort
         ?? Failure(
           stage: .transfer, reasons: [Reason(.transferFailed, decision.error ?? why)], cancelled: false)
       failure.guestRuns = running
+      if decision.named == .source, case .unreachable = observation.destination { return undoWithoutDestination(failure, at: now) }
       return rollBack(failure, at: now)
     case .settle(let settlement, let splitBrain):
       enter(.settling(settlement, decision))
@@ -487,6 +494,65 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     }
   }
 
+  private func ownership(by observation: Observation, _ decision: Decision) -> (ownership: Ownership, reason: String) {
+    Ownership.decide(
+      observation, fenced: isFenced, transferSucceeded: decision.error == nil, confirmed: confirmation != nil, named: decision.named)
+  }
+
+  // MARK: - The operator's word
+
+  /// Takes the owner that the operator names, unless the hosts contradict it, or decide without it.
+  private mutating func take(_ owner: Owner, seeing observation: Observation, at now: Now) throws(Rejected) -> [SourceEffect] {
+    guard !isTerminal else { throw Rejected(.tooLate, "the migration has ended already: \(publicPhase.rawValue)") }
+    guard attention != nil else { throw Rejected(.notNeeded, "the migration does not need attention: it is \(publicPhase.rawValue)") }
+    switch (phase, owner) {
+    case (.deciding(let decision), _), (.settling(_, let decision), _): return try take(owner, decision, seeing: observation)
+    case (.transferring(let transfer), _):
+      let decision = Decision(error: "libvirt did not end its migration", abort: transfer.abort)
+      return try take(owner, decision, seeing: observation)
+    case (.rollingBack(let failure, destinationDone: false, let sourceDone), .source):
+      return undoWithoutDestination(failure, sourceDone: sourceDone, at: now)
+    case (.confirming, .destination):
+      return endUnseen("the operator named the destination, which has not confirmed the guest", at: now)
+    case (.releasing, .destination):
+      return [.tell(.assign)] + complete(at: now)
+    case (.rollingBack, _): throw Rejected(.contradicted, "the guest is at \(source.host), where it was found after the transfer")
+    case (.retiring, .destination):
+      throw Rejected(.notNeeded, "the guest is at \(destination.host); what is awaited is that the source's libvirt can be worked with")
+    default:
+      throw Rejected(.contradicted, "the guest has left \(source.host), and its newest data is at \(destination.host)")
+    }
+  }
+
+  private mutating func take(_ owner: Owner, _ decision: Decision, seeing observation: Observation) throws(Rejected) -> [SourceEffect] {
+    guard decision.named != owner else { return [] }
+    var decision = decision
+    decision.named = owner
+    decision.undecided = nil
+    let (ownership, why) = ownership(by: observation, decision)
+    guard ownership.owner == owner else { throw Rejected(.contradicted, why) }
+    phase = .deciding(decision)
+    step += 1
+    return []
+  }
+
+  /// Undoes without the destination, which is told to end its copy and remove its files when it is back.
+  private mutating func undoWithoutDestination(_ failure: Failure, sourceDone: Bool = false, at now: Now) -> [SourceEffect] {
+    let named = Reason(.ownerNamed, "the operator named \(source.host) as the guest's owner while \(destination.host) did not answer")
+    var failure = failure
+    failure.reasons.append(named)
+    return [.tell(.disown(named))] + rollBack(failure, destinationDone: true, sourceDone: sourceDone, at: now)
+  }
+
+  /// Ends at the destination, of which nothing was seen: what the source has of the guest stays as it is.
+  private mutating func endUnseen(_ why: String, at now: Now) -> [SourceEffect] {
+    [.tell(.assign)]
+      + complete(
+        reasons: [
+          Reason(.ownerNamed, "\(why); the guest's definition and disks at \(source.host) were left as they are: remove them there by hand")
+        ], at: now)
+  }
+
   private mutating func rollBack(
     _ failure: Failure, destinationDone: Bool = false, sourceDone: Bool = false, at now: Now
   ) -> [SourceEffect] {
@@ -497,6 +563,18 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       enter(.rollingBack(failure, destinationDone: destinationDone, sourceDone: sourceDone))
     }
     return []
+  }
+
+  private mutating func complete(reasons: [Reason] = [], at now: Now) -> [SourceEffect] {
+    enter(.completed)
+    let reasons = reasons + (totals?.fenceWaitedFor.map { [Reason(.fenceWaited, $0)] } ?? [])
+    return [
+      event(
+        .completed, disks: disks, reasons: reasons.isEmpty ? nil : reasons, runsAt: destination.host,
+        bytes: MigrationEventData.Bytes(
+          template: preparation?.templateBytes ?? 0, disks: totals?.diskBytes ?? 0, memory: totals?.memoryBytes ?? 0),
+        at: now)
+    ]
   }
 
   private mutating func end(_ failure: Failure, at now: Now) -> [SourceEffect] {

@@ -44,6 +44,18 @@ extension DestinationHistory {
 
   static let ways: [DestinationHistory] = [
     DestinationHistory(
+      name: "the operator names this host, and the source comes back",
+      events: toPrepared + [.peer(.assign), .tookOver(MigrationSamples.confirmation), .filesKept, .confirm, .release], phase: "released",
+      told: "prepared released confirmed released"),
+    DestinationHistory(
+      name: "the operator names the source while the guest is confirmed here",
+      events: toConfirmed + [.peer(.disown(Reason(.ownerNamed, "alpha"))), .copyEnded, .filesRemoved], phase: "rolledBack",
+      told: "prepared confirmed rolled-back"),
+    DestinationHistory(
+      name: "the operator names the source, while a rollback waits for the guest's end",
+      events: toPrepared + [.rollback, .ownerNamed(.source, Reason(.ownerNamed, "alpha"))], phase: "endingCopy", told: "prepared",
+      outstanding: "endCopy"),
+    DestinationHistory(
       name: "the guest arrives", events: toReleased, phase: "released", told: "prepared confirmed released"),
     DestinationHistory(name: "a check refuses", events: toChecking + [.oneRefused], phase: "refused", told: "refused"),
     DestinationHistory(
@@ -126,10 +138,10 @@ extension DestinationHistory {
     DestinationHistory(
       name: "confirm when confirmed", events: toConfirmed + [.confirm], phase: "confirmed", told: "prepared confirmed confirmed"),
     DestinationHistory(
-      name: "confirm while releasing", events: toReleasing + [.confirm], phase: "releasing", told: "prepared confirmed",
+      name: "confirm while releasing", events: toReleasing + [.confirm], phase: "releasing", told: "prepared confirmed confirmed",
       outstanding: "keepFiles"),
     DestinationHistory(
-      name: "confirm when released", events: toReleased + [.confirm], phase: "released", told: "prepared confirmed released"),
+      name: "confirm when released", events: toReleased + [.confirm], phase: "released", told: "prepared confirmed released confirmed"),
     DestinationHistory(
       name: "confirm while removing", events: toPrepared + [.rollback, .confirm], phase: "removing for rollback",
       told: "prepared confirm-failed", outstanding: "removeFiles"),

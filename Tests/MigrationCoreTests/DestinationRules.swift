@@ -17,16 +17,18 @@ struct DestinationStep {
 
   /// The phases that each phase can become.
   static let exits: [String: Set<String>] = [
-    "queued": ["checking", "removing for rollback"],
-    "checking": ["providingLayers", "makingStubs", "refused", "removing for rollback"],
-    "providingLayers": ["makingStubs", "removing for rollback", "removing after failure"],
-    "makingStubs": ["prepared", "removing for rollback", "removing after failure"],
-    "prepared": ["postChecking", "removing for rollback"],
-    "postChecking": ["confirmed", "prepared", "removing for rollback"],
-    "confirmed": ["releasing"],
+    "queued": ["checking", "removing for rollback", "endingCopy"],
+    "checking": ["providingLayers", "makingStubs", "refused", "removing for rollback", "endingCopy"],
+    "providingLayers": ["makingStubs", "removing for rollback", "removing after failure", "endingCopy"],
+    "makingStubs": ["prepared", "removing for rollback", "removing after failure", "endingCopy"],
+    "prepared": ["postChecking", "removing for rollback", "takingOver", "endingCopy"],
+    "postChecking": ["confirmed", "prepared", "removing for rollback", "takingOver", "endingCopy"],
+    "confirmed": ["releasing", "endingCopy"],
+    "takingOver": ["releasing", "endingCopy"],
+    "endingCopy": ["removing for rollback"],
     "releasing": ["released"],
-    "removing after failure": ["failed", "removing for rollback"],
-    "removing for rollback": ["rolledBack"],
+    "removing after failure": ["failed", "removing for rollback", "endingCopy"],
+    "removing for rollback": ["rolledBack", "endingCopy"],
   ]
 
   private static let notRemoving: Set<String> = ["confirmed", "releasing", "released"]

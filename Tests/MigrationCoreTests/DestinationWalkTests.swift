@@ -10,11 +10,13 @@ import Testing
     var phase: DestinationMigration.Phase
     var layers: [Int: String]
     var disks: Int
+    var isConfirmed: Bool
 
     init(_ migration: DestinationMigration) {
       phase = migration.phase
       layers = migration.layerPaths
       disks = migration.disks.count
+      isConfirmed = migration.confirmation != nil
     }
   }
 
@@ -26,7 +28,10 @@ import Testing
       .layerProvided(0, path: "/mnt/slow/debian.qcow2", copied: 1), .layerProvided(7, path: "/mnt/slow/other", copied: 1),
       .layerFailed(0, reason), .layerFailed(7, reason), .stubsMade(MigrationSamples.preparedDisks), .stubsFailed(reason),
       .postChecked(MigrationSamples.confirmation, []), .postChecked(nil, [reason]), .filesRemoved, .filesKept,
-    ] + [.prepare(MigrationSamples.plan), .confirm, .release, .rollback(reason), .released].map(DestinationEvent.peer)
+      .tookOver(MigrationSamples.confirmation), .tookOver(nil), .copyEnded, .ownerNamed(.source, reason), .ownerNamed(.destination, reason),
+    ]
+    + [.prepare(MigrationSamples.plan), .confirm, .release, .rollback(reason), .disown(reason), .assign, .released].map(
+      DestinationEvent.peer)
 
   @Test func everyStepOfEveryReachableStateKeepsTheRules() throws {
     var walk = StateWalk<Key>()
@@ -47,6 +52,6 @@ import Testing
       }
     }
     #expect(violations.sorted() == [])
-    #expect(phases.count == 14, "every phase is reached")
+    #expect(phases.count == 16, "every phase is reached")
   }
 }

@@ -183,7 +183,8 @@ enum ModelWord: Int, CaseIterable, Hashable {
     case .confirmFailed: self = .confirmFailed
     case .released: self = .released
     case .rolledBack: self = .rolledBack
-    case .check, .checked, .layerOffered, .offerLayer: return nil
+    // The operator's word takes the place of what cannot be seen: histories and the simulation have it.
+    case .check, .checked, .layerOffered, .offerLayer, .disown, .assign: return nil
     }
   }
 

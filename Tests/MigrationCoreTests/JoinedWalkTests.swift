@@ -327,7 +327,7 @@ final class JoinedWalk {
         world.destination = .absent
         report(.filesRemoved, in: world)
       case .keepFiles: report(.filesKept)
-      case .tell: break
+      case .tell, .takeOver, .endCopy: break
       }
     }
     return followers

@@ -8,7 +8,7 @@ import Testing
 @Suite struct OwnershipTests {
   /// A decision without its reason.
   enum Verdict: Hashable {
-    case source, sourceNotRunning, destination, wait
+    case source, sourceNotRunning, destination, destinationUnseen, wait
     case resumeDestination, destroyDestination, endSplitBrainAtDestination
     case resumeSource, destroySource, endSplitBrainAtSource
 
@@ -18,6 +18,7 @@ import Testing
         case .source(running: true): .source
         case .source(running: false): .sourceNotRunning
         case .destination: .destination
+        case .destinationUnseen: .destinationUnseen
         case .undecided: .wait
         case .settle(.resumeDestination, _): .resumeDestination
         case .settle(.destroyDestination, splitBrain: false): .destroyDestination
@@ -97,6 +98,53 @@ import Testing
             Observation(source: source, destination: destination), fenced: circumstances.fenced,
             transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed)
           let expected = matching.first?.verdict(circumstances) ?? .wait
+          #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
+          #expect(!reason.isEmpty)
+        }
+      }
+    }
+  }
+
+  /// What the operator's word comes to where the states leave the owner open; everywhere else they stand.
+  private static let namedSource: [Row] = [
+    (["off"], ["absent", "off", "silent"], { _ in .sourceNotRunning }),
+    (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off", "silent"], { _ in .source }),
+    (active("held"), ["absent", "off", "silent"], { _ in .resumeSource }),
+    (
+      active("running", "running again", "paused", "held", "post-copy", "other").union(["off"]),
+      Set(["paused", "held", "post-copy", "other"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }), { _ in .destroyDestination }
+    ),
+  ]
+  private static let namedDestination: [Row] = [
+    (["absent", "off"], ["off", "silent"], { _ in .destinationUnseen }),
+    (active("paused", "held", "post-copy", "other"), Set(sights.map(\.name)).subtracting(["absent"]), { _ in .destroySource }),
+    (
+      ["absent", "off", "silent"], Set(["running", "running again"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }),
+      { _ in .destination }
+    ),
+    (
+      ["absent", "off", "silent"],
+      Set(["paused", "held", "post-copy", "other"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }), { _ in .resumeDestination }
+    ),
+    (["silent"], ["off", "silent"], { _ in .destinationUnseen }),
+  ]
+
+  @Test(arguments: [Owner.source, .destination])
+  func theOperatorsWordCountsWhereTheStatesLeaveTheOwnerOpen(_ named: Owner) {
+    let rows = named == .source ? Self.namedSource : Self.namedDestination
+    for (here, source) in Self.sights {
+      for (there, destination) in Self.sights {
+        let matching = rows.filter { $0.source.contains(here) && $0.destination.contains(there) }
+        #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
+        for circumstances in Circumstances.all {
+          func decide(_ named: Owner?) -> (ownership: Ownership, reason: String) {
+            Ownership.decide(
+              Observation(source: source, destination: destination), fenced: circumstances.fenced,
+              transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed, named: named)
+          }
+          let seen = decide(nil).ownership
+          let (ownership, reason) = decide(named)
+          let expected = seen == .undecided ? matching.first?.verdict(circumstances) ?? .wait : Verdict(seen)
           #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
           #expect(!reason.isEmpty)
         }

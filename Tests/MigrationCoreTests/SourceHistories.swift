@@ -275,5 +275,47 @@ extension SourceHistory {
       outstanding: "ask rollback, restoreSource, timer patience"),
   ]
 
-  static let all = successes + failures + waiting + cancels + deadlines
+  private static let called = toTransferring + [.failure, .see(.held, .silent), .due(.patience)]
+
+  /// The operator names the owner where the agents cannot find out.
+  private static let named: [SourceHistory] = [
+    SourceHistory(
+      name: "the operator names the source while the destination is away",
+      steps: called + [
+        .name(.source, .held, .silent), .see(.held, .silent), .settle(.resumeSource), .see(.runs, .silent), .restored,
+      ], phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer, tell disown"),
+    SourceHistory(
+      name: "the operator names the destination while it is away",
+      steps: called + [
+        .name(.destination, .held, .silent), .see(.held, .silent), .settle(.destroySource), .see(.off, .silent),
+      ], phase: "completed", events: prepared + " needs-attention completed", once: "startTransfer, tell assign"),
+    SourceHistory(
+      name: "the operator names the destination, which turns out not to have the guest",
+      steps: called + [
+        .name(.destination, .held, .silent), .see(.held, .absent), .settle(.resumeSource), .see(.runs, .absent),
+      ] + undone, phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the operator names the source of a guest that runs at the destination",
+      steps: called + [.refuse(.contradicted, .source, .off, .runs)], phase: "deciding", events: prepared + " needs-attention",
+      once: "startTransfer", outstanding: "timer lookAgain", attention: .undecided),
+    SourceHistory(
+      name: "nobody was called, so that no owner can be named",
+      steps: toTransferring + [.failure, .see(.held, .silent), .refuse(.notNeeded, .source, .held, .silent)], phase: "deciding",
+      events: prepared, once: "startTransfer", outstanding: "timer lookAgain, timer patience"),
+    SourceHistory(
+      name: "the operator names the source while the destination does not undo",
+      steps: toPreparing + [.preparing, .cancel, .due(.patience), .name(.source, .runs, .silent), .restored], phase: "cancelled",
+      events: "preparing needs-attention cancelled", once: "tell disown"),
+    SourceHistory(
+      name: "the operator names the destination, which does not confirm",
+      steps: toConfirming + [.due(.patience), .name(.destination, .off, .silent)], phase: "completed",
+      events: switched + " needs-attention completed", once: "startTransfer, tell assign"),
+    SourceHistory(
+      name: "libvirt never ends the transfer, and the operator is called",
+      steps: toTransferring + [.take(.transferStalled(Reason(.transferStalled, "the guest stands still")))], phase: "transferring",
+      events: prepared + " needs-attention", once: "startTransfer", outstanding: "followTransfer, timer deadline",
+      attention: .transferStalled),
+  ]
+
+  static let all = successes + failures + waiting + cancels + deadlines + named
 }

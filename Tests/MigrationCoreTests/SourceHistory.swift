@@ -57,6 +57,14 @@ extension SourceHistory.Step {
 
   static func refused(_ code: Reason.Code, _ event: SourceEvent) -> Self { Self(event: { _ in event }, refusal: code) }
 
+  static func name(_ owner: Owner, _ source: GuestSight, _ destination: GuestSight) -> Self {
+    take(.ownerNamed(owner, Observation(source: source, destination: destination)))
+  }
+
+  static func refuse(_ code: Reason.Code, _ owner: Owner, _ source: GuestSight, _ destination: GuestSight) -> Self {
+    refused(code, .ownerNamed(owner, Observation(source: source, destination: destination)))
+  }
+
   static let admitted = take(.admitted)
   static let inspected = take(.inspected(MigrationSamples.inspection))
   static let preparing = hear(.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 300 << 20)))

@@ -24,9 +24,9 @@ struct SourceStep {
     "inspecting": ["preparing", "failed", "cancelled"],
     "preparing": ["transferring", "rollingBack", "failed"],
     "transferring": ["deciding", "rollingBack"],
-    "deciding": ["settling", "confirming", "rollingBack"],
+    "deciding": ["settling", "confirming", "rollingBack", "completed"],
     "settling": ["deciding"],
-    "confirming": ["retiring"],
+    "confirming": ["retiring", "completed"],
     "retiring": ["releasing"],
     "releasing": ["completed"],
     "rollingBack": ["failed", "cancelled"],
@@ -77,9 +77,13 @@ struct SourceStep {
     hold(!asksForRollback || after.confirmation == nil, "nothing is rolled back after the confirmation")
     hold(!outstanding.contains { $0.word == "settle destroySource" } || sourceIsHeldOrConfirmed, "the source's guest ends only if held")
     if case .observed(let observation, _) = event, before.phase != after.phase, after.phase.word != "deciding" {
-      hold(!observation.hasUnreachableHost, "an unreachable host decides nothing")
+      hold(!observation.hasUnreachableHost || isNamed, "an unreachable host decides nothing, unless the operator named the owner")
     }
     return found
+  }
+
+  private var isNamed: Bool {
+    if case .deciding(let decision) = before.phase { decision.named != nil } else { false }
   }
 
   private func isWaitingToLook(_ outstanding: [SourceEffect]) -> Bool {
@@ -88,7 +92,7 @@ struct SourceStep {
 
   private var sourceIsHeldOrConfirmed: Bool {
     guard before.phase.word == "deciding", case .observed(let observation, _) = event else { return true }
-    return observation.source == .held || before.confirmation != nil
+    return observation.source == .held || before.confirmation != nil || isNamed
   }
 }
 

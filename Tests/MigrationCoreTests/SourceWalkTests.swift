@@ -31,7 +31,7 @@ import Testing
     }
 
     private static func text(_ decision: SourceMigration.Decision) -> String {
-      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil)"
+      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil) named: \(decision.named?.rawValue ?? "-")"
     }
   }
 
@@ -72,14 +72,22 @@ enum SourceAlphabet {
       .admitted, .inspected(MigrationSamples.inspection), .refused([MigrationSamples.refusedCheck]),
       .inspectionFailed(reason), .destinationUnknown, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
-      .sourceRestored, .sourceRetired, .retirementFailed(reason), cancel,
-    ] + settlements + words.map { .peer($0, journal: MigrationSamples.destinationJournal) }
+      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), cancel,
+    ] + settlements + named + words.map { .peer($0, journal: MigrationSamples.destinationJournal) }
     + words.filter { $0.typeName != "prepared" }.map { .peer($0, journal: "another journal") }
 
   private static let settlements: [SourceEvent] =
     [Settlement.resumeDestination, .destroyDestination, .resumeSource, .destroySource].flatMap {
       [SourceEvent.settled($0, failure: nil), .settled($0, failure: "timed out")]
     }
+
+  private static let named: [SourceEvent] = [Owner.source, .destination].flatMap { owner in
+    [
+      Observation(source: .held, destination: .silent), Observation(source: .runs, destination: .silent),
+      Observation(source: .off, destination: .silent), Observation(source: .silent, destination: .runs),
+      Observation(source: .held, destination: .paused),
+    ].map { .ownerNamed(owner, $0) }
+  }
 
   private static let words: [PeerMessage.Body] = [
     .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1)),
@@ -96,6 +104,7 @@ enum SourceAlphabet {
     Observation(source: .off, destination: .off), Observation(source: .held, destination: .runs),
     Observation(source: .held, destination: .absent), Observation(source: .held, destination: .off),
     Observation(source: .migrates, destination: .arrives), Observation(source: .absent, destination: .absent),
+    Observation(source: .held, destination: .silent), Observation(source: .off, destination: .silent),
   ]
 
   /// Every event that could reach the machine now: each kind once, timers and looks of this step and of an earlier one.

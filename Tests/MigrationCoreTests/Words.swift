@@ -33,6 +33,8 @@ extension DestinationMigration.Phase {
     case .prepared: "prepared"
     case .postChecking: "postChecking"
     case .confirmed: "confirmed"
+    case .takingOver: "takingOver"
+    case .endingCopy: "endingCopy"
     case .releasing: "releasing"
     case .removing(.rollback): "removing for rollback"
     case .removing(.failure): "removing after failure"
@@ -74,6 +76,8 @@ extension DestinationEffect {
     case .provideLayer(let id): "provideLayer \(id)"
     case .makeStubs: "makeStubs"
     case .postCheck: "postCheck"
+    case .takeOver: "takeOver"
+    case .endCopy: "endCopy"
     case .removeFiles: "removeFiles"
     case .keepFiles: "keepFiles"
     }

@@ -42,6 +42,8 @@ extension DestinationEffect {
     case .provideLayer: "provide-layer"
     case .makeStubs: "make-stubs"
     case .postCheck: "post-check"
+    case .takeOver: "take-over"
+    case .endCopy: "end-copy"
     case .removeFiles: "remove-files"
     case .keepFiles: "keep-files"
     }

@@ -119,6 +119,28 @@ actor MigrationCoordinator {
     try applyToSource(.cancel(reason), id: id)
   }
 
+  /// Names the owner of the guest of a migration out of this host that needs attention.
+  ///
+  /// - Throws: ``Rejected`` where it needs none, or the hosts contradict it.
+  func nameOwner(_ owner: Owner, of id: MigrationID, seeing observation: Observation) throws {
+    try applyToSource(.ownerNamed(owner, observation), id: id)
+  }
+
+  /// Names the owner of the guest of a migration into this host whose source is away.
+  ///
+  /// - Returns: Why it cannot be named; nil where it was.
+  func nameOwner(_ owner: Owner, ofIncoming id: MigrationID, seeing sight: GuestSight, reason: Reason) throws(JournalError) -> Reason? {
+    guard let migration = migrations.destinations[id] else {
+      return Reason(.unknownMigration, "no migration \(id) is known at \(here.host)")
+    }
+    if let refusal = migration.refusal(toName: owner, seeing: sight) { return refusal }
+    try applyToDestination(.ownerNamed(owner, reason), id: id)
+    return nil
+  }
+
+  /// The machine of a migration into this host that runs.
+  func incoming(_ id: MigrationID) -> DestinationMigration? { migrations.destinations[id] }
+
   /// Why a migration that does not run cannot be cancelled.
   private func refusalToCancel(_ id: MigrationID) throws(JournalError) -> Rejected {
     do throws(JournalError) {
@@ -407,6 +429,8 @@ extension DestinationMigration.Phase {
     case .makingStubs: "making-stubs"
     case .prepared: "prepared"
     case .postChecking: "post-checking"
+    case .takingOver: "taking-over"
+    case .endingCopy: "ending-copy"
     case .confirmed: "confirmed"
     case .releasing: "releasing"
     case .removing: "removing"

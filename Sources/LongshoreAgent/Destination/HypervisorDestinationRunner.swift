@@ -50,6 +50,21 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
       } report: {
         await report($0)
       }
+    case .takeOver:
+      await untilDone("let the guest go on here", migration, failed: { _ in nil }) {
+        .tookOver(try await takeOver(migration, plan))
+      } report: {
+        await report($0)
+      }
+    case .endCopy:
+      await untilDone("end the copy of the guest", migration, failed: { _ in nil }) {
+        if let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid), try await domain.isActive() {
+          try await domain.destroy()
+        }
+        return .copyEnded
+      } report: {
+        await report($0)
+      }
     case .removeFiles: await removeFiles(of: migration, report: report)
     case .keepFiles: await keepFiles(of: migration, report: report)
     case .tell, .awaitAdmission: break
@@ -74,6 +89,13 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
         try? await clock.wait(milliseconds: waits.step())
       }
     }
+  }
+
+  /// Resumes the guest where it stands still, and looks at it. A guest that is not here needs nothing.
+  private func takeOver(_ migration: DestinationMigration, _ plan: MigrationPlan) async throws -> Confirmation? {
+    guard let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid), try await domain.isActive() else { return nil }
+    try await domain.resume()
+    return try await postChecks.check(migration).0
   }
 
   /// Removes what this migration made here, after seeing that the guest does not run here.

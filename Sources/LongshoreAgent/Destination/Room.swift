@@ -58,7 +58,7 @@ extension Room {
       switch migration.phase {
       case .queued, .checking: index < place
       case .providingLayers, .makingStubs, .prepared: migration.id != id
-      case .postChecking, .confirmed, .releasing, .removing, .released, .refused, .failed, .rolledBack: false
+      case .postChecking, .takingOver, .endingCopy, .confirmed, .releasing, .removing, .released, .refused, .failed, .rolledBack: false
       }
     }.map(\.element)
   }

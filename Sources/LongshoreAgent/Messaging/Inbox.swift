@@ -226,7 +226,7 @@ extension Request {
   fileprivate var changesSomething: Bool {
     switch command {
     case .migrate(let order): order.dryRun != true
-    case .cancel, .extendGrace, .purgeGrace, .removeOrphans: true
+    case .cancel, .resolve, .extendGrace, .purgeGrace, .removeOrphans: true
     case .status, .list, .describe, .listGrace, .listOrphans: false
     }
   }
@@ -234,7 +234,7 @@ extension Request {
   /// Whether the answer waits for libvirt or for files to be removed.
   fileprivate var mayTakeLong: Bool {
     switch command {
-    case .purgeGrace, .removeOrphans: true
+    case .resolve, .purgeGrace, .removeOrphans: true
     default: !changesSomething
     }
   }

@@ -17,6 +17,7 @@ struct RequestDesk: Sendable {
   let coordinator: MigrationCoordinator
   let journal: Journal
   let libvirt: LibvirtLink
+  let hosts: BothHosts
   let inspector: GuestInspector
   let peers: any PeerLink
   let dryRuns: DryRuns
@@ -48,6 +49,7 @@ struct RequestDesk: Sendable {
     switch request.command {
     case .migrate(let order): return try await migrate(request, order, makeReply: makeReply)
     case .cancel(let id): return try await cancel(id, request: request)
+    case .resolve(let id, let owner): return try await resolve(id, owner: owner, request: request)
     case .status(let id): return try await status(id)
     case .list(let includeEnded):
       var all: [MigrationStatus] = []
@@ -194,6 +196,38 @@ struct RequestDesk: Sendable {
     } catch {
       return .rejected([Reason.of(error, "cancel the migration")])
     }
+  }
+
+  /// Takes the operator's word for who has a guest: at the migration's source, or where that is away at its destination.
+  private func resolve(_ id: MigrationID, owner: NodeName, request: Request) async throws(JournalError) -> Reply.Body {
+    if let migration = try await coordinator.source(id) {
+      guard let owner = migration.owner(named: owner) else { return .rejected([neither(owner, migration.source, migration.destination)]) }
+      let observation = await hosts.observe(migration)
+      do {
+        try await coordinator.nameOwner(owner, of: id, seeing: observation)
+        return .accepted
+      } catch let error as Rejected {
+        return .rejected([error.reason])
+      } catch let error as JournalError {
+        throw error
+      } catch {
+        return .rejected([Reason.of(error, "name the owner")])
+      }
+    }
+    guard let migration = await coordinator.incoming(id), let plan = migration.plan else {
+      return .rejected([Reason(.unknownMigration, "no migration \(id) that has not ended is known at \(here.host)")])
+    }
+    guard let named = [(migration.source.host, Owner.source), (here.host, .destination)].first(where: { $0.0 == owner })?.1 else {
+      return .rejected([neither(owner, migration.source, here)])
+    }
+    let reason = Reason(.ownerNamed, "the request \(request.id) named \(owner) as the guest's owner")
+    let refusal = try await coordinator.nameOwner(
+      named, ofIncoming: id, seeing: await hosts.observeSource(plan.guest.uuid), reason: reason)
+    return refusal.map { .rejected([$0]) } ?? .accepted
+  }
+
+  private func neither(_ owner: NodeName, _ source: HostAddress, _ destination: HostAddress) -> Reason {
+    Reason(.malformed, "\(owner) is no host of this migration: name \(source.host) or \(destination.host)")
   }
 
   // MARK: - Questions

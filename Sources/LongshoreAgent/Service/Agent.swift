@@ -50,8 +50,9 @@ struct Agent {
       here: here, libvirt: libvirt, journal: journal, allowedPools: configuration.allowedPools)
     let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
 
+    let destinations = DestinationConnections(logger: logger)
     let sourceRunner = HypervisorSourceRunner(
-      here: here, source: libvirt, destinations: DestinationConnections(logger: logger), inspector: inspector, offers: offers,
+      here: here, source: libvirt, destinations: destinations, inspector: inspector, offers: offers,
       retirement: SourceRetirement(
         here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
         logger: logger),
@@ -76,8 +77,9 @@ struct Agent {
     let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
     let desk = RequestDesk(
-      here: here, coordinator: coordinator, journal: journal, libvirt: libvirt, inspector: inspector, peers: peers,
-      dryRuns: dryRuns, progress: progress, setAside: setAside,
+      here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
+      hosts: BothHosts(source: libvirt, destinations: destinations), inspector: inspector, peers: peers, dryRuns: dryRuns,
+      progress: progress, setAside: setAside,
       orphans: Orphans(
         here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
         logger: logger), defaultDeadlineSeconds: configuration.deadlineSeconds,

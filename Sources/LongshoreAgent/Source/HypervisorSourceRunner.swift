@@ -23,10 +23,10 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     switch effect {
     case .inspect: await inspect(migration, report: report)
     case .offerLayers: await offers.serve(migration)
-    case .startTransfer: if let end = await transfer(migration).start() { await report(end) }
-    case .followTransfer: if let end = await transfer(migration).follow() { await report(end) }
+    case .startTransfer: if let end = await transfer(migration, report).start() { await report(end) }
+    case .followTransfer: if let end = await transfer(migration, report).follow() { await report(end) }
     case .abortTransfer: await abort(migration)
-    case .observe(let step): await report(.observed(await observe(migration), step: step))
+    case .observe(let step): await report(.observed(await hosts.observe(migration), step: step))
     case .settle(let settlement, _): await report(.settled(settlement, failure: await settle(settlement, migration)))
     case .restoreSource: await restore(migration, report: report)
     case .retireSource: await retire(migration, report: report)
@@ -34,10 +34,12 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     }
   }
 
-  private func transfer(_ migration: SourceMigration) -> Transfer {
+  private var hosts: BothHosts { BothHosts(source: source, destinations: destinations) }
+
+  private func transfer(_ migration: SourceMigration, _ report: @escaping @Sendable (SourceEvent) async -> Void) -> Transfer {
     Transfer(
       migration: migration, source: source, destinations: destinations, allowed: allowed, progress: progress, clock: clock,
-      logger: logger)
+      logger: logger, report: report)
   }
 
   private func inspect(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
@@ -76,27 +78,9 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     }
   }
 
-  private func observe(_ migration: SourceMigration) async -> Observation {
-    async let here = sight(of: migration) { try await source.connection() }
-    async let there = sight(of: migration) {
-      try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
-    }
-    return Observation(source: await here, destination: await there)
-  }
-
-  private func sight(
-    of migration: SourceMigration, open: () async throws -> LibvirtConnection
-  ) async -> GuestSight {
-    do {
-      return await GuestSighting.look(for: migration.guest.uuid, on: try await open())
-    } catch {
-      return .unreachable(Reason.of(error, "connect").message)
-    }
-  }
-
   /// Does a settlement, after seeing that both hosts still call for it, and returns why it failed, or nil.
   private func settle(_ settlement: Settlement, _ migration: SourceMigration) async -> String? {
-    guard migration.calls(for: settlement, after: await observe(migration)) else {
+    guard migration.calls(for: settlement, after: await hosts.observe(migration)) else {
       return "the hosts have changed meanwhile and do not call for it any more"
     }
     do {

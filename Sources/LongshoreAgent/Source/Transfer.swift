@@ -16,6 +16,7 @@ struct Transfer: Sendable {
   let progress: ProgressBoard
   let clock: any HostClock
   let logger: Logger
+  let report: @Sendable (SourceEvent) async -> Void
 
   /// Starts the transfer and returns its end as an event; nil where the task was cancelled, which does not end the transfer.
   func start() async -> SourceEvent? {
@@ -51,7 +52,10 @@ struct Transfer: Sendable {
     return .transferEnded(error: error, totals)
   }
 
-  private func followUnfenced() async -> SourceEvent? {
+  /// Follows a transfer to its end.
+  ///
+  /// - Parameter failure: libvirt's error, where its call has failed; it says more than that nothing runs any more.
+  private func followUnfenced(after failure: String? = nil) async -> SourceEvent? {
     let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
     defer { events.stop() }
     let polling = Task { await poll() }
@@ -61,8 +65,9 @@ struct Transfer: Sendable {
       switch await look() {
       case .left:
         // The statistics come as an event that may be behind what the domain shows.
-        return .transferEnded(error: "libvirt's answer was lost; the guest has ended here", await events.totals(wait: true))
-      case .stayed(let state): return .transferEnded(error: "no migration runs on the guest (\(state))", nil)
+        return .transferEnded(
+          error: failure ?? "libvirt's answer was lost; the guest has ended here", await events.totals(wait: true))
+      case .stayed(let state): return .transferEnded(error: failure ?? "no migration runs on the guest (\(state))", nil)
       case .running: silentSince = nil
       case .unknown(let why):
         // libvirt can hang over a job that it could not end. Whether one runs is then for the looks at both hosts to find out.
@@ -189,9 +194,9 @@ struct Transfer: Sendable {
     case .failure(let error)?:
       logger.warning(
         "libvirt's migrate has failed", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
-      // The connection to the daemon broke, not the migration: it goes on without its caller.
-      if error.isConnectionLost, let ended = await follow() { return ended }
-      return .transferEnded(error: error.message, nil)
+      // Where the connection to the daemon broke and not the migration, it goes on without its caller.
+      guard error.isConnectionLost else { return .transferEnded(error: error.message, nil) }
+      return await followUnfenced(after: error.message)
     }
   }
 
@@ -228,6 +233,7 @@ struct Transfer: Sendable {
     var progress = TransferProgress(
       guest: migration.guest, memoryKiB: migration.inspection?.plan.guest.memoryKiB ?? 0, acceptedSeconds: accepted)
     var downtimeIsSet = migration.order.options?.maxDowntimeMs == nil
+    var stillSince: Int64?
     while !Task.isCancelled {
       if let connection = try? await source.connection(),
         let domain = try? await connection.domain(uuid: migration.guest.uuid),
@@ -241,8 +247,30 @@ struct Transfer: Sendable {
         await self.progress.post(
           progress.progress(statistics, disks: await disks(of: domain), at: now), of: migration.id)
       }
+      await reportStalled(since: &stillSince)
       guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return }
     }
+  }
+
+  /// Reports a guest that stands still for the switch and has done so for longer than an operator should wait to hear of it.
+  /// Asked while QEMU exits after the switch, libvirt answers late, and the guest is gone then.
+  private func reportStalled(since: inout Int64?) async {
+    guard let connection = try? await source.connection(), let domain = try? await connection.domain(uuid: migration.guest.uuid),
+      let state = try? await domain.state(), state == .paused(.migration)
+    else {
+      since = nil
+      return
+    }
+    let now = clock.now().bootMilliseconds
+    let stillSince = since ?? now
+    since = stillSince
+    guard now - stillSince >= migration.patience.attention else { return }
+    await report(
+      .transferStalled(
+        Reason(
+          .transferStalled,
+          "the guest has stood still at \(migration.source.host) for \((now - stillSince) / 1000) s, and libvirt neither ends its migration nor gives it up: see `virsh domjobinfo` there; where the destination does not have the guest, only ending it (`virsh destroy`) frees it"
+        )))
   }
 
   private func disks(of domain: Domain) async -> [Progress.Disk] {

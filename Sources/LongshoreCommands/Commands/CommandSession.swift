@@ -89,4 +89,11 @@ struct CommandSession: Sendable {
     }
     complain(lines.problem)
   }
+
+  /// Asks the operator. Only a yes is one.
+  func confirms(_ question: String) -> Bool {
+    environment.writeProgress(question)
+    let answer = environment.readAnswer()?.lowercased() ?? ""
+    return answer == "y" || answer == "yes"
+  }
 }

@@ -214,11 +214,4 @@ extension CommandSession {
     }
     return areAllDeleted
   }
-
-  /// Asks the operator. Only a yes is one.
-  fileprivate func confirms(_ question: String) -> Bool {
-    environment.writeProgress(question)
-    let answer = environment.readAnswer()?.lowercased() ?? ""
-    return answer == "y" || answer == "yes"
-  }
 }

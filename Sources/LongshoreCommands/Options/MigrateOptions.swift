@@ -42,7 +42,7 @@ struct MigrateOptions: ParsableArguments {
   @Flag(help: "Let the guest's writes wait for the copy, so that the disks are sure to converge.")
   var synchronousWrites = false
 
-  @Option(help: ArgumentHelp("Who starts the guest at the destination: direct or fenced.", valueName: "how"))
+  @Option(help: ArgumentHelp("Who starts the guest at the destination: fenced (default) or direct.", valueName: "how"))
   var handover: HandoverArgument?
 
   @Flag(help: "Keep the source's disks under their names.")

@@ -65,7 +65,7 @@ enum OutcomeText {
       if let console = data.console {
         lines.append("  console \(console.type) \(console.address), port \(console.port)".printable)
       }
-      return Lines(result: lines)
+      return Lines(result: lines, problem: list(data.reasons ?? []))
     case .cancelled:
       let head = style.yellow("Cancelled\(duration):") + " \(name(event)) was not moved."
       return Lines(problem: [head] + list(data.reasons ?? []) + [safety(event)])

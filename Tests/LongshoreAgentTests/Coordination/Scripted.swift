@@ -94,6 +94,8 @@ enum Success {
     case .provideLayer(let id): .layerProvided(id, path: "/mnt/slow/debian.qcow2", copied: 300 << 20)
     case .makeStubs: .stubsMade(MigrationSamples.preparedDisks)
     case .postCheck: .postChecked(MigrationSamples.confirmation, [])
+    case .takeOver: .tookOver(MigrationSamples.confirmation)
+    case .endCopy: .copyEnded
     case .removeFiles: .filesRemoved
     case .keepFiles: .filesKept
     case .tell, .awaitAdmission: nil
