@@ -23,7 +23,7 @@ struct QEMUProcessTests {
         try impostor.giveWork()
         #expect(try qemu.runTimes() == times, "it does not run while it is frozen")
         try qemu.thaw()
-        try impostor.waitUntilDone()
+        try await impostor.waitUntilDone()
         try qemu.freeze()
         #expect(try qemu.runTimes() != times, "it has run")
         #expect(try !qemu.waitForEnd(limit: .zero))
@@ -68,7 +68,7 @@ private struct Impostor: Sendable {
     while read -r -n 1 byte; do printf d; done
     """
 
-  static func run(in folder: TemporaryFolder, _ body: (Impostor) throws -> Void) async throws {
+  static func run(in folder: TemporaryFolder, _ body: (Impostor) async throws -> Void) async throws {
     let input = try FileDescriptor.pipe()
     let output = try FileDescriptor.pipe()
     let impostor = Impostor(work: input.writeEnd, answers: output.readEnd)
@@ -76,9 +76,9 @@ private struct Impostor: Sendable {
       .path("/bin/bash"), arguments: ["-c", program, "qemu", folder.file("\(impostor.name).pid"), "-uuid", impostor.uuid],
       input: .fileDescriptor(input.readEnd, closeAfterSpawningProcess: true),
       output: .fileDescriptor(output.writeEnd, closeAfterSpawningProcess: true), error: .discarded)
-    let result = Result {
-      try impostor.waitUntilDone()
-      try body(impostor)
+    let result = await Result {
+      try await impostor.waitUntilDone()
+      try await body(impostor)
     }
     // Without work it ends, where it was not killed.
     try impostor.work.close()
@@ -89,8 +89,15 @@ private struct Impostor: Sendable {
 
   func giveWork() throws { _ = try work.writeAll([UInt8(ascii: "w")]) }
 
-  func waitUntilDone() throws {
-    var answer: [UInt8] = [0]
-    #expect(try answer.withUnsafeMutableBytes { try answers.read(into: $0) } == 1)
+  /// Waits on a thread that may block: the process that answers is started by one of the few that must not.
+  func waitUntilDone() async throws {
+    let answers = answers
+    let count = try await BlockingWork.run { () throws(ImageError) in
+      try ImageError.wrapping("wait for the impostor") {
+        var answer: [UInt8] = [0]
+        return try answer.withUnsafeMutableBytes { try answers.read(into: $0) }
+      }
+    }
+    #expect(count == 1)
   }
 }
