@@ -291,8 +291,8 @@ extension SourceMigration {
 }
 
 extension DestinationMigration {
-  /// The points around the step into the present phase.
-  var crashPoints: CrashPointPair {
+  /// The points around the step into the present phase; nil for those into which only the operator's word leads.
+  var crashPoints: CrashPointPair? {
     switch phase {
     case .queued: CrashPointPair(before: .beforeDestinationQueued, after: .afterDestinationQueued)
     case .checking: CrashPointPair(before: .beforeDestinationChecking, after: .afterDestinationChecking)
@@ -301,6 +301,7 @@ extension DestinationMigration {
     case .prepared: CrashPointPair(before: .beforeDestinationPrepared, after: .afterDestinationPrepared)
     case .postChecking: CrashPointPair(before: .beforeDestinationPostChecking, after: .afterDestinationPostChecking)
     case .confirmed: CrashPointPair(before: .beforeDestinationConfirmed, after: .afterDestinationConfirmed)
+    case .takingOver, .endingCopy: nil
     case .releasing: CrashPointPair(before: .beforeDestinationReleasing, after: .afterDestinationReleasing)
     case .removing: CrashPointPair(before: .beforeDestinationRemoving, after: .afterDestinationRemoving)
     case .released: CrashPointPair(before: .beforeDestinationReleased, after: .afterDestinationReleased)
