@@ -84,6 +84,23 @@ struct Guest: Sendable {
       name)
   }
 
+  /// Returns when libvirt lets the guest go on on a host.
+  func waitUntilResumed(on host: Lab.Host) async throws {
+    try await lab.shell(
+      on: host,
+      #"""
+      exec 3< <(exec timeout 120 stdbuf -oL virsh event --domain "$1" --event lifecycle --loop 2>&1)
+      while read -r line <&3; do [[ $line != *Resumed* ]] || { kill "$!"; exit 0; }; done
+      exit 1
+      """#, name)
+  }
+
+  /// Whether the guest has acknowledged a block on a host's console.
+  func hasWritten(on host: Lab.Host) async throws -> Bool {
+    try await lab.shell(
+      on: host, #"grep -q '^ack ' "/var/log/libvirt/qemu/$1-console.log" 2>/dev/null && echo yes || echo no"#, name) == "yes\n"
+  }
+
   /// Reads back everything that the guest has acknowledged on the hosts that it has been on, in their order.
   func verify(_ hosts: Lab.Host...) async throws -> Verification { try await verify(hosts) }
 

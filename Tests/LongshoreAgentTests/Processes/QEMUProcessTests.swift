@@ -6,8 +6,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-/// One after the other: each waits for its process on a thread of Swift's pool, which on two cores has two.
-@Suite("A guest's QEMU", .serialized, .timeLimit(.minutes(1)))
+@Suite("A guest's QEMU", .timeLimit(.minutes(1)))
 struct QEMUProcessTests {
   @Test("is found by libvirt's note and the guest's UUID, frozen, let go on and killed")
   func life() async throws {
