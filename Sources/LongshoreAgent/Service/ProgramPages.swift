@@ -16,8 +16,8 @@ enum ProgramPages {
 
   /// Where the program's code is mapped; empty where the kernel does not tell.
   private static func code() -> [Range<UInt>] {
-    let files = FileManager.default
-    guard let program = try? files.destinationOfSymbolicLink(atPath: "/proc/self/exe"), let maps = files.contents(atPath: "/proc/self/maps")
+    guard let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
+      let maps = try? ProcessFile.contents(of: "/proc/self/maps")
     else { return [] }
     return String(decoding: maps, as: UTF8.self).split(separator: "\n").compactMap { line in
       // 55e4a63a9000-55e4a7a44000 r-xp 00658000 fe:00 1234  /usr/bin/longshored

@@ -8,7 +8,7 @@ struct ProgramPagesTests {
   /// The resident bytes of the program's code, in KiB.
   private func residentCode() throws -> Int {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let text = String(decoding: try #require(FileManager.default.contents(atPath: "/proc/self/smaps")), as: UTF8.self)
+    let text = String(decoding: try ProcessFile.contents(of: "/proc/self/smaps"), as: UTF8.self)
     var isCode = false
     var sum = 0
     for line in text.split(separator: "\n") {
