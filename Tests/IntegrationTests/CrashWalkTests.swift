@@ -109,7 +109,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
         ]
       )
     case .uncalled: ([.afterSourceTransferring, .autostartTurnedOff, .migrateUncalled], [])
-    case .fenced: ([.qemuFrozen, .qemuKilled, .guestResumed], [])
+    case .fenced: ([.qemuFrozen, .guestUnresumed, .guestResumed], [])
     case .unfenced: ([.beforeSourceSettling, .afterSourceSettling, .settlementUndone, .settlementDone], [])
     case .cancelledCopy:
       (
@@ -176,8 +176,9 @@ private struct Traveller {
     try await guest.setConsoleAside(on: destination)
     try await arrange(walk.course, at: destination)
     let disks = try await SourceDisks(of: guest, on: source)
-    async let sourceIsReady: Void = restart(source, walk.course == .unfenced ? .migrateCalled : walk.source.first)
-    async let destinationIsReady: Void = restart(destination, walk.course == .leavesDefinition ? nil : walk.destination.first)
+    async let sourceIsReady: Void = lab.restartAgent(on: source, dyingAt: walk.course == .unfenced ? .migrateCalled : walk.source.first)
+    async let destinationIsReady: Void = lab.restartAgent(
+      on: destination, dyingAt: walk.course == .leavesDefinition ? nil : walk.destination.first)
     try await sourceIsReady
     try await destinationIsReady
 
@@ -220,14 +221,14 @@ private struct Traveller {
     case .unfenced:
       try await lab.command("agent", "wait", source.rawValue)
       try await lab.waitForNoGuest(on: source)
-      try await restart(source, walk.source.first)
+      try await lab.restartAgent(on: source, dyingAt: walk.source.first)
       try await revive(source, walk.source)
     case .leavesDefinition:
       try await orchestrator.progress(of: id, until: \.isCopyingDisks)
       try await lab.command("agent", "kill", source.other.rawValue)
       #expect(try await orchestrator.cancel(id, on: source).body == .accepted)
       try await leaveDefinition(at: source.other)
-      try await restart(source.other, walk.destination.first)
+      try await lab.restartAgent(on: source.other, dyingAt: walk.destination.first)
       try await revive(source.other, walk.destination)
     default: break
     }
@@ -259,24 +260,12 @@ private struct Traveller {
       """, guest.uuid, definition)
   }
 
-  /// Ends a host's agent and starts another one, which dies at a point.
-  private func restart(_ host: Lab.Host, _ point: CrashPoint?) async throws {
-    try await lab.command("agent", "kill", host.rawValue)
-    try await start(host, point)
-  }
-
   /// Waits until a host's agent has died at each point, one after the other, and starts another one each time, the last of which lives.
   private func revive(_ host: Lab.Host, _ points: [CrashPoint]) async throws {
     for next in points.dropFirst().map({ Optional($0) }) + (points.isEmpty ? [] : [nil]) {
       try await lab.command("agent", "wait", host.rawValue)
-      try await start(host, next)
+      try await lab.startAgent(on: host, dyingAt: next)
     }
-  }
-
-  /// Starts a host's agent, which dies at a point.
-  private func start(_ host: Lab.Host, _ point: CrashPoint?) async throws {
-    let environment = point.map { ["--env", "\(CrashPoint.variable)=\($0.rawValue)"] } ?? []
-    try await lab.command("agent", environment + ["start", host.rawValue])
   }
 
   /// Makes the destination what the course says.

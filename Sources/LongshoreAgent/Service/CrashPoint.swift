@@ -96,8 +96,8 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case migrateReturned
   /// The source's QEMU is frozen at a fenced handover.
   case qemuFrozen
-  /// The source's QEMU is killed, and the guest stands still at the destination.
-  case qemuKilled
+  /// The source's QEMU has ended, killed or by itself, and the guest stands still at the destination.
+  case guestUnresumed
   /// The guest is resumed at the destination.
   case guestResumed
   /// libvirt's job was aborted.

@@ -93,7 +93,6 @@ struct HandoverFence: Sendable {
     case .kill:
       return await deed(qemu) { qemu throws(ImageError) in
         try qemu.kill()
-        CrashPoint.qemuKilled.reached()
         return try qemu.waitForEnd(limit: .seconds(10)) ? .ended : .refused("it does not end")
       }
     case .thaw:
@@ -104,6 +103,7 @@ struct HandoverFence: Sendable {
       return nil
     case .resumeDestination:
       do {
+        CrashPoint.guestUnresumed.reached()
         try await destination.connection().domain(uuid: guest.uuid)?.resume()
         CrashPoint.guestResumed.reached()
         return .resumed

@@ -6,6 +6,8 @@ import Subprocess
 import SystemPackage
 import Testing
 
+@testable import LongshoreAgent
+
 /// The lab that the tests move guests in, one of `contrib/lab/up` with agents. It is theirs alone: they stop its broker and its
 /// agents, and they empty its pools.
 struct Lab: Sendable {
@@ -152,6 +154,22 @@ extension Lab {
     } do: {
       try await command("agent", "start", host.rawValue)
     }
+  }
+}
+
+// MARK: - Agents that die
+
+extension Lab {
+  /// Starts a host's agent, which dies at a point where one is given.
+  func startAgent(on host: Host, dyingAt point: CrashPoint? = nil) async throws {
+    let environment = point.map { ["--env", "\(CrashPoint.variable)=\($0.rawValue)"] } ?? []
+    try await command("agent", environment + ["start", host.rawValue])
+  }
+
+  /// Ends a host's agent and starts another one, which dies at a point.
+  func restartAgent(on host: Host, dyingAt point: CrashPoint?) async throws {
+    try await command("agent", "kill", host.rawValue)
+    try await startAgent(on: host, dyingAt: point)
   }
 }
 
