@@ -73,8 +73,9 @@ extension Journal {
   private static func refuseStrangers(_ db: Database, _ schema: Schema, operation: String, path: String) throws {
     let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict"
     guard verdict == "ok" else {
+      let line = verdict.split(whereSeparator: \.isNewline).joined(separator: "; ")
       throw JournalError(
-        .corrupted, operation: operation, message: "the journal \(path) is damaged (\(verdict)). \(JournalError.recovery(of: path))")
+        .corrupted, operation: operation, message: "the journal \(path) is damaged (\(line)). \(JournalError.recovery(of: path))")
     }
     guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM sqlite_master)") ?? true else { return }
     guard try Int64.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {

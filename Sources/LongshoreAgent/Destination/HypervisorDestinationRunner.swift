@@ -39,7 +39,9 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
       }
     case .makeStubs:
       await untilDone("make the stubs", migration, failed: { .stubsFailed($0) }) {
-        .stubsMade(try await stubs.make(for: migration))
+        let disks = try await stubs.make(for: migration)
+        try await layers.verify(of: migration)
+        return .stubsMade(disks)
       } report: {
         await report($0)
       }

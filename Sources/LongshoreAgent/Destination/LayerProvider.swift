@@ -53,6 +53,15 @@ struct LayerProvider: Sendable {
       "the file \(path) on \(here.host) is not the template at the source (\(difference)): rename it or move the guest into another pool")
   }
 
+  /// Compares all layers that are in place again: hours may have gone by since the first was, and others may have changed it.
+  /// A file that is as it was then is not read again.
+  func verify(of migration: DestinationMigration) async throws {
+    for layer in migration.plan?.layers ?? [] {
+      guard let path = migration.layerPaths[layer.id] else { continue }
+      try await adopt(path, as: layer, of: migration)
+    }
+  }
+
   // MARK: - Copying
 
   /// Copies a layer. Returns false where a file of its name appeared meanwhile.
