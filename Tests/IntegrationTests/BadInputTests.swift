@@ -49,13 +49,13 @@ extension MigrationTests {
       #expect(reason.contains("[\(code)]"), "\(reason)")
     }
 
-    /// The same order five times is one migration; another one for the guest meanwhile is none.
+    /// The same order a hundred times is one migration; another one for the guest meanwhile is none.
     private func expectOneMigration(of guest: Guest, by orchestrator: Orchestrator) async throws {
       let disks = try await SourceDisks(of: guest, on: .alpha)
       let id = try Orchestrator.newID()
       let order = Request(id: id, command: .migrate(try orchestrator.order(guest, from: .alpha)))
       let end = try await guest.lab.withLink(of: .beta, rate: "100mbit") {
-        for _ in 1...5 { #expect(try await orchestrator.ask(order, of: .alpha).body == .accepted) }
+        for _ in 1...100 { #expect(try await orchestrator.ask(order, of: .alpha).body == .accepted) }
 
         let second = Request(id: try Orchestrator.newID(), command: order.command)
         #expect(rejection(try await orchestrator.ask(second, of: .alpha)) == [.guestBusy])

@@ -29,6 +29,14 @@ extension MigrationTests {
       }
     }
 
+    @Test("the destination loses its power and boots again")
+    func destinationPower() async throws {
+      try await expectFailure { lab in
+        try await lab.command("power", "beta", "cut")
+        try await lab.command("up")
+      }
+    }
+
     @Test("the network between the hosts is cut until the destination gives up")
     func network() async throws {
       try await expectFailure { lab in

@@ -12,6 +12,28 @@ extension MigrationTests {
       }
     }
 
+    @Test("the broker is killed, closes all connections, has no memory and loses the hosts' queues during the transfer")
+    func troubledBroker() async throws {
+      try await expectMove { lab in
+        try await lab.command("broker", "ctl", "set_vm_memory_high_watermark", "absolute", "1MB")
+        try await lab.command("broker", "ctl", "close_all_connections", "of the test")
+        try await lab.command("broker", "ctl", "set_vm_memory_high_watermark", "0.4")
+        for host in Lab.Host.allCases {
+          try await lab.command("broker", "ctl", "delete_queue", "longshore.host.\(Lab.cluster).\(host)")
+        }
+        try await lab.command("broker", "kill")
+        try await lab.command("broker", "start")
+      }
+    }
+
+    @Test("both agents are killed during the transfer, and their successors carry on")
+    func bothAgents() async throws {
+      try await expectMove { lab in
+        for host in Lab.Host.allCases { try await lab.command("agent", "kill", host.rawValue) }
+        for host in Lab.Host.allCases { try await lab.command("agent", "start", host.rawValue) }
+      }
+    }
+
     @Test("the source's agent is killed during the transfer, and its successor carries on")
     func sourceAgent() async throws {
       try await expectMove { lab in
