@@ -92,10 +92,12 @@ struct HypervisorSourceRunner: SourceEffectRunner {
         }
       guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { return "the guest is not there" }
       CrashPoint.settlementUndone.reached()
+      if settlement == .resumeDestination { CrashPoint.guestUnresumed.reached() }
       switch settlement {
       case .resumeSource, .resumeDestination: try await domain.resume()
       case .destroySource, .destroyDestination: try await domain.destroy()
       }
+      if settlement == .resumeDestination { CrashPoint.guestResumed.reached() }
       CrashPoint.settlementDone.reached()
       return nil
     } catch {
