@@ -6,8 +6,8 @@ public typealias RunTimes = [Int32: UInt64]
 ///
 /// ```
 /// watching -> freezing -> killing -> resuming -> resumed
-///    |           |           |          |
-///    +-----------+-----------+--> waiting --> resuming, ...
+///    |           |           |
+///    +-----------+-----------+--> waiting
 /// ```
 ///
 /// Killing is sound only if the source has not taken the guest back meanwhile: its daemon does so by itself when it loses the
@@ -17,7 +17,9 @@ public typealias RunTimes = [Int32: UInt64]
 /// - QEMU is frozen, so that nothing runs any more, and the run times are still those of the sample. A virtual CPU cannot go on
 ///   without running.
 ///
-/// Where that cannot be shown, or QEMU must not be signalled, the fence waits until the process has ended by itself.
+/// Where that cannot be shown, or QEMU must not be signalled or has ended before it was frozen, the fence does nothing more. The end of
+/// the process alone says nothing: the source may have taken the guest back and run it until it ended. Whether the destination's copy
+/// may go on is then decided as without a fence, by libvirt's answer and a look at both hosts.
 ///
 /// It is not stored. An agent that dies in the middle leaves both hosts in states that ``Ownership`` decides: a source that has ended,
 /// or one that is paused, with a frozen QEMU that its successor lets go on before it looks.
@@ -25,13 +27,13 @@ public struct Fence: Sendable, Hashable {
   /// The steps of a fence.
   public enum Phase: Sendable, Hashable {
     /// The guest is copied. `proven` is the last sample that is known to be from before any resumption; `hasEnded` tells whether the
-    /// source's QEMU is gone. Can become: freezing, resuming, waiting.
+    /// source's QEMU is gone. Can become: freezing, waiting.
     case watching(proven: RunTimes?, hasEnded: Bool)
-    /// The destination has the guest; the source's QEMU is being frozen. Can become: killing, resuming, waiting.
+    /// The destination has the guest; the source's QEMU is being frozen. Can become: killing, waiting.
     case freezing(proven: RunTimes)
-    /// It is being killed. Can become: resuming.
+    /// It is being killed. Can become: resuming, waiting.
     case killing
-    /// The destination has the guest, and the source's QEMU is left to end by itself, for this reason. Can become: resuming.
+    /// Ended: the destination has the guest, and the source's QEMU is left to libvirt, for this reason.
     case waiting(String)
     /// The source's QEMU is gone. Can become: resumed, failed.
     case resuming
@@ -82,7 +84,7 @@ public struct Fence: Sendable, Hashable {
   /// Whether nothing more will come of it.
   public var hasEnded: Bool {
     switch phase {
-    case .resumed, .failed: true
+    case .resumed, .failed, .waiting: true
     default: false
     }
   }
@@ -96,8 +98,8 @@ public struct Fence: Sendable, Hashable {
     case (.watching(let proven, _), .ended):
       phase = .watching(proven: proven, hasEnded: true)
       return []
-    case (.watching(_, hasEnded: true), .arrived):
-      return resume()
+    case (.watching(_, hasEnded: true), .arrived), (.freezing, .ended):
+      return wait("the source's QEMU had ended before it was frozen")
     case (.watching(let proven?, hasEnded: false), .arrived) where !proven.isEmpty:
       phase = .freezing(proven: proven)
       return [.freeze]
@@ -115,8 +117,9 @@ public struct Fence: Sendable, Hashable {
     case (.freezing, .refused(let why)), (.killing, .refused(let why)):
       return [.thaw] + wait(why)
 
-    case (.freezing, .ended), (.killing, .ended), (.waiting, .ended):
-      return resume()
+    case (.killing, .ended):
+      phase = .resuming
+      return [.resumeDestination]
     case (.resuming, .resumed):
       phase = .resumed
       return []
@@ -131,10 +134,5 @@ public struct Fence: Sendable, Hashable {
     phase = .waiting(waitedFor ?? why)
     waitedFor = waitedFor ?? why
     return []
-  }
-
-  private mutating func resume() -> [Effect] {
-    phase = .resuming
-    return [.resumeDestination]
   }
 }

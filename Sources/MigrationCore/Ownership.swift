@@ -120,7 +120,7 @@ public enum Ownership: Sendable, Hashable {
       return (.undecided, "libvirt still has a migration job on the guest")
 
     case (.absent, .active(let there, _)), (.inactive, .active(let there, _)):
-      return sourceGone(there, fenced: fenced)
+      return sourceGone(there, fenced: fenced, transferSucceeded: transferSucceeded)
     case (.absent, .inactive(let how)), (.inactive, .inactive(let how)):
       // libvirt defines the guest at the destination just before it starts it there, and its answer can be lost.
       return (.undecided, "the guest runs nowhere, and may have run at the destination, where it is defined (\(how))")
@@ -145,10 +145,13 @@ public enum Ownership: Sendable, Hashable {
     }
   }
 
-  private static func sourceGone(_ there: GuestState, fenced: Bool) -> (Ownership, String) {
+  private static func sourceGone(_ there: GuestState, fenced: Bool, transferSucceeded: Bool) -> (Ownership, String) {
     switch there {
     case .running, .runningMigrationCanceled:
       (.destination, "the guest runs at the destination and has ended at the source")
+    case .pausedByUser where fenced && !transferSucceeded:
+      // The source takes the guest back when the migration fails. It may have run there, and ended since, unseen.
+      (.undecided, "the guest has ended at the source, where it may have gone on after the transfer, and is paused at the destination")
     case .pausedByUser where fenced:
       (.settle(.resumeDestination, splitBrain: false), "the guest is complete at the destination and has ended at the source")
     case .pausedByUser:

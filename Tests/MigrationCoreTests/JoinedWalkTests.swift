@@ -127,8 +127,8 @@ final class JoinedWalk {
   }
 
   /// Finds the states from which no end can be reached, but for those in which only the operator can help: the guest ended by
-  /// itself at the destination before it was confirmed, libvirt left it held at the source and paused at the destination, or the
-  /// destination's journal was lost before it confirmed.
+  /// itself at the destination before it was confirmed, libvirt left it held or ended at the source and paused at the destination without
+  /// having reported success, or the destination's journal was lost before it confirmed.
   private func findStuck(among states: Set<State>) {
     var canEnd: Set<State> = states.filter { sources.machines[$0.source].isTerminal }
     var frontier = Array(canEnd)
@@ -139,7 +139,7 @@ final class JoinedWalk {
       let world = state.world
       let phase = sources.machines[state.source].phase.word
       if world.content == .destination, world.destination == .off { continue }
-      if world.source == .held, world.destination == .paused { continue }
+      if world.source == .held || world.source == .off, world.destination == .paused { continue }
       if state.newChannel != nil, !["retiring", "releasing"].contains(phase) { continue }
       stuck.insert("\(phase), \(world)")
     }
@@ -242,8 +242,7 @@ final class JoinedWalk {
         ] { followers.append(tellSource(.observe(look), in: state)) }
       case .settle(let settlement, _):
         report(.settled(settlement, failure: "timed out"))
-        let now = Ownership.decide(state.world.observation, fenced: isFenced, transferSucceeded: false, confirmed: false)
-        guard case .settle(settlement, _) = now.ownership else { continue }
+        guard machine.calls(for: settlement, after: state.world.observation) else { continue }
         var world = state.world
         if let broken = world.settle(settlement) { violations.insert("\(state.world): \(broken)") }
         report(.settled(settlement, failure: nil), in: world)

@@ -63,6 +63,7 @@ struct Transfer: Sendable {
     var silentSince: Int64?
     while !Task.isCancelled {
       switch await look() {
+      case .left(isComplete: true): return .transferEnded(error: nil, await events.totals(wait: true))
       case .left:
         // The statistics come as an event that may be behind what the domain shows.
         return .transferEnded(
@@ -206,8 +207,8 @@ struct Transfer: Sendable {
   private enum Sight {
     /// It runs.
     case running
-    /// The guest has no process here any more.
-    case left
+    /// The guest has no process here any more. `isComplete` tells whether libvirt says that it ended by a migration that succeeded.
+    case left(isComplete: Bool)
     /// The guest is here and nothing moves it.
     case stayed(GuestState)
     /// libvirt does not tell.
@@ -219,7 +220,9 @@ struct Transfer: Sendable {
       return switch await GuestSighting.look(for: migration.guest.uuid, on: try await source.connection()) {
       case .unreachable(let why): .unknown(why)
       case .active(_, job: .migration): .running
-      case .absent, .inactive: .left
+      case .absent: .left(isComplete: false)
+      // libvirt notes this reason only after the destination has answered that it has the guest; a restart of the daemon loses it.
+      case .inactive(let how): .left(isComplete: how == "\(DomainState.shutoff(.migrated))")
       case .active(let state, _): .stayed(state)
       }
     } catch {
