@@ -5,9 +5,9 @@ public typealias RunTimes = [Int32: UInt64]
 /// can be resumed there without waiting until libvirt has ended the source's QEMU.
 ///
 /// ```
-/// watching -> freezing -> killing -> resuming -> resumed
-///    |           |           |
-///    +-----------+-----------+--> waiting
+/// watching -> freezing -> noting -> killing -> resuming -> resumed
+///    |           |          |          |
+///    +-----------+----------+----------+--> waiting
 /// ```
 ///
 /// Killing is sound only if the source has not taken the guest back meanwhile: its daemon does so by itself when it loses the
@@ -21,16 +21,19 @@ public typealias RunTimes = [Int32: UInt64]
 /// the process alone says nothing: the source may have taken the guest back and run it until it ended. Whether the destination's copy
 /// may go on is then decided as without a fence, by libvirt's answer and a look at both hosts.
 ///
-/// It is not stored. An agent that dies in the middle leaves both hosts in states that ``Ownership`` decides: a source that has ended,
-/// or one that is paused, with a frozen QEMU that its successor lets go on before it looks.
+/// That the source stood still is journalled before the kill (``SourceEvent/sourceFenced``), since a source that is seen to have ended
+/// does not tell it. From then on QEMU stays frozen until it is killed, by this agent or its successor. The rest is not stored: an agent
+/// that dies before that leaves a frozen QEMU that its successor lets go on before it looks.
 public struct Fence: Sendable, Hashable {
   /// The steps of a fence.
   public enum Phase: Sendable, Hashable {
     /// The guest is copied. `proven` is the last sample that is known to be from before any resumption; `hasEnded` tells whether the
     /// source's QEMU is gone. Can become: freezing, waiting.
     case watching(proven: RunTimes?, hasEnded: Bool)
-    /// The destination has the guest; the source's QEMU is being frozen. Can become: killing, waiting.
+    /// The destination has the guest; the source's QEMU is being frozen. Can become: noting, waiting.
     case freezing(proven: RunTimes)
+    /// The source's QEMU is frozen and has stood still, which is being journalled. Can become: killing, waiting.
+    case noting
     /// It is being killed. Can become: resuming, waiting.
     case killing
     /// Ended: the destination has the guest, and the source's QEMU is left to libvirt, for this reason.
@@ -51,6 +54,8 @@ public struct Fence: Sendable, Hashable {
     case arrived
     /// The source's QEMU is frozen; these are its run times.
     case frozen(RunTimes)
+    /// It is in the journal that the source's QEMU has stood still and will be killed.
+    case noted
     /// The source's QEMU could not be frozen, read or killed.
     case refused(String)
     /// The source's QEMU has ended, whoever did it.
@@ -65,6 +70,8 @@ public struct Fence: Sendable, Hashable {
   public enum Effect: Sendable, Hashable {
     /// Stop every thread of the source's QEMU, read the run times, report `frozen`.
     case freeze
+    /// Journal that the source's QEMU has stood still and will be killed; report `noted`.
+    case note
     /// Kill the source's QEMU and report `ended`.
     case kill
     /// Let the source's QEMU go on.
@@ -110,12 +117,19 @@ public struct Fence: Sendable, Hashable {
       return []
 
     case (.freezing(let proven), .frozen(let times)) where times == proven:
-      phase = .killing
-      return [.kill]
+      phase = .noting
+      return [.note]
     case (.freezing, .frozen):
       return [.thaw] + wait("a virtual CPU of the source has run since it was seen standing still")
-    case (.freezing, .refused(let why)), (.killing, .refused(let why)):
+    case (.freezing, .refused(let why)), (.noting, .refused(let why)):
       return [.thaw] + wait(why)
+
+    case (.noting, .noted):
+      phase = .killing
+      return [.kill]
+    case (.killing, .refused(let why)):
+      // It stays frozen: the journal says that it never runs again.
+      return wait(why)
 
     case (.killing, .ended):
       phase = .resuming

@@ -76,6 +76,9 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case transferNotStarted(Reason)
   /// The guest has stood still for the switch for so long that something must be wrong, and libvirt does not end the job.
   case transferStalled(Reason)
+  /// Fenced handover: the destination has the guest complete and paused, and the source's QEMU is frozen, has not run since the switch,
+  /// and is killed next.
+  case sourceFenced
   /// libvirt's call or job has ended. `error` is nil where libvirt reported success.
   case transferEnded(error: String?, TransferTotals?)
   /// Both hosts were looked at.

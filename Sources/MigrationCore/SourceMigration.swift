@@ -42,6 +42,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     public var abort: Failure?
     /// Why the last look at both hosts did not decide.
     public var undecided: String?
+    /// Why the look before that did not decide.
+    public var undecidedBefore: String?
     /// The owner that the operator named; nil where nobody did.
     public var named: Owner?
   }
@@ -121,6 +123,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var destinationJournal: String?
   /// What the transfer moved.
   public private(set) var totals: TransferTotals?
+  /// When it was shown that the source's guest has stood still since the switch, and never runs again; nil where it was not.
+  public private(set) var fencedAt: Now?
   /// The destination's confirmation.
   public private(set) var confirmation: Confirmation?
 
@@ -293,6 +297,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
         "no agent of the host \(destination.host) has ever joined the broker: is its name right, and was its agent started?")
       return end(Failure(stage: .checks, reasons: [reason], cancelled: false), at: now)
 
+    case (.transferring, .sourceFenced):
+      fencedAt = fencedAt ?? now
+      return []
     case (.transferring, .transferStalled(let reason)):
       return attention == nil ? callOperator(reason, at: now) : []
     case (.transferring(let transfer), .transferNotStarted(let reason)):
@@ -432,6 +439,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return callOperator(reason, at: now)
 
     case (.lookAgain, .deciding(var decision)) where timer.step == step:
+      decision.undecidedBefore = decision.undecided
       decision.undecided = nil
       phase = .deciding(decision)
       step += 1
@@ -447,7 +455,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .transferring(let transfer) where transfer.abort != nil:
       Reason(.operationFailed, "libvirt's job on the guest was aborted and has not ended yet")
     case .deciding(let decision):
-      Reason(.undecided, decision.undecided ?? "both hosts are being asked who has the guest")
+      Reason(.undecided, decision.undecided ?? decision.undecidedBefore ?? "both hosts are being asked who has the guest")
     case .settling(let settlement, _): Reason(.undecided, "\(settlement.rawValue) has not succeeded yet")
     case .confirming:
       Reason(.destinationUnreachable, "the agent of \(destination.host) has not confirmed the guest yet; the source's disks are kept")
@@ -496,7 +504,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private func ownership(by observation: Observation, _ decision: Decision) -> (ownership: Ownership, reason: String) {
     Ownership.decide(
-      observation, fenced: isFenced, transferSucceeded: decision.error == nil, confirmed: confirmation != nil, named: decision.named)
+      observation, fenced: isFenced, transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil,
+      named: decision.named)
   }
 
   // MARK: - The operator's word

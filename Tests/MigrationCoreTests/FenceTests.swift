@@ -16,7 +16,8 @@ import Testing
     #expect(fence.apply(.sampled([7: 90, 8: 200])) == [])
     #expect(fence.apply(.sampled(times)) == [])
     #expect(fence.apply(.arrived) == [.freeze])
-    #expect(fence.apply(.frozen(times)) == [.kill])
+    #expect(fence.apply(.frozen(times)) == [.note])
+    #expect(fence.apply(.noted) == [.kill])
     #expect(fence.apply(.ended) == [.resumeDestination])
     #expect(fence.apply(.resumed) == [])
     #expect(fence.phase == .resumed)
@@ -71,7 +72,7 @@ import Testing
   }
 
   @Test func saysWhereTheGuestDoesNotStart() {
-    let fence = fence(.sampled(times), .arrived, .frozen(times), .ended, .notResumed("no lock"))
+    let fence = fence(.sampled(times), .arrived, .frozen(times), .noted, .ended, .notResumed("no lock"))
     #expect(fence.phase == .failed("no lock"))
     #expect(fence.hasEnded)
   }
@@ -89,14 +90,14 @@ import Testing
     }
   }
 
-  /// Every order of every event, a few steps deep: `kill` only follows equal run times, `resumeDestination` only the end of a
-  /// QEMU that was killed so, each at most once.
+  /// Every order of every event, a few steps deep: `note` only follows equal run times, `kill` only the note, `resumeDestination`
+  /// only the end of a QEMU that was killed so, each at most once.
   @Test func neverDoesMoreThanItMay() {
     let events: [Fence.Event] = [
-      .sampled(times), .sampled([7: 1]), .arrived, .frozen(times), .frozen([7: 1]), .refused("no"), .ended, .resumed, .notResumed("no"),
+      .sampled(times), .sampled([7: 1]), .arrived, .frozen(times), .frozen([7: 1]), .noted, .refused("no"), .ended, .resumed,
     ]
     var histories = [History()]
-    for _ in 0..<5 {
+    for _ in 0..<6 {
       histories = histories.flatMap { history in
         events.map { event in
           var next = history
@@ -106,7 +107,8 @@ import Testing
           if effects.contains(.resumeDestination) {
             #expect(next.seen.last == .ended && next.done.contains(.kill), "\(next.seen)")
           }
-          if effects.contains(.kill) { #expect(next.isProven, "\(next.seen)") }
+          if effects.contains(.note) { #expect(next.isProven, "\(next.seen)") }
+          if effects.contains(.kill) { #expect(next.seen.last == .noted && next.done.contains(.note), "\(next.seen)") }
           return next
         }
       }

@@ -317,5 +317,19 @@ extension SourceHistory {
       attention: .transferStalled),
   ]
 
-  static let all = successes + failures + waiting + cancels + deadlines + named
+  /// The source's QEMU was killed at the switch, and the agent died before it resumed the guest.
+  private static let fenced: [SourceHistory] = [
+    SourceHistory(
+      name: "fenced, and the agent died before it resumed the guest", handover: .fenced,
+      steps: toTransferring + [
+        .take(.sourceFenced), .failure, .see(.off, .paused), .settle(.resumeDestination), .see(.off, .runs), .confirmed, .retired,
+        .released,
+      ], phase: "completed", events: switched + " completed", once: "startTransfer"),
+    SourceHistory(
+      name: "not fenced, and the source's guest has ended", handover: .fenced,
+      steps: toTransferring + [.failure, .see(.off, .paused)], phase: "deciding", events: prepared, once: "startTransfer",
+      outstanding: "timer lookAgain, timer patience"),
+  ]
+
+  static let all = successes + failures + waiting + cancels + deadlines + named + fenced
 }

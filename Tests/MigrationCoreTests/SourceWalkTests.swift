@@ -12,12 +12,14 @@ import Testing
     var isPrepared: Bool
     var isConfirmed: Bool
     var journal: String?
+    var isFenced: Bool
 
     init(_ migration: SourceMigration) {
       attention = migration.attention?.code
       isPrepared = migration.preparation != nil
       isConfirmed = migration.confirmation != nil
       journal = migration.destinationJournal
+      isFenced = migration.fencedAt != nil
       phase = migration.phase.word
       switch migration.phase {
       case .preparing(let heard): phase += " heard: \(heard)"
@@ -72,7 +74,7 @@ enum SourceAlphabet {
       .admitted, .inspected(MigrationSamples.inspection), .refused([MigrationSamples.refusedCheck]),
       .inspectionFailed(reason), .destinationUnknown, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
-      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), cancel,
+      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .sourceFenced, cancel,
     ] + settlements + named + words.map { .peer($0, journal: MigrationSamples.destinationJournal) }
     + words.filter { $0.typeName != "prepared" }.map { .peer($0, journal: "another journal") }
 

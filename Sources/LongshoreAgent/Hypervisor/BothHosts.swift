@@ -4,27 +4,42 @@ internal import MigrationCore
 
 /// The libvirts of a migration's two hosts, as its source reaches them.
 struct BothHosts: Sendable {
+  /// How long a look at one host may take, in milliseconds: a daemon that stands still neither answers nor refuses.
+  private static let limit: Int64 = 10_000
+
   let source: LibvirtLink
   let destinations: DestinationConnections
+  let clock: any HostClock
 
   /// Looks at both for a migration's guest.
   func observe(_ migration: SourceMigration) async -> Observation {
     let uuid = migration.guest.uuid
-    async let here = Self.sight(of: uuid) { try await source.connection() }
-    async let there = Self.sight(of: uuid) {
+    async let here = sight(of: uuid) { try await source.connection() }
+    async let there = sight(of: uuid) {
       try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
     }
     return Observation(source: await here, destination: await there)
   }
 
   /// Looks at the source alone.
-  func observeSource(_ uuid: String) async -> GuestSight { await Self.sight(of: uuid) { try await source.connection() } }
+  func observeSource(_ uuid: String) async -> GuestSight { await sight(of: uuid) { try await source.connection() } }
 
-  private static func sight(of uuid: String, open: () async throws -> LibvirtConnection) async -> GuestSight {
-    do {
-      return await GuestSighting.look(for: uuid, on: try await open())
-    } catch {
-      return .unreachable(Reason.of(error, "connect").message)
+  private func sight(of uuid: String, open: @escaping @Sendable () async throws -> LibvirtConnection) async -> GuestSight {
+    let (sights, seen) = AsyncStream<GuestSight>.makeStream(bufferingPolicy: .bufferingOldest(1))
+    // Calls to libvirt cannot be cancelled: what comes after the limit is of no use any more, and waited for by nobody.
+    Task {
+      do {
+        seen.yield(await GuestSighting.look(for: uuid, on: try await open()))
+      } catch {
+        seen.yield(.unreachable(Reason.of(error, "connect").message))
+      }
     }
+    let limit = Task {
+      try await clock.wait(milliseconds: Self.limit)
+      seen.yield(.unreachable("no answer within \(Self.limit / 1000) s"))
+    }
+    defer { limit.cancel() }
+    for await sight in sights { return sight }
+    return .unreachable("the look was given up")
   }
 }

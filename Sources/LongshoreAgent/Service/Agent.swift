@@ -78,7 +78,7 @@ struct Agent {
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
-      hosts: BothHosts(source: libvirt, destinations: destinations), inspector: inspector, peers: peers, dryRuns: dryRuns,
+      hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector, peers: peers, dryRuns: dryRuns,
       progress: progress, setAside: setAside,
       orphans: Orphans(
         here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,

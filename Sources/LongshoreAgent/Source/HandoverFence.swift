@@ -25,6 +25,10 @@ struct HandoverFence: Sendable {
   let guest: GuestReference
   let source: LibvirtLink
   let destination: LibvirtLink
+  /// Whether the journal says that the source's QEMU has stood still and is to be killed.
+  let isNoted: Bool
+  /// Journals that, and returns when it is on the disk.
+  let note: @Sendable () async -> Void
   let clock: any HostClock
   let logger: Logger
 
@@ -62,14 +66,14 @@ struct HandoverFence: Sendable {
     switch phase {
     case .waiting(let why):
       logger.warning(
-        "The source's QEMU is left to end by itself before the guest goes on at the destination",
+        "The source's QEMU is left to libvirt before the guest goes on at the destination",
         metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.reason: "\(why)"])
     case .failed(let why):
       logger.error(
         "The guest cannot be resumed at the destination", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.reason: "\(why)"])
     case .resumed:
       logger.info("The guest goes on at the destination", metadata: [LogKeys.guest: "\(guest.uuid)"])
-    case .watching, .freezing, .killing, .resuming: break
+    case .watching, .freezing, .noting, .killing, .resuming: break
     }
   }
 
@@ -90,6 +94,10 @@ struct HandoverFence: Sendable {
         CrashPoint.qemuFrozen.reached()
         return .frozen(try qemu.runTimes())
       }
+    case .note:
+      // To its end, also where this task is cancelled: what was begun may be on the disk.
+      await Task { await note() }.value
+      return .noted
     case .kill:
       return await deed(qemu) { qemu throws(ImageError) in
         try qemu.kill()
@@ -128,13 +136,13 @@ struct HandoverFence: Sendable {
   // MARK: - Watching
 
   private func find() async -> Result<QEMUProcess, ImageError> {
-    let guest = guest
+    let (guest, isNoted) = (guest, isNoted)
     do throws(ImageError) {
       return .success(
         try await BlockingWork.run { () throws(ImageError) in
           let qemu = try QEMUProcess(guest: guest.name, uuid: guest.uuid)
           // An earlier run of this agent may have died with it frozen.
-          if qemu.isFrozen { try qemu.thaw() }
+          if qemu.isFrozen { if isNoted { try qemu.kill() } else { try qemu.thaw() } }
           return qemu
         })
     } catch {

@@ -34,7 +34,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     }
   }
 
-  private var hosts: BothHosts { BothHosts(source: source, destinations: destinations) }
+  private var hosts: BothHosts { BothHosts(source: source, destinations: destinations, clock: clock) }
 
   private func transfer(_ migration: SourceMigration, _ report: @escaping @Sendable (SourceEvent) async -> Void) -> Transfer {
     Transfer(

@@ -39,8 +39,8 @@ struct Transfer: Sendable {
   private func fenced(_ transfer: () async -> SourceEvent?) async -> SourceEvent? {
     guard migration.isFenced, let endpoint = migration.preparation?.endpoint else { return await transfer() }
     let fence = HandoverFence(
-      guest: migration.guest, source: source, destination: await destinations.link(to: endpoint.libvirtURI), clock: clock,
-      logger: logger)
+      guest: migration.guest, source: source, destination: await destinations.link(to: endpoint.libvirtURI),
+      isNoted: migration.fencedAt != nil, note: { [report] in await report(.sourceFenced) }, clock: clock, logger: logger)
     let fencing = Task { await fence.run() }
     let end = await transfer()
     // It comes to rest before anybody looks who has the guest.
