@@ -72,6 +72,12 @@ let package = Package(
       dependencies: ["MigrationCore", "LongshoreMessages", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
 
+    // The decisions of all hosts over a simulated world, for contrib/simulate and the tests, which run it thousands of times.
+    .target(
+      name: "LongshoreSimulation", dependencies: ["LongshoreMessages", "MigrationCore", "MigrationJournal"],
+      swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+    .executableTarget(name: "longshore-simulate", dependencies: ["LongshoreSimulation"], swiftSettings: strict),
+
     // The agent and the operator's commands.
     .target(
       name: "LongshoreAgent",
@@ -127,6 +133,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MigrationJournalTests", dependencies: ["MigrationJournal", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "LongshoreSimulationTests",
+      dependencies: ["LongshoreSimulation", "LongshoreMessages", "LongshoreTestKit", "MigrationCore", "MigrationJournal"],
+      exclude: ["Histories"], swiftSettings: strict),
     .testTarget(
       name: "LongshoreAgentTests",
       dependencies: [

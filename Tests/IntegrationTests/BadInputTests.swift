@@ -44,7 +44,8 @@ extension MigrationTests {
     }
 
     private func expectDeadLetter(_ body: [UInt8], _ code: Reason.Code, by orchestrator: Orchestrator) async throws {
-      let letter = try await orchestrator.deadLetter(body)
+      // What is larger than any message is not kept: the letter tells of it and how large it was.
+      let letter = try await orchestrator.deadLetter(body.count <= Wire.maximumMessageSize ? body : [])
       let reason = try #require(letter.properties.headers[Wire.deadLetterReasonHeader]?.stringValue)
       #expect(reason.contains("[\(code)]"), "\(reason)")
     }

@@ -1,0 +1,56 @@
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// The names of everything in a simulated world. They are short, so that they need no memory of their own.
+enum Catalogue {
+  static let cluster = parsed("lab", NodeName.init)
+  static let hosts = ["alpha", "beta", "gamma"].map { HostAddress(cluster: cluster, host: parsed($0, NodeName.init)) }
+  static let endpoints = hosts.map {
+    DestinationEndpoint(libvirtURI: "to:\($0.host)", migrationAddress: "at:\($0.host)", tlsName: nil)
+  }
+  static let guests = [GuestReference(uuid: "uuid-0", name: "web"), GuestReference(uuid: "uuid-1", name: "db")]
+  static let guestNames = guests.map { parsed($0.name, ResourceName.init) }
+  static let ids = (0..<200).map { parsed("m\($0)", MigrationID.init) }
+  static let targets = ["vda", "vdb"].map { parsed($0, ResourceName.init) }
+  static let ownPool = parsed("own", ResourceName.init)
+  static let sharedPool = parsed("shared", ResourceName.init)
+  static let volumes = ["web-0", "web-1", "db-0", "db-1"].map { parsed($0, ResourceName.init) }
+  static let template = parsed("template", ResourceName.init)
+  static let confirmation = Confirmation(console: nil)
+  static let passed = Check(.domainExists, on: hosts[0].host, .passed, "passed")
+
+  /// The number of a host; nil for none of this world.
+  static func number(of host: HostAddress) -> Int? { hosts.firstIndex { $0.host == host.host } }
+
+  /// The number of a migration, which its id says.
+  static func number(of id: MigrationID) -> Int { Int(id.text.dropFirst()) ?? 0 }
+
+  /// What the source reads of a guest, by all that it depends on.
+  static func inspection(of guest: Int, in setup: Setup, from sourcePool: Int, to destinationPool: ResourceName) -> Inspection {
+    let source = sourcePool == World.sharedPool ? Self.sharedPool : ownPool
+    let disks = (0..<setup.disks).map { disk in
+      PlannedDisk(
+        target: targets[disk], format: .qcow2, virtualSize: 1, allocation: 1, sourcePool: source, destinationPool: destinationPool,
+        volume: volumes[World.volume(of: guest, disk, in: setup)], backing: setup.isLinked && disk == 0 ? 0 : nil)
+    }
+    let layers =
+      setup.isLinked
+      ? [
+        TemplateLayer(
+          id: 0, pool: destinationPool, volume: template, format: .qcow2, fileSize: 1, virtualSize: 1, backing: nil)
+      ] : []
+    let description = GuestDescription(
+      uuid: guests[guest].uuid, name: guestNames[guest], persistent: setup.isPersistent, memoryKiB: 1, domainType: "kvm",
+      architecture: "x86_64", machine: "q35", emulator: nil, cpu: nil, networks: [])
+    return Inspection(
+      plan: MigrationPlan(guest: description, disks: disks, layers: layers), checks: [], sourcePaths: [:], layerPaths: [:],
+      definition: setup.isPersistent ? "<domain/>" : nil, autostart: setup.autostart)
+  }
+
+  static func refused(_ code: Reason.Code, on host: Int) -> Check { Check(code, on: hosts[host].host, .refused, "refused") }
+
+  private static func parsed<Value>(_ text: String, _ parse: (String) -> Value?) -> Value {
+    guard let value = parse(text) else { preconditionFailure("\(text) is not a \(Value.self)") }
+    return value
+  }
+}

@@ -1,0 +1,114 @@
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// Draws what happens next.
+struct Scheduler {
+  private var random: Randomness
+  /// One action in so many is a fault; nil for none.
+  private let faultRate: Int?
+  /// The faults that may happen in this schedule: not all in each, so that each kind also has long undisturbed runs.
+  private let faults: [Action.Verb]
+  private var lastNumber = 0
+  private var candidates: [Action] = []
+
+  init(_ random: Randomness) {
+    var random = random
+    faultRate = [nil, 60, 25, 12, 6, 3][random.below(6)]
+    let all: [Action.Verb] = [
+      .crashAgent, .crashDaemon, .stallDaemon, .cutBroker, .cutRemote, .cutDaemons, .reboot, .loseJournal, .blockJournal, .lose, .duplicate,
+      .reorder, .replay, .setClock, .pass, .guestEnds, .destroyGuest, .stranger, .cancel, .repeatOrder, .reuseID, .order,
+    ]
+    let share = 1 + random.below(4)
+    // A lost journal makes all other rules weaker: it is rare.
+    faults = all.filter { verb in random.below(4) < share && (verb != .loseJournal || random.once(in: 3)) }
+    self.random = random
+  }
+
+  /// The next action; nil where nothing can happen.
+  mutating func next(in world: World) -> Action? {
+    if lastNumber == 0 || random.once(in: 80), let order = order(in: world) { return order }
+    if let faultRate, random.once(in: faultRate), let fault = fault(in: world) { return fault }
+    if random.once(in: 30), let repair = repair(in: world) { return repair }
+    gather(world)
+    guard !candidates.isEmpty else { return repair(in: world) ?? (random.once(in: 4) ? nil : Action(.pass, 0)) }
+    return candidates[random.below(candidates.count)]
+  }
+
+  private mutating func outcome(_ bad: Int) -> Int {
+    guard let faultRate, random.once(in: faultRate * 2) else { return 0 }
+    return 1 + random.below(bad)
+  }
+
+  /// Gathers what can happen by itself.
+  private mutating func gather(_ world: World) {
+    candidates.removeAll(keepingCapacity: true)
+    for host in world.hosts.indices {
+      let it = world.hosts[host]
+      if it.isUp {
+        for work in it.works where world.canGoOn(work, at: host) {
+          // What has to wait is seldom next: the clock runs to it then.
+          switch work.kind {
+          case .deadline: if !random.once(in: 150) { continue }
+          case .patience: if !random.once(in: 40) { continue }
+          default: if work.due > world.now, !random.once(in: 6) { continue }
+          }
+          candidates.append(Action(.work, host, work.number, Int(work.kind.rawValue), outcome(1)))
+        }
+        if it.isAtBroker {
+          if !it.queue.isEmpty { candidates.append(Action(.deliver, host, outcome(2))) }
+          if !it.store.outbox.isEmpty { candidates.append(Action(.publish, host, outcome(1))) }
+        }
+      }
+      for guest in it.domains.indices where it.domains[guest]?.process?.runs == true && random.once(in: 3) {
+        candidates.append(Action(.write, host, guest))
+      }
+      if random.once(in: 30) { candidates.append(Action(.sweep, host)) }
+    }
+    for move in world.moves where world.canAdvance(move) { candidates.append(Action(.move, move.guest, outcome(2))) }
+  }
+
+  private mutating func order(in world: World) -> Action? {
+    guard lastNumber < 12 else { return nil }
+    lastNumber += 1
+    let guest = random.below(world.setup.guests)
+    let source = world.hosts.indices.first { world.hosts[$0].domains[guest]?.process?.runs == true } ?? random.below(World.hostCount)
+    return Action(.order, lastNumber, source, guest, (source + 1 + random.below(World.hostCount - 1)) % World.hostCount)
+  }
+
+  private mutating func fault(in world: World) -> Action? {
+    guard !faults.isEmpty else { return nil }
+    let verb = faults[random.below(faults.count)]
+    let host = random.below(World.hostCount)
+    let other = (host + 1 + random.below(World.hostCount - 1)) % World.hostCount
+    switch verb {
+    case .order: return order(in: world)
+    case .cancel, .repeatOrder, .reuseID:
+      guard !world.migrations.isEmpty else { return nil }
+      return Action(verb, world.migrations[random.below(world.migrations.count)].number)
+    case .cutRemote, .cutDaemons: return Action(verb, host, other)
+    case .guestEnds, .destroyGuest: return random.once(in: 3) ? Action(verb, host, random.below(world.setup.guests)) : nil
+    case .stranger:
+      return Action(verb, random.below(4), random.below(world.setup.guests), random.below(world.setup.disks))
+    case .pass: return Action(verb, random.below(random.once(in: 4) ? 4 : 3))
+    case .setClock, .crashDaemon: return Action(verb, host, random.below(2))
+    case .replay: return Action(verb, host, random.below(64))
+    case .loseJournal: return world.hosts[host].isUp ? Action(.crashAgent, host) : Action(verb, host)
+    default: return Action(verb, host)
+    }
+  }
+
+  private mutating func repair(in world: World) -> Action? {
+    let host = random.below(World.hostCount)
+    let it = world.hosts[host]
+    if !it.isUp { return Action(faults.contains(.loseJournal) && random.once(in: 3) ? .loseJournal : .startAgent, host) }
+    if it.daemon == .down { return Action(.startDaemon, host) }
+    if it.daemon == .stalled { return Action(.resumeDaemon, host) }
+    if !it.isAtBroker { return Action(.mendBroker, host) }
+    if !it.store.isWritable { return Action(.unblockJournal, host) }
+    for other in world.hosts.indices where other != host {
+      if !world.remote[host][other] { return Action(.mendRemote, host, other) }
+      if !world.daemonLinks[host][other] { return Action(.mendDaemons, host, other) }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,61 @@
+import LongshoreTestKit
+import Testing
+
+@testable import LongshoreSimulation
+
+/// The product's decisions over a simulated world with faults. `contrib/simulate` runs as many seeds as one likes.
+@Suite("The simulation")
+struct SimulationTests {
+  @Test("No invariant is violated", arguments: 0..<10)
+  func seeds(part: Int) {
+    var ends: Set<String> = []
+    for seed in UInt64(part) * 100..<UInt64(part + 1) * 100 {
+      let outcome = Simulation(seed: seed).outcome
+      ends.formUnion(outcome.migrations.keys)
+      if let violation = outcome.violation {
+        Issue.record("seed \(seed), \(violation.invariant): \(violation.message). contrib/simulate --seed \(seed) shows its history")
+      }
+    }
+    #expect(ends.isSuperset(of: ["completed", "failed", "cancelled"]))
+  }
+
+  @Test("A seed is the same history each time, and its schedule alone makes it again")
+  func determinism() throws {
+    for seed in UInt64(0)..<20 {
+      let first = Simulation(seed: seed, isRecorded: true)
+      #expect(Simulation(seed: seed, isRecorded: true).history == first.history)
+      let text = RecordedSchedule(first.setup, first.actions).text
+      let read = try #require(RecordedSchedule(text: text))
+      #expect(read.text == text)
+      let second = Simulation(read.setup, read.actions)
+      #expect(second.outcome.migrations == first.outcome.migrations)
+      #expect(second.actions == first.actions)
+    }
+  }
+
+  @Test("A broken rule is caught", arguments: Mutant.all.filter { !$0.isRare })
+  func mutant(_ mutant: Mutant) throws {
+    let found = (UInt64(0)..<1500).lazy.compactMap { seed -> (Simulation, Violation)? in
+      let run = Simulation(seed: seed, seams: mutant.seams())
+      return run.outcome.violation.flatMap { $0.invariant == mutant.invariant ? (run, $0) : nil }
+    }.first
+    let (run, violation) = try #require(found, "nothing noticed that \(mutant.name)")
+    #expect(violation.invariant == mutant.invariant)
+    #expect(Simulation(run.setup, run.actions).outcome.violation == nil, "the rule alone makes the difference")
+  }
+
+  @Test("Every invariant has a broken rule")
+  func everyInvariant() {
+    #expect(Set(Mutant.all.map(\.invariant)) == ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8"])
+  }
+
+  @Test("A schedule that violates an invariant is made smaller, and still does")
+  func shrinking() throws {
+    let mutant = try #require(Mutant.all.first { $0.invariant == "I6" })
+    let run = try #require(
+      (UInt64(0)..<500).lazy.map { Simulation(seed: $0, seams: mutant.seams()) }.first { $0.outcome.violation?.invariant == "I6" })
+    let smallest = RecordedSchedule(run.setup, run.actions).shrunk("I6", seams: mutant.seams())
+    #expect(smallest.actions.count < run.actions.count)
+    #expect(Simulation(smallest.setup, smallest.actions, seams: mutant.seams()).outcome.violation?.invariant == "I6")
+  }
+}
