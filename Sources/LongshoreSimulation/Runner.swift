@@ -56,13 +56,22 @@ extension World {
   private mutating func restFence(of id: MigrationID, at host: Int) -> Bool {
     guard let index = hosts[host].works.firstIndex(where: { $0.kind == .fence && $0.id == id }) else { return true }
     switch hosts[host].works[index].fence.phase {
-    case .freezing, .killing, .resuming: return false
+    case .freezing, .noting, .killing, .resuming: return false
     case .watching, .waiting, .resumed, .failed:
-      // What it does first, whatever comes after, is to let go on what an agent that died has frozen.
-      if hosts[host].works[index].stage == 0 { thaw(id, at: host) }
+      // What it does first, whatever comes after, is to see to what an agent that died has frozen.
+      if hosts[host].works[index].stage == 0 { takeUpFrozen(id, at: host) }
       hosts[host].works.remove(at: index)
       return true
     }
+  }
+
+  /// Kills the QEMU that an agent that died has frozen, where that was journalled, or lets it go on.
+  private mutating func takeUpFrozen(_ id: MigrationID, at host: Int) {
+    guard let migration = hosts[host].migrations.sources[id] else { return }
+    let guest = guest(of: migration.guest.uuid)
+    guard hosts[host].domains[guest]?.process?.isFrozen == true, migration.fencedAt != nil else { return thaw(id, at: host) }
+    note("\(id) kills the source's QEMU, which an earlier life has frozen")
+    endProcess(of: guest, at: host)
   }
 
   private mutating func thaw(_ id: MigrationID, at host: Int) {
@@ -73,7 +82,7 @@ extension World {
   /// A handover's fence does its next step.
   private mutating func fence(_ work: inout Work, _ guest: Int, at host: Int, _ there: Int) -> Progress {
     if work.stage == 0 {
-      thaw(work.id, at: host)
+      takeUpFrozen(work.id, at: host)
       work.stage = 1
       return .next
     }
@@ -103,6 +112,10 @@ extension World {
       } else {
         hosts[host].domains[guest]?.process?.isFrozen = true
       }
+      return .next
+    case .noting:
+      guard hosts[host].migrations.sources[work.id]?.fencedAt != nil else { return .sourceAndWait(.sourceFenced) }
+      _ = work.fence.apply(.noted)
       return .next
     case .killing:
       if process != nil {
@@ -139,8 +152,12 @@ extension World {
     else { return }
     // What a cancelled task found out is not taken.
     if work.isCancelled { return hosts[host].works.removeSubrange(index...index) }
-    // Only the attempts to move the source away go on after a report.
-    let goesOn = if case .retirementFailed = work.sourceReport { true } else { false }
+    // Only the attempts to move the source away and the fence go on after a report.
+    let goesOn =
+      switch work.sourceReport {
+      case .retirementFailed, .sourceFenced: true
+      default: false
+      }
     hosts[host].works[index].sourceReport = nil
     hosts[host].works[index].destinationReport = nil
     hosts[host].works[index].isFinished = !goesOn
