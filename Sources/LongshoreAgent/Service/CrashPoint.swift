@@ -94,8 +94,6 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case migrateCalled
   /// libvirt's migrate has returned.
   case migrateReturned
-  /// The source's QEMU is frozen at a fenced handover.
-  case qemuFrozen
   /// The source's QEMU has ended, killed or by itself, and the guest stands still at the destination.
   case guestUnresumed
   /// The guest is resumed at the destination.

@@ -91,7 +91,6 @@ struct HandoverFence: Sendable {
     case .freeze:
       return await deed(qemu) { qemu throws(ImageError) in
         try qemu.freeze()
-        CrashPoint.qemuFrozen.reached()
         return .frozen(try qemu.runTimes())
       }
     case .note:
