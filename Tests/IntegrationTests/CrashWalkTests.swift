@@ -182,10 +182,12 @@ private struct Traveller {
     try await sourceIsReady
     try await destinationIsReady
 
-    // A transfer that is over within one look at its statistics would not be seen to run.
-    let isSlow = walk.course == .unfenced || walk.source.contains(.migrateCalled)
-    let id = try await lab.withLink(of: .beta, rate: isSlow ? "100mbit" : "unlimited") { [self] in
-      try await order(walk, from: source, by: orchestrator)
+    let id: MigrationID
+    if walk.course == .unfenced || walk.source.contains(.migrateCalled) {
+      // A transfer that is over within one look at its statistics would not be seen to run.
+      id = try await lab.withLink(of: .beta, rate: "100mbit") { [self] in try await order(walk, from: source, by: orchestrator) }
+    } else {
+      id = try await order(walk, from: source, by: orchestrator)
     }
     let end = try await orchestrator.end(of: id)
     #expect(end.kind == walk.end, "\(walk): \(end)")
