@@ -23,6 +23,8 @@ struct Process {
   var isIncoming = false
   /// Whether the process is stopped as by SIGSTOP: it does nothing at all.
   var isFrozen = false
+  /// As what it will run when it is thawed, where libvirt has asked it to meanwhile.
+  var startsAs: State?
 
   /// Whether its vCPUs run.
   var runs: Bool { (state == .running || state == .runningCanceled) && !isFrozen }
@@ -56,6 +58,14 @@ struct Move {
     case finished(succeeded: Bool)
     /// The source has given up before the switch, and the destination has yet to notice.
     case orphaned
+
+    /// Whether the guest stands still for the switch.
+    var isAtSwitch: Bool {
+      switch self {
+      case .switched, .finishing, .finished: true
+      case .beginning, .copying, .orphaned: false
+      }
+    }
   }
 
   let number: Int
@@ -142,7 +152,11 @@ extension World {
 
   /// Lets a guest's vCPUs run.
   mutating func start(_ guest: Int, at host: Int, as state: Process.State, by cause: Cause) {
-    guard hosts[host].domains[guest]?.process != nil else { return }
+    guard let process = hosts[host].domains[guest]?.process else { return }
+    guard !process.isFrozen else {
+      hosts[host].domains[guest]?.process?.startsAs = state
+      return
+    }
     hosts[host].domains[guest]?.process?.state = state
     hosts[host].domains[guest]?.hasMoved = false
     let running = runningHosts(of: guest)
@@ -157,6 +171,15 @@ extension World {
       }
       fail("I2", "\(Catalogue.guests[guest].name) goes on at \(name(host)) from an older state than it had acknowledged")
     }
+  }
+
+  /// Lets a frozen process go on, and do what libvirt has asked of it meanwhile.
+  mutating func thaw(_ guest: Int, at host: Int) {
+    guard hosts[host].domains[guest]?.process?.isFrozen == true else { return }
+    hosts[host].domains[guest]?.process?.isFrozen = false
+    guard let state = hosts[host].domains[guest]?.process?.startsAs else { return }
+    hosts[host].domains[guest]?.process?.startsAs = nil
+    start(guest, at: host, as: state, by: .libvirt)
   }
 
   /// The guest runs for a while and writes.
@@ -180,6 +203,17 @@ extension World {
   func runningHosts(of guest: Int) -> [Int] { hosts.indices.filter { hosts[$0].domains[guest]?.process?.runs == true } }
 
   // MARK: - Migrating
+
+  /// Whether a host's daemon was called upon to finish the migration of a guest to it.
+  func isFinishing(_ guest: Int, at host: Int) -> Bool {
+    moves.contains { move in
+      guard move.guest == guest, move.destination == host else { return false }
+      switch move.phase {
+      case .finishing, .finished: return true
+      default: return false
+      }
+    }
+  }
 
   /// An agent calls libvirt's migrate. Returns the move's number; nil where libvirt refuses at once.
   mutating func migrate(_ guest: Int, from source: Int, to destination: Int, pool: Int, migration: Int, fenced: Bool) -> Int? {

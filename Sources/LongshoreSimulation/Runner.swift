@@ -57,7 +57,8 @@ extension World {
     guard let index = hosts[host].works.firstIndex(where: { $0.kind == .fence && $0.id == id }) else { return true }
     switch hosts[host].works[index].fence.phase {
     case .freezing, .noting, .killing, .resuming: return false
-    case .watching, .waiting, .resumed, .failed:
+    case .watching, .holding, .waiting, .resumed, .failed:
+      if hosts[host].works[index].fence.apply(.missed).contains(.thaw) { thaw(id, at: host) }
       // What it does first, whatever comes after, is to see to what an agent that died has frozen.
       if hosts[host].works[index].stage == 0 { takeUpFrozen(id, at: host) }
       hosts[host].works.remove(at: index)
@@ -76,7 +77,7 @@ extension World {
 
   private mutating func thaw(_ id: MigrationID, at host: Int) {
     guard let uuid = hosts[host].migrations.sources[id]?.guest.uuid else { return }
-    hosts[host].domains[guest(of: uuid)]?.process?.isFrozen = false
+    thaw(guest(of: uuid), at: host)
   }
 
   /// A handover's fence does its next step.
@@ -96,6 +97,8 @@ extension World {
         if let times = work.times, process?.state == .held, hosts[host].daemon == .up { _ = work.fence.apply(.sampled(times)) }
       case 3:
         if process == nil { _ = work.fence.apply(.ended) }
+      case 4:
+        if canAsk(there, from: host), isFinishing(guest, at: there) { _ = work.fence.apply(.nearing) }
       default:
         if sight(of: guest, at: there, from: host) == .active(.pausedByUser, job: .none) { _ = work.fence.apply(.arrived) }
         work.stage = 0
@@ -108,11 +111,21 @@ extension World {
         return .next
       }
       if process?.isFrozen == true {
+        if seams.fencesBlindly, case .freezing(let proven, _) = work.fence.phase { _ = work.fence.apply(.frozen(proven)) }
         if work.fence.apply(.frozen([1: UInt64(process?.ran ?? 0)])).contains(.thaw) { thaw(work.id, at: host) }
+        work.heldSince = now
       } else {
         hosts[host].domains[guest]?.process?.isFrozen = true
       }
       return .next
+    case .holding:
+      if sight(of: guest, at: there, from: host) == .active(.pausedByUser, job: .none) {
+        _ = work.fence.apply(.arrived)
+      } else if now - work.heldSince >= 2000, work.fence.apply(.missed).contains(.thaw) {
+        note("\(work.id) lets the source's QEMU go on")
+        thaw(work.id, at: host)
+      }
+      return .wait(2)
     case .noting:
       guard hosts[host].migrations.sources[work.id]?.fencedAt != nil else { return .sourceAndWait(.sourceFenced) }
       _ = work.fence.apply(.noted)

@@ -28,6 +28,7 @@ struct Scheduler {
   mutating func next(in world: World) -> Action? {
     if lastNumber == 0 || random.once(in: 80), let order = order(in: world) { return order }
     if let faultRate, random.once(in: faultRate), let fault = fault(in: world) { return fault }
+    if faultRate != nil, let fault = faultAtSwitch(in: world) { return fault }
     if random.once(in: 30), let repair = repair(in: world) { return repair }
     gather(world)
     guard !candidates.isEmpty else { return repair(in: world) ?? (random.once(in: 4) ? nil : Action(.pass, 0)) }
@@ -50,6 +51,8 @@ struct Scheduler {
           switch work.kind {
           case .deadline: if !random.once(in: 150) { continue }
           case .patience: if !random.once(in: 40) { continue }
+          // libvirt's answer is on its way while others do much.
+          case .transfer where work.answer != nil: if !random.once(in: 12) { continue }
           default: if work.due > world.now, !random.once(in: 6) { continue }
           }
           candidates.append(Action(.work, host, work.number, Int(work.kind.rawValue), outcome(1)))
@@ -73,6 +76,17 @@ struct Scheduler {
     let guest = random.below(world.setup.guests)
     let source = world.hosts.indices.first { world.hosts[$0].domains[guest]?.process?.runs == true } ?? random.below(World.hostCount)
     return Action(.order, lastNumber, source, guest, (source + 1 + random.below(World.hostCount - 1)) % World.hostCount)
+  }
+
+  /// A fault of what a switch depends on, while one is under way: few steps in which most can go wrong.
+  private mutating func faultAtSwitch(in world: World) -> Action? {
+    guard let move = world.moves.first(where: { $0.phase.isAtSwitch }), random.once(in: 12) else { return nil }
+    let candidates = [
+      Action(.cutDaemons, move.source, move.destination), Action(.stallDaemon, move.destination), Action(.crashDaemon, move.destination, 0),
+      Action(.crashDaemon, move.source, random.below(2)), Action(.cutRemote, move.source, move.destination),
+      Action(.crashAgent, move.source),
+    ].filter { faults.contains($0.verb) }
+    return candidates.isEmpty ? nil : candidates[random.below(candidates.count)]
   }
 
   private mutating func fault(in world: World) -> Action? {

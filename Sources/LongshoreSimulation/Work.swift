@@ -44,6 +44,8 @@ struct Work {
   /// The fence of a handover, and the run times that it reads.
   var fence = Fence()
   var times: RunTimes?
+  /// When it froze the source's QEMU.
+  var heldSince: Int64 = 0
   /// The inode that it works on.
   var inode: Int?
 

@@ -5,9 +5,11 @@ public typealias RunTimes = [Int32: UInt64]
 /// can be resumed there without waiting until libvirt has ended the source's QEMU.
 ///
 /// ```
-/// watching -> freezing -> noting -> killing -> resuming -> resumed
-///    |           |          |          |
-///    +-----------+----------+----------+--> waiting
+/// watching -> freezing -> holding -> noting -> killing -> resuming -> resumed
+///  ^  |         |  |         |         |          |
+///  |  |         +--|---------+         |          |
+///  +--|------------+ (missed)          |          |
+///     +------------+-------------------+----------+--> waiting
 /// ```
 ///
 /// Killing is sound only if the source has not taken the guest back meanwhile: its daemon does so by itself when it loses the
@@ -16,6 +18,11 @@ public typealias RunTimes = [Int32: UInt64]
 ///   under way: so the guest had not been resumed when the sample was taken.
 /// - QEMU is frozen, so that nothing runs any more, and the run times are still those of the sample. A virtual CPU cannot go on
 ///   without running.
+///
+/// QEMU is frozen as soon as the destination's daemon begins to finish, not only when it has finished: from then on the source's
+/// daemon, which is told of the end at the same time as this agent, would ask QEMU to exit, whose virtual CPUs run for that. It needs
+/// nothing of QEMU in between (libvirt's qemu_migration.c: `qemuMigrationSrcPerformPeer2Peer3` has ended *Perform* before it calls
+/// *Finish*, in which the destination's daemon defines the guest first).
 ///
 /// Where that cannot be shown, or QEMU must not be signalled or has ended before it was frozen, the fence does nothing more. The end of
 /// the process alone says nothing: the source may have taken the guest back and run it until it ended. Whether the destination's copy
@@ -30,9 +37,14 @@ public struct Fence: Sendable, Hashable {
     /// The guest is copied. `proven` is the last sample that is known to be from before any resumption; `hasEnded` tells whether the
     /// source's QEMU is gone. Can become: freezing, waiting.
     case watching(proven: RunTimes?, hasEnded: Bool)
-    /// The destination has the guest; the source's QEMU is being frozen. Can become: noting, waiting.
-    case freezing(proven: RunTimes)
-    /// The source's QEMU is frozen and has stood still, which is being journalled. Can become: killing, waiting.
+    /// The destination finishes; the source's QEMU is being frozen. `hasArrived` tells whether the destination has the guest.
+    /// Can become: watching, holding, noting, waiting.
+    case freezing(proven: RunTimes, hasArrived: Bool)
+    /// The source's QEMU is frozen and has stood still; the destination has yet to finish, and is given a moment for it.
+    /// Can become: watching, noting.
+    case holding
+    /// The destination has the guest, and that the source's QEMU is frozen and has stood still is being journalled.
+    /// Can become: killing, waiting.
     case noting
     /// It is being killed. Can become: resuming, waiting.
     case killing
@@ -50,8 +62,12 @@ public struct Fence: Sendable, Hashable {
   public enum Event: Sendable, Hashable {
     /// The run times were read, and after that libvirt still showed the guest paused for the migration, with no command under way.
     case sampled(RunTimes)
+    /// The destination's daemon was called upon to finish, and has begun to.
+    case nearing
     /// The destination was seen to have the guest complete and paused, with no job left.
     case arrived
+    /// The destination has not finished in time, or has given the guest up.
+    case missed
     /// The source's QEMU is frozen; these are its run times.
     case frozen(RunTimes)
     /// It is in the journal that the source's QEMU has stood still and will be killed.
@@ -105,24 +121,45 @@ public struct Fence: Sendable, Hashable {
     case (.watching(let proven, _), .ended):
       phase = .watching(proven: proven, hasEnded: true)
       return []
-    case (.watching(_, hasEnded: true), .arrived), (.freezing, .ended):
+    case (.watching(_, hasEnded: true), .arrived), (.freezing(_, hasArrived: true), .ended):
       return wait("the source's QEMU had ended before it was frozen")
-    case (.watching(let proven?, hasEnded: false), .arrived) where !proven.isEmpty:
-      phase = .freezing(proven: proven)
+    case (.watching(let proven?, hasEnded: false), .nearing) where !proven.isEmpty && waitedFor == nil:
+      phase = .freezing(proven: proven, hasArrived: false)
+      return [.freeze]
+    case (.watching(let proven?, hasEnded: false), .arrived) where !proven.isEmpty && waitedFor == nil:
+      phase = .freezing(proven: proven, hasArrived: true)
       return [.freeze]
     case (.watching, .arrived):
-      return wait("the virtual CPUs of the source's QEMU were never seen standing still")
+      return wait("the virtual CPUs of the source's QEMU were not seen standing still")
     case (.watching, .refused(let why)):
       waitedFor = why
       return []
 
-    case (.freezing(let proven), .frozen(let times)) where times == proven:
-      phase = .noting
-      return [.note]
-    case (.freezing, .frozen):
+    case (.freezing(let proven, _), .arrived):
+      phase = .freezing(proven: proven, hasArrived: true)
+      return []
+    case (.freezing(let proven, let hasArrived), .frozen(let times)) where times == proven:
+      phase = hasArrived ? .noting : .holding
+      return hasArrived ? [.note] : []
+    case (.freezing(_, hasArrived: true), .frozen):
       return [.thaw] + wait("a virtual CPU of the source has run since it was seen standing still")
+    case (.freezing(_, hasArrived: false), .frozen):
+      // A later sample may show it standing still.
+      phase = .watching(proven: nil, hasEnded: false)
+      return [.thaw]
+    case (.freezing(let proven, hasArrived: false), .ended):
+      phase = .watching(proven: proven, hasEnded: true)
+      return []
     case (.freezing, .refused(let why)), (.noting, .refused(let why)):
       return [.thaw] + wait(why)
+
+    // A process that ends while it is frozen, by libvirt's SIGKILL, has not run before it did.
+    case (.holding, .arrived):
+      phase = .noting
+      return [.note]
+    case (.holding, .missed):
+      phase = .watching(proven: nil, hasEnded: false)
+      return [.thaw]
 
     case (.noting, .noted):
       phase = .killing

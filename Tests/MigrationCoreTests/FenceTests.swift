@@ -25,6 +25,41 @@ import Testing
     #expect(fence.hasEnded)
   }
 
+  @Test func holdsTheSourceWhileTheDestinationFinishes() {
+    var fence = fence(.sampled(times))
+    #expect(fence.apply(.nearing) == [.freeze])
+    #expect(fence.apply(.frozen(times)) == [])
+    #expect(fence.phase == .holding)
+    #expect(fence.apply(.sampled([7: 1])) == [], "it is frozen")
+    #expect(fence.apply(.ended) == [], "it was frozen until it ended")
+    #expect(fence.apply(.nearing) == [])
+    #expect(fence.apply(.arrived) == [.note])
+    #expect(fence.apply(.missed) == [], "the destination has it")
+    #expect(fence.apply(.noted) == [.kill])
+    #expect(fence.apply(.ended) == [.resumeDestination])
+    #expect(fence.waitedFor == nil)
+  }
+
+  @Test("lets the source go on where the destination does not finish, and tries again with a new sample alone")
+  func missesTheDestination() {
+    var fence = fence(.sampled(times), .nearing, .frozen(times))
+    #expect(fence.apply(.missed) == [.thaw])
+    var late = fence
+    #expect(late.apply(.arrived) == [])
+    #expect(late.phase == .waiting("the virtual CPUs of the source's QEMU were not seen standing still"))
+    #expect(fence.apply(.nearing) == [])
+    #expect(fence.apply(.sampled([7: 101, 8: 200])) == [])
+    #expect(fence.apply(.arrived) == [.freeze])
+    #expect(fence.apply(.frozen(times)) == [.thaw], "the old sample counts no more")
+  }
+
+  @Test func triesAgainWhereItRanBeforeTheDestinationHadFinished() {
+    var fence = fence(.sampled(times), .nearing)
+    #expect(fence.apply(.frozen([7: 101, 8: 200])) == [.thaw])
+    #expect(fence.phase == .watching(proven: nil, hasEnded: false))
+    #expect(fence.waitedFor == nil)
+  }
+
   @Test(
     "lets a source go on that may have run since it was seen standing still",
     arguments: [[7: 100, 8: 201], [7: 100], [7: 100, 8: 200, 9: 0], [:]] as [RunTimes])
@@ -43,7 +78,7 @@ import Testing
     if let sample { _ = fence.apply(.sampled(sample)) }
     #expect(fence.apply(.arrived) == [])
     #expect(fence.apply(.sampled(times)) == [], "the guest may have been resumed and be on its way")
-    #expect(fence.phase == .waiting("the virtual CPUs of the source's QEMU were never seen standing still"))
+    #expect(fence.phase == .waiting("the virtual CPUs of the source's QEMU were not seen standing still"))
     #expect(fence.apply(.ended) == [])
   }
 
@@ -81,39 +116,71 @@ import Testing
     var fence = Fence()
     var seen: [Fence.Event] = []
     var done: [Fence.Effect] = []
+    /// The last sample that no thaw has made worthless, and whether the source is frozen with its run times.
+    var proven: RunTimes?
+    var stoodStill = false
 
-    /// Whether the last event is of a frozen QEMU whose run times are those of the last sample before the guest's arrival.
-    var isProven: Bool {
-      let samples = seen.prefix { $0 != .arrived }.compactMap { if case .sampled(let times) = $0 { times } else { nil } }
-      guard case .frozen(let frozen)? = seen.last, let proven = samples.last else { return false }
-      return seen.contains(.arrived) && frozen == proven
+    mutating func take(_ event: Fence.Event) -> [Fence.Effect] {
+      switch (event, fence.phase) {
+      case (.sampled(let times), .watching): proven = times
+      case (.frozen(let times), .freezing): stoodStill = times == proven
+      default: break
+      }
+      let effects = fence.apply(event)
+      seen.append(event)
+      done += effects
+      if effects.contains(.thaw) { (proven, stoodStill) = (nil, false) }
+      return effects
     }
   }
 
-  /// Every order of every event, a few steps deep: `note` only follows equal run times, `kill` only the note, `resumeDestination`
-  /// only the end of a QEMU that was killed so, each at most once.
+  /// Every order of every event, a few steps deep: `note` only follows equal run times of a source that stayed frozen and the guest's
+  /// arrival, `kill` only the note, `resumeDestination` only the end of a QEMU that was killed so, each at most once; and whatever
+  /// happens, a cancelled fence leaves nothing frozen that it has not noted.
   @Test func neverDoesMoreThanItMay() {
     let events: [Fence.Event] = [
-      .sampled(times), .sampled([7: 1]), .arrived, .frozen(times), .frozen([7: 1]), .noted, .refused("no"), .ended, .resumed,
+      .sampled(times), .sampled([7: 1]), .nearing, .arrived, .missed, .frozen(times), .frozen([7: 1]), .noted, .refused("no"), .ended,
+      .resumed,
     ]
     var histories = [History()]
-    for _ in 0..<6 {
+    for _ in 0..<8 {
       histories = histories.flatMap { history in
         events.map { event in
           var next = history
-          let effects = next.fence.apply(event)
-          next.seen.append(event)
-          next.done += effects
+          let effects = next.take(event)
           if effects.contains(.resumeDestination) {
             #expect(next.seen.last == .ended && next.done.contains(.kill), "\(next.seen)")
           }
-          if effects.contains(.note) { #expect(next.isProven, "\(next.seen)") }
+          if effects.contains(.note) { #expect(next.stoodStill && next.seen.contains(.arrived), "\(next.seen)") }
           if effects.contains(.kill) { #expect(next.seen.last == .noted && next.done.contains(.note), "\(next.seen)") }
           return next
         }
       }
+      // Histories that are alike go on alike.
+      histories = Array(Dictionary(histories.map { (Key($0), $0) }, uniquingKeysWith: { first, _ in first }).values)
     }
     #expect(histories.allSatisfy { $0.done.count { $0 == .resumeDestination } <= 1 && $0.done.count { $0 == .kill } <= 1 })
-    #expect(histories.contains { $0.done.contains(.kill) })
+    #expect(histories.contains { $0.done.contains(.resumeDestination) })
+    for history in histories where history.fence.phase == .holding {
+      var cancelled = history
+      #expect(cancelled.take(.missed) == [.thaw], "\(history.seen)")
+    }
+  }
+
+  /// What the rest of a history depends on.
+  private struct Key: Hashable {
+    let fence: Fence
+    let done: [Fence.Effect]
+    let proven: RunTimes?
+    let stoodStill: Bool
+    let hasArrived: Bool
+
+    init(_ history: History) {
+      fence = history.fence
+      done = history.done
+      proven = history.proven
+      stoodStill = history.stoodStill
+      hasArrived = history.seen.contains(.arrived)
+    }
   }
 }

@@ -21,6 +21,9 @@ struct HandoverFence: Sendable {
   private static let shortLooks = 500
   /// How long one wait for the end of QEMU lasts: a cancelled fence comes to rest after it.
   private static let endInterval = Duration.milliseconds(100)
+  /// For how long, in milliseconds, QEMU is held frozen while the destination finishes, which takes tens of milliseconds. Where the
+  /// destination's daemon is gone, the source's cannot let the guest go on before that.
+  private static let holdLimit: Int64 = 2000
 
   let guest: GuestReference
   let source: LibvirtLink
@@ -44,17 +47,28 @@ struct HandoverFence: Sendable {
     let there = await destination.events()
     let (events, mailbox) = AsyncStream<(Fence.Event, Now?)>.makeStream()
     let watching = Task { await watchSource(here, qemu) { mailbox.yield(($0, $1)) } }
-    let looking = Task { await watchDestination(there) { mailbox.yield((.arrived, nil)) } }
+    let looking = Task { await watchDestination(there) { mailbox.yield(($0, nil)) } }
+    var holding: Task<Void, Never>?
     for await (event, suspendedAt) in events {
       outcome.suspendedAt = outcome.suspendedAt ?? suspendedAt
       let before = fence.phase
       await carryOut(fence.apply(event), of: &fence, qemu)
       log(fence.phase, after: before)
+      if fence.phase == .holding, before != .holding {
+        holding?.cancel()
+        holding = Task { [clock] in
+          guard (try? await clock.wait(milliseconds: Self.holdLimit)) != nil else { return }
+          mailbox.yield((.missed, nil))
+        }
+      }
       if case .resumed = fence.phase { outcome.resumedAt = clock.now() }
       if fence.hasEnded { break }
     }
+    holding?.cancel()
     watching.cancel()
     looking.cancel()
+    // The transfer has ended otherwise, and what is frozen is the guest's own copy.
+    await carryOut(fence.apply(.missed), of: &fence, qemu)
     // It uses the process's descriptor, which is closed next.
     await watching.value
     outcome.waitedFor = fence.waitedFor
@@ -73,7 +87,7 @@ struct HandoverFence: Sendable {
         "The guest cannot be resumed at the destination", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.reason: "\(why)"])
     case .resumed:
       logger.info("The guest goes on at the destination", metadata: [LogKeys.guest: "\(guest.uuid)"])
-    case .watching, .freezing, .noting, .killing, .resuming: break
+    case .watching, .freezing, .holding, .noting, .killing, .resuming: break
     }
   }
 
@@ -184,13 +198,23 @@ struct HandoverFence: Sendable {
     return times
   }
 
-  /// Returns when the destination was seen to have the guest complete and paused, with no job left.
-  private func watchDestination(_ events: AsyncStream<LinkEvent>, arrived: () -> Void) async {
+  /// Reports how the destination comes to have the guest complete and paused, with no job left, to the end of that.
+  private func watchDestination(_ events: AsyncStream<LinkEvent>, report: (Fence.Event) -> Void) async {
     // It may have arrived before this agent, after a restart, began to listen.
-    if await hasArrived() { return arrived() }
-    await Self.wait(for: guest.uuid, in: events) { if case .suspended(.paused) = $0 { true } else { false } }
-    await repeatedly { await hasArrived() }
-    if !Task.isCancelled { arrived() }
+    if await hasArrived() { return report(.arrived) }
+    for await case .domain(let event) in events where event.uuid == guest.uuid {
+      switch event.kind {
+      // A persistent guest is defined first of all; libvirt notes a guest as paused when all else is done.
+      case .lifecycle(.defined): report(.nearing)
+      case .lifecycle(.suspended(.paused)):
+        report(.nearing)
+        await repeatedly { await hasArrived() }
+        if !Task.isCancelled { report(.arrived) }
+        return
+      case .lifecycle(.stopped): report(.missed)
+      default: break
+      }
+    }
   }
 
   private func hasArrived() async -> Bool {
