@@ -49,9 +49,12 @@ let package = Package(
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CFileHandle"),
 
+    // Code of its own: functions that go before GLib's where libvirt's client calls them.
+    .target(name: "CLibvirtClientLoop"),
+
     .target(
       name: "Libvirt",
-      dependencies: ["CLibvirt", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["CLibvirt", "CLibvirtClientLoop", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strictOverC),
     .target(
       name: "AMQP",

@@ -1,4 +1,5 @@
 internal import CLibvirt
+internal import CLibvirtClientLoop
 internal import Glibc
 
 /// libvirt's event loop, on a thread of its own for the life of the process.
@@ -10,6 +11,9 @@ enum EventLoop {
   static func start() throws(LibvirtError) {
     if let failure { throw failure }
   }
+
+  /// Whether the loops in which libvirt's client waits for answers are mended where libvirt before 10.4 needs it (client_loop.c).
+  static var mendsClient: Bool { longshore_client_loop_is_mended() != 0 }
 
   private static let failure: LibvirtError? = {
     let call = Call(operation: "start libvirt's event loop")
