@@ -32,6 +32,7 @@ extension Reason {
 
 extension Reason {
   fileprivate init(_ operation: String, failedWith error: any Error) {
-    self.init(.operationFailed, operation, failedWith: error)
+    let isFull = (error as? ImageError)?.code == .noSpace
+    self.init(isFull ? .noSpace : .operationFailed, operation, failedWith: error)
   }
 }
