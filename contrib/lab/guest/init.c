@@ -14,6 +14,7 @@
 //   start <boot id> disks=N region=N slots=N every=N
 //   ack <sequence> <uptime in ms> <boot id>       all blocks up to this one are on all disks (fdatasync returned)
 //   error <what> <errno>
+// It reads the console as well: at a line `off` the guest shuts itself down.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -35,7 +37,7 @@
 #define MAXIMUM_DISKS 8
 #define NANOSECONDS UINT64_C(1000000000)
 
-static int console = 1;
+static int console = 1, orders = -1;
 static char command_line[4096];
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -136,6 +138,15 @@ static void dirty_memory(uint64_t megabytes, uint64_t rate) {
   }
 }
 
+// Shuts the guest down if somebody has asked for it on the console.
+static void obey(void) {
+  char line[16];
+  ssize_t length = read(orders, line, sizeof line - 1);
+  if (length <= 0) return;
+  line[length] = 0;
+  if (strcmp(line, "off\n") == 0) reboot(RB_POWER_OFF);
+}
+
 int main(void) {
   mkdir("/proc", 0755);
   mkdir("/dev", 0755);
@@ -143,6 +154,8 @@ int main(void) {
   mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
   console = open("/dev/ttyS0", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (console < 0) console = 1;
+  // A descriptor of its own may be read without waiting, while what is said waits for the line.
+  orders = open("/dev/ttyS0", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   read_file("/proc/cmdline", command_line, sizeof command_line);
   load_modules();
 
@@ -186,6 +199,7 @@ int main(void) {
     if (sequence % every == 0) {
       say("ack %llu %llu %s\n", (unsigned long long)sequence, (unsigned long long)(now() / 1000000), boot);
     }
+    obey();
     // After a pause, the pace goes on from here: what was missed is not made up for.
     next += NANOSECONDS / rate;
     if (next < now()) next = now();
