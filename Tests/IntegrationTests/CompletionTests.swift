@@ -25,6 +25,42 @@ extension MigrationTests {
       }
     }
 
+    @Test("a guest that is ordered back as soon as it arrives is refused until it is released, and then moves")
+    func backAtOnce() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            let disks = try await SourceDisks(of: guest, on: .alpha)
+            let there = try await orchestrator.migrate(guest, from: .alpha)
+            _ = try await orchestrator.event(.switching, of: there)
+            try await guest.setConsoleAside(on: .alpha)
+            var refusals: [[Reason.Code]] = []
+            let back = try await {
+              while true {
+                let id = try Orchestrator.newID()
+                let order = try orchestrator.order(guest, from: .beta)
+                let reply = try await orchestrator.ask(Request(id: id, command: .migrate(order)), of: .beta)
+                guard let codes = rejection(reply) else { return id }
+                refusals.append(codes)
+              }
+            }()
+            // It may not be resumed yet.
+            #expect(!refusals.isEmpty && refusals.allSatisfy { $0 == [.guestBusy] || $0 == [.guestNotRunning] }, "\(refusals)")
+            #expect(try await orchestrator.end(of: there).kind == .completed)
+            let end = try await orchestrator.end(of: back)
+            #expect(end.kind == .completed, "\(end)")
+            try await disks.expectSetAside(by: there, isBack: true)
+            #expect(try await guest.state(on: .alpha) == "running")
+            #expect(try await guest.state(on: .beta) == nil)
+            try await guest.waitForWrite(on: .alpha)
+            try await guest.verify(.alpha, .beta, .alpha).expectGood()
+          }
+        }
+      }
+    }
+
     @Test("a fenced handover that leaves the source's disks in place")
     func fencedAndKept() async throws {
       let lab = try await Lab.find()

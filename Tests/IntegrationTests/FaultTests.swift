@@ -129,7 +129,14 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           let before = try await lab.inventory(of: .alpha).files
           try await lab.withTemplateAtDestination {
-            for deed in [#"virsh --quiet destroy "$1""#, #"pkill -KILL -f "^/usr/bin/qemu.* -uuid $1 ""#] {
+            // QEMU reads the terminal while somebody has it open.
+            let shutdown = #"""
+              exec 3<>"$(virsh --quiet ttyconsole "$1")"
+              cat <&3 >/dev/null &
+              echo off >&3
+              timeout 30 tail --pid="$(pgrep -f "^/usr/bin/qemu.* -uuid $1 ")" -f /dev/null
+              """#
+            for deed in [#"virsh --quiet destroy "$1""#, #"pkill -KILL -f "^/usr/bin/qemu.* -uuid $1 ""#, shutdown] {
               try await lab.withLink(of: .beta, rate: "20mbit") {
                 let id = try await orchestrator.migrate(guest, from: .alpha)
                 try await orchestrator.progress(of: id, until: \.isCopyingDisks)

@@ -24,14 +24,15 @@ struct SourceDisks: Sendable {
     self.files = files
   }
 
-  /// Expects the very same files in the migration's work folder, and nothing under their names.
-  func expectSetAside(by id: MigrationID, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+  /// Expects the very same files in the migration's work folder, and nothing under their names, unless the guest is back.
+  func expectSetAside(by id: MigrationID, isBack: Bool = false, sourceLocation: SourceLocation = #_sourceLocation) async throws {
     for file in files {
       let name = try #require(file.path.split(separator: "/").last)
       let folder = file.path.dropLast(name.count)
       let aside = "\(folder).longshore/\(Lab.cluster).\(host)/\(id)/\(name)"
       #expect(try await Self.inode(of: aside, on: host, lab) == file.inode, sourceLocation: sourceLocation)
-      #expect(try await Self.inode(of: file.path, on: host, lab) == "none", sourceLocation: sourceLocation)
+      let successor = try await Self.inode(of: file.path, on: host, lab)
+      #expect((successor == "none") == !isBack && successor != file.inode, sourceLocation: sourceLocation)
     }
   }
 

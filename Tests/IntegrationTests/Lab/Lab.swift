@@ -56,6 +56,9 @@ struct Lab: Sendable {
   /// The broker's URL.
   var brokerURL: String { get throws { try #require(variables["LONGSHORE_BROKER"]) } }
 
+  /// The folder of everything that the lab has.
+  private var state: String { get throws { try #require(variables["LONGSHORE_LAB_STATE"]) } }
+
   /// The folder of a pool, as its host sees it.
   func folder(_ pool: Pool, on host: Host) throws -> String {
     try #require(variables["LONGSHORE_LAB_\(host.rawValue.uppercased())_\(pool.rawValue.uppercased())"])
@@ -130,6 +133,16 @@ extension Lab {
     }
   }
 
+  /// Cuts a host's link for so many seconds.
+  func cutLink(of host: Host, seconds: Int) async throws {
+    try await command("link", host.rawValue, "cut")
+    try await finally {
+      try await Task.sleep(for: .seconds(seconds))
+    } do: {
+      try await command("link", host.rawValue, "restore")
+    }
+  }
+
   /// Ends a host's libvirtd with a signal, and waits until it is gone.
   func endLibvirt(on host: Host, with signal: String) async throws {
     try await shell(
@@ -160,16 +173,33 @@ extension Lab {
 // MARK: - Agents that die
 
 extension Lab {
-  /// Starts a host's agent, which dies at a point where one is given.
-  func startAgent(on host: Host, dyingAt point: CrashPoint? = nil) async throws {
-    let environment = point.map { ["--env", "\(CrashPoint.variable)=\($0.rawValue)"] } ?? []
-    try await command("agent", environment + ["start", host.rawValue])
+  /// Starts a host's agent, which dies at a point where one is given, with more in its environment.
+  func startAgent(on host: Host, dyingAt point: CrashPoint? = nil, with environment: [String: String] = [:]) async throws {
+    var environment = environment
+    if let point { environment[CrashPoint.variable] = point.rawValue }
+    try await command("agent", environment.flatMap { ["--env", "\($0)=\($1)"] } + ["start", host.rawValue])
   }
 
-  /// Ends a host's agent and starts another one, which dies at a point.
-  func restartAgent(on host: Host, dyingAt point: CrashPoint?) async throws {
+  /// Ends a host's agent and starts another one, which dies at a point where one is given, with more in its environment.
+  func restartAgent(on host: Host, dyingAt point: CrashPoint? = nil, with environment: [String: String] = [:]) async throws {
     try await command("agent", "kill", host.rawValue)
-    try await startAgent(on: host, dyingAt: point)
+    try await startAgent(on: host, dyingAt: point, with: environment)
+  }
+
+  /// What lets an agent call the operator soon.
+  static let impatience = ["LONGSHORED_MIGRATION_ATTENTION_AFTER": "2s"]
+}
+
+// MARK: - What agents write
+
+extension Lab {
+  /// Runs the body and returns when a host's agent has written a text since before the body.
+  func waitForLog(of host: Host, _ text: String, after body: () async throws -> Void) async throws {
+    let log = try state + "/\(host)/longshored.log"
+    let size = try await shell(on: host, #"stat --format %s "$1""#, log).dropLast()
+    try await body()
+    try await shell(
+      on: host, #"grep -q -m 1 -F -e "$2" < <(exec timeout 60 tail -c "+$(($3 + 1))" -F "$1" 2>/dev/null)"#, log, text, String(size))
   }
 }
 

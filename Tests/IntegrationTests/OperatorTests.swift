@@ -1,0 +1,137 @@
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreAgent
+
+extension MigrationTests {
+  /// Migrations that the operator ends with `longshore resolve`, because a host stays away.
+  @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct OperatorsWord {
+    @Test("the destination stands still at a direct handover: the source is named, and the copy is ended when the destination goes on")
+    func stalledDestination() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            try await lab.restartAgent(on: .alpha, with: Lab.impatience)
+            let stall = Task { try await lab.command("at-switch", guest.name, "alpha", "beta", "pkill", "-STOP", "-x", "libvirtd") }
+            let id = try await lab.withLink(of: .beta, rate: "100mbit") {
+              let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(handover: .direct))
+              _ = try await stall.value
+              return id
+            }
+            try await finally {
+              try await expectSourceTaken(for: id, guest, by: orchestrator)
+              #expect(try await lab.files(of: guest, on: .beta).count == 1, "nothing is removed before the copy is seen to have ended")
+            } do: {
+              try await lab.shell(on: .beta, "pkill -CONT -x libvirtd")
+            }
+            try await expectNothingLeft(of: guest, by: orchestrator)
+          }
+          try await guest.verify(.alpha).expectGood()
+        }
+      }
+    }
+
+    @Test("the destination loses its power and its network in the transfer: the source is named, and the rest is removed when it is back")
+    func lostDestination() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            try await lab.restartAgent(on: .alpha, with: Lab.impatience)
+            // QEMU notices that nobody is there any more when the kernel does.
+            let retries = "/proc/sys/net/ipv4/tcp_retries2"
+            try await lab.shell(on: .alpha, #"echo 4 >"$1""#, retries)
+            let id = try await lab.withLink(of: .beta, rate: "20mbit") {
+              let id = try await orchestrator.migrate(guest, from: .alpha)
+              try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+              return id
+            }
+            try await lab.command("power", "beta", "cut")
+            try await lab.command("link", "beta", "cut")
+            try await finally {
+              try await expectSourceTaken(for: id, guest, by: orchestrator)
+            } do: {
+              try await lab.shell(on: .alpha, #"echo 15 >"$1""#, retries)
+              try await lab.command("link", "beta", "restore")
+              try await lab.command("up")
+            }
+            try await expectNothingLeft(of: guest, by: orchestrator)
+          }
+          try await guest.verify(.alpha).expectGood()
+        }
+      }
+    }
+
+    @Test("the source loses its power when the guest has arrived paused: the destination is named, and the source ends it when it is back")
+    func lostSource() async throws {
+      let longshore = try #require(Client.longshore)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          let disks = try await SourceDisks(of: guest, on: .alpha)
+          try await lab.withTemplateAtDestination {
+            try await lab.restartAgent(on: .alpha, dyingAt: .migrateCalled)
+            let id = try await lab.withLink(of: .beta, rate: "100mbit") {
+              let id = try await orchestrator.migrate(guest, from: .alpha)
+              try await lab.command("agent", "wait", "alpha")
+              try await lab.waitForNoGuest(on: .alpha)
+              return id
+            }
+            try await lab.command("power", "alpha", "cut")
+            try await finally {
+              #expect(try await guest.state(on: .beta) == "paused")
+              let named = try await longshore(
+                "resolve", id.text, "--owner", "beta", "--at", "beta", "--yes", "--broker", lab.brokerURL, "--cluster", Lab.cluster)
+              #expect(named.code == 0, "\(named)")
+              try await guest.waitForWrite(on: .beta)
+            } do: {
+              try await lab.command("up")
+            }
+            let end = try await orchestrator.end(of: id)
+            try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks, measured: false)
+            try await guest.verify(.alpha, .beta).expectGood()
+          }
+        }
+      }
+    }
+
+    /// Expects that `alpha` takes itself for the guest's owner when the operator says so, and never `beta`, whose guest it runs; and that
+    /// this ends the migration while `beta` is away.
+    private func expectSourceTaken(for id: MigrationID, _ guest: Guest, by orchestrator: Orchestrator) async throws {
+      let longshore = try #require(Client.longshore)
+      let url = try guest.lab.brokerURL
+      func name(_ owner: String) async throws -> Client.Ending {
+        try await longshore("resolve", id.text, "--owner", owner, "--yes", "--broker", url, "--cluster", Lab.cluster)
+      }
+      try await orchestrator.event(.needsAttention, for: .undecided, of: id)
+      // Both look at a host that does not answer, for the time that a look may take.
+      async let refused = name("beta")
+      async let taken = name("alpha")
+      let (wrong, right) = try await (refused, taken)
+      #expect(wrong.code == 3, "\(wrong)")
+      #expect(wrong.error.contains("the guest runs at the source"), "\(wrong)")
+      #expect(right.code == 0, "\(right)")
+      let end = try await orchestrator.end(of: id)
+      #expect(end.kind == .failed, "\(end)")
+      #expect(end.stage == .transfer)
+      #expect(end.reasons?.map(\.code) == [.transferFailed, .ownerNamed], "\(end.reasons ?? [])")
+      #expect(end.runsAt?.text == "alpha")
+      try await guest.waitForWrite(on: .alpha)
+    }
+
+    /// Expects that `beta`, which is back, ends its copy of the guest and removes what the migration made.
+    private func expectNothingLeft(of guest: Guest, by orchestrator: Orchestrator) async throws {
+      let lab = guest.lab
+      try await orchestrator.waitForRest(of: .beta)
+      #expect(try await guest.state(on: .beta) == nil)
+      #expect(try await lab.files(of: guest, on: .beta) == [])
+      #expect(try await lab.leftovers(on: .beta) == [])
+      #expect(try await guest.state(on: .alpha) == "running")
+      try await guest.waitForWrite(on: .alpha)
+    }
+  }
+}
