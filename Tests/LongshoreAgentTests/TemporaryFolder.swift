@@ -21,6 +21,12 @@ struct TemporaryFolder {
     return path
   }
 
+  /// Writes over a part of a file.
+  func overwrite(_ path: String, at offset: Int, with bytes: [UInt8]) throws {
+    let descriptor = try FileDescriptor.open(FilePath(path), .writeOnly)
+    try descriptor.closeAfter { _ = try descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes) }
+  }
+
   /// Reads a whole file.
   func read(_ path: String) throws -> [UInt8] {
     let descriptor = try FileDescriptor.open(FilePath(path), .readOnly)
@@ -102,4 +108,16 @@ func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     withUnsafeBytes(of: state >> 16) { bytes.append(contentsOf: $0.prefix(6)) }
   }
   return Array(bytes.prefix(count))
+}
+
+/// A qcow2 header with clusters of 64 KiB and a virtual size of 1 GiB, and what follows it.
+func qcow2Image(version: UInt8 = 3, backing: String = "", incompatible: UInt8 = 0, contents: [UInt8] = []) -> [UInt8] {
+  var bytes: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, version]
+  bytes += [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, UInt8(backing.utf8.count)]
+  bytes += [0, 0, 0, 16, 0, 0, 0, 0, 0x40, 0, 0, 0]
+  bytes += [UInt8](repeating: 0, count: 72 - bytes.count)
+  bytes += [0, 0, 0, 0, 0, 0, 0, incompatible]
+  bytes += [UInt8](repeating: 0, count: 96 - bytes.count) + [0, 0, 0, 4, 0, 0, 0, 112]
+  bytes += [UInt8](repeating: 0, count: 256 - bytes.count) + Array(backing.utf8)
+  return bytes + [UInt8](repeating: 0, count: 65_536 - bytes.count) + contents
 }

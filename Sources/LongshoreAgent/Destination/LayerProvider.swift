@@ -72,10 +72,12 @@ struct LayerProvider: Sendable {
     let (file, draft) = try await makeDraft(work.layer(layer.id), of: migration.id)
     logger.info(
       "Copying a template", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
-    let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: migration)
+    let prefix = CopiedPrefix()
+    async let digest = identities.digest(ofCopy: file.path, format: layer.format, byteCount: layer.fileSize, following: prefix)
+    let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: migration, noting: prefix)
     CrashPoint.layerCopied.reached()
-    let wanted = try await digest(of: layer, of: migration, known: offer.digest, answers: answers)
-    let copied = try await identities.digest(of: file.path, format: layer.format)
+    let wanted = try await self.digest(of: layer, of: migration, known: offer.digest, answers: answers)
+    let copied = try await digest
     if let difference = wanted.difference(from: copied) {
       try await RegisteredFiles.remove(file, journal: journal)
       throw Reason.Failure(.templateCopyFailed, "the copy of \(layer.volume) did not arrive whole: \(difference)")
@@ -89,7 +91,8 @@ struct LayerProvider: Sendable {
   /// Copies a layer's bytes. A copy that was cut, by an agent that restarts or a link that breaks, asks the source anew and goes on
   /// with the chunks that lack; it is given up when nothing more arrives however often it is tried.
   private func transfer(
-    _ layer: TemplateLayer, into draft: ExclusiveFile, registeredAs file: RegisteredFile, of migration: DestinationMigration
+    _ layer: TemplateLayer, into draft: ExclusiveFile, registeredAs file: RegisteredFile, of migration: DestinationMigration,
+    noting prefix: CopiedPrefix
   ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
     let report = ProgressReport(layer: layer, migration: migration, peers: peers, clock: clock)
     var file = file
@@ -100,14 +103,17 @@ struct LayerProvider: Sendable {
       guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
       let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize)
       let before = file.finishedChunks
+      let finished = Set((0..<copy.chunkCount).filter { before.contains($0) })
+      for chunk in finished { prefix.note(chunk, range: copy.range) }
       do {
         try await copy.run(
-          finished: Set((0..<copy.chunkCount).filter { before.contains($0) }),
+          finished: finished,
           progress: { bytes in Task { await report.copied(bytes) } },
           finish: { chunk in
             CrashPoint.layerChunkCopied.reached()
             file.finishedChunks.insert(chunk)
             try journal.update(file)
+            prefix.note(chunk, range: copy.range)
             CrashPoint.layerChunkNoted.reached()
           })
         return (offer, answers)

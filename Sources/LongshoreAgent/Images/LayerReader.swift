@@ -24,7 +24,7 @@ struct LayerReader: Sendable {
   /// - Parameters:
   ///   - path: an absolute path of a regular file.
   ///   - format: `qcow2` or `raw`.
-  ///   - progress: gets the bytes read and the bytes in all, after every read; not called when the cache answers.
+  ///   - progress: gets the bytes up to the end of each read and the bytes in all; not called when the cache answers.
   /// - Throws: `changed` when the file was written to meanwhile; `unsupported`; `malformed`; `notFound`; `cancelled`.
   func identity(
     of path: String, format: String,
@@ -53,6 +53,58 @@ struct LayerReader: Sendable {
       header: layer.header, digest: digest)
   }
 
+  /// Reads a layer while it is copied, each byte as soon as it is there, so that its identity is known when the copy ends.
+  ///
+  /// Nothing is remembered: the file is yet to change.
+  ///
+  /// - Parameters:
+  ///   - path: an absolute path of a regular file.
+  ///   - format: `qcow2` or `raw`.
+  ///   - byteCount: the length that the file will have.
+  ///   - prefix: grows with the copy.
+  /// - Throws: `unsupported`; `malformed`; `notFound`; `cancelled`.
+  func identity(
+    ofCopy path: String, format: String, byteCount: UInt64, following prefix: CopiedPrefix
+  ) async throws(ImageError) -> LayerIdentity {
+    let operation = "identify the copied layer \(path)"
+    try ImageError.check(path: path, operation: operation)
+    return try await BlockingWork.runCancellable { isCancelled throws(ImageError) in
+      try Self.wait(for: min(byteCount, UInt64(QCOW2Header.length)), of: prefix, isCancelled, operation)
+      return try Self.open(path, operation: operation) { file throws(ImageError) in
+        let header = try Self.header(of: file, format: format, size: byteCount, operation: operation)
+        let offset = UInt64(header?.clusterSize ?? 0)
+        let digest = try Self.digest(of: file, min(offset, byteCount)..<byteCount, operation: operation, isCancelled: isCancelled) {
+          end throws(ImageError) in try Self.wait(for: end, of: prefix, isCancelled, operation)
+        }
+        return LayerIdentity(
+          format: format, fileSize: byteCount, virtualSize: header?.virtualSize ?? byteCount, header: header, digest: digest)
+      }
+    }
+  }
+
+  private static func wait(
+    for length: UInt64, of prefix: CopiedPrefix, _ isCancelled: () -> Bool, _ operation: String
+  ) throws(ImageError) {
+    guard prefix.wait(for: length, isCancelled: isCancelled) else {
+      throw ImageError(.cancelled, operation: operation, message: "the task was cancelled")
+    }
+  }
+
+  private static func header(
+    of file: FileDescriptor, format: String, size: UInt64, operation: String
+  ) throws(ImageError) -> QCOW2Header? {
+    switch format {
+    case "raw": return nil
+    case "qcow2":
+      let bytes = try ImageError.wrapping(operation) {
+        try read(file, at: 0, count: Int(min(size, UInt64(QCOW2Header.length))))
+      }
+      return try QCOW2Header(bytes, operation: operation)
+    default:
+      throw ImageError(.unsupported, operation: operation, message: "layers of format \(format) are not supported")
+    }
+  }
+
   /// The state of a file before it is digested.
   private struct Layer: Sendable {
     let key: DigestKey
@@ -63,17 +115,7 @@ struct LayerReader: Sendable {
       guard status.isRegular else {
         throw ImageError(.unsupported, operation: operation, message: "it is not a regular file")
       }
-      switch format {
-      case "raw":
-        header = nil
-      case "qcow2":
-        let bytes = try ImageError.wrapping(operation) {
-          try LayerReader.read(file, at: 0, count: min(Int(status.size), QCOW2Header.length))
-        }
-        header = try QCOW2Header(bytes, operation: operation)
-      default:
-        throw ImageError(.unsupported, operation: operation, message: "layers of format \(format) are not supported")
-      }
+      header = try LayerReader.header(of: file, format: format, size: status.size, operation: operation)
       key = DigestKey(path: path, status: status, offset: header?.clusterSize ?? 0)
     }
   }
@@ -89,30 +131,41 @@ struct LayerReader: Sendable {
       }
     }
     try requireUnchanged()
-    let total = layer.key.size - min(layer.key.size, layer.key.offset)
-    let hexadecimal = try ImageError.wrapping(operation) {
+    let start = min(layer.key.size, layer.key.offset)
+    let digest = try digest(of: file, start..<layer.key.size, operation: operation, isCancelled: isCancelled) { end throws(ImageError) in
+      progress(end - start, layer.key.size - start)
+    }
+    try requireUnchanged()
+    return digest
+  }
+
+  /// Digests a range of a file.
+  ///
+  /// - Parameter willRead: is called before the bytes up to an offset are read.
+  private static func digest(
+    of file: FileDescriptor, _ range: Range<UInt64>, operation: String, isCancelled: () -> Bool,
+    willRead: (_ end: UInt64) throws(ImageError) -> Void
+  ) throws(ImageError) -> String {
+    try ImageError.wrapping(operation) {
       var hash = SHA256()
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 4096)
       defer { buffer.deallocate() }
-      var done: UInt64 = 0
-      while done < total {
+      var position = range.lowerBound
+      while position < range.upperBound {
         if isCancelled() {
           throw ImageError(.cancelled, operation: operation, message: "the task was cancelled")
         }
-        let wanted = Int(min(UInt64(readSize), total - done))
-        let count = try file.read(
-          fromAbsoluteOffset: Int64(layer.key.offset + done), into: .init(rebasing: buffer[..<wanted]))
+        let end = min(range.upperBound, position + UInt64(readSize))
+        try willRead(end)
+        let count = try file.read(fromAbsoluteOffset: Int64(position), into: .init(rebasing: buffer[..<Int(end - position)]))
         guard count > 0 else {
           throw ImageError(.changed, operation: operation, message: "it became shorter while it was read")
         }
         hash.update(.init(rebasing: buffer[..<count]))
-        done += UInt64(count)
-        progress(done, total)
+        position += UInt64(count)
       }
       return hash.finalize()
     }
-    try requireUnchanged()
-    return hexadecimal
   }
 
   private static func open<Value>(

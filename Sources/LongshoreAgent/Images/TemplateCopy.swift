@@ -25,7 +25,8 @@ struct TemplateCopy: Sendable {
   let stallLimit: Duration
   let tool: ImageTool
 
-  static let defaultChunkSize: UInt64 = 256 << 20
+  /// Large enough that starting `qemu-img` for each does not count, small enough that a digest can follow closely.
+  static let defaultChunkSize: UInt64 = 64 << 20
   private static let chunksAtOnce = 2
   private static let sectorSize: UInt64 = 512
 

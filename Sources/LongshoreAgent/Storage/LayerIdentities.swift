@@ -13,8 +13,14 @@ struct LayerIdentities: Sendable {
 
   /// The digest of a layer's file.
   func digest(of path: String, format: ImageFormat) async throws -> LayerDigest {
-    let identity = try await reader.identity(of: path, format: format.rawValue)
-    return LayerDigest(fileSize: identity.fileSize, header: identity.headerText, sha256: identity.digest)
+    LayerDigest(try await reader.identity(of: path, format: format.rawValue))
+  }
+
+  /// The digest of a layer's file that is being copied, which is known when the copy ends.
+  func digest(
+    ofCopy path: String, format: ImageFormat, byteCount: UInt64, following prefix: CopiedPrefix
+  ) async throws -> LayerDigest {
+    LayerDigest(try await reader.identity(ofCopy: path, format: format.rawValue, byteCount: byteCount, following: prefix))
   }
 
   /// Remembers the digest of a file that is known to have it.
@@ -50,6 +56,10 @@ extension FileFingerprint {
 }
 
 extension LayerDigest {
+  fileprivate init(_ identity: LayerIdentity) {
+    self.init(fileSize: identity.fileSize, header: identity.headerText, sha256: identity.digest)
+  }
+
   /// The first thing in which a file differs from this digest, in words; nil where it is the same.
   func difference(from other: LayerDigest) -> String? {
     if fileSize != other.fileSize { return "it has \(other.fileSize) bytes, not \(fileSize)" }

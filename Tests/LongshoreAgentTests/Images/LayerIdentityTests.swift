@@ -24,9 +24,9 @@ struct LayerIdentityTests {
   @Test("Layers with other backing names are the same; other contents are not")
   func qcow2() async throws {
     try await withTemporaryFolder { folder in
-      let first = try folder.write(qcow2(backing: "/pool-a/base.qcow2", contents: noise(70_000)), to: "a")
-      let second = try folder.write(qcow2(backing: "/b/base", contents: noise(70_000)), to: "b")
-      let third = try folder.write(qcow2(backing: "/b/base", contents: noise(70_000, seed: 2)), to: "c")
+      let first = try folder.write(qcow2Image(backing: "/pool-a/base.qcow2", contents: noise(70_000)), to: "a")
+      let second = try folder.write(qcow2Image(backing: "/b/base", contents: noise(70_000)), to: "b")
+      let third = try folder.write(qcow2Image(backing: "/b/base", contents: noise(70_000, seed: 2)), to: "c")
       let (a, b, c) = (try await identity(first), try await identity(second), try await identity(third))
       #expect(a == b)
       #expect(a.headerText == b.headerText)
@@ -42,8 +42,8 @@ struct LayerIdentityTests {
 
   @Test("The first difference is told in words")
   func differences() throws {
-    let header = try QCOW2Header(qcow2(), operation: "read")
-    let otherHeader = try QCOW2Header(qcow2(version: 2), operation: "read")
+    let header = try QCOW2Header(qcow2Image(), operation: "read")
+    let otherHeader = try QCOW2Header(qcow2Image(version: 2), operation: "read")
     let layer = LayerIdentity(format: "qcow2", fileSize: 9, virtualSize: 5, header: header, digest: "aa")
     let cases: [(LayerIdentity, String?)] = [
       (layer, nil),
@@ -75,18 +75,18 @@ struct LayerIdentityTests {
       (0, 4, "its data is in another file"), (0, 32, "it has unknown features"),
     ] as [(Int, UInt8, String)])
   func features(_: Int, bits: UInt8, reason: String) {
-    let error = #expect(throws: ImageError.self) { try QCOW2Header(qcow2(incompatible: bits), operation: "read") }
+    let error = #expect(throws: ImageError.self) { try QCOW2Header(qcow2Image(incompatible: bits), operation: "read") }
     #expect(error?.code == .unsupported)
     #expect(error?.message == reason)
   }
 
   @Test("Headers that are none are refused")
   func malformed() {
-    var wrongVersion = qcow2()
+    var wrongVersion = qcow2Image()
     wrongVersion[7] = 9
-    var wrongClusters = qcow2()
+    var wrongClusters = qcow2Image()
     wrongClusters[23] = 63
-    for bytes in [[], noise(512), Array(qcow2().prefix(71)), Array(qcow2().prefix(90)), wrongVersion, wrongClusters] {
+    for bytes in [[], noise(512), Array(qcow2Image().prefix(71)), Array(qcow2Image().prefix(90)), wrongVersion, wrongClusters] {
       let error = #expect(throws: ImageError.self) { try QCOW2Header(bytes, operation: "read") }
       #expect(error?.code == .malformed)
     }
@@ -94,7 +94,7 @@ struct LayerIdentityTests {
 
   @Test("Every byte of the header is read without a crash")
   func headerFuzz() {
-    let original = Array(qcow2().prefix(QCOW2Header.length))
+    let original = Array(qcow2Image().prefix(QCOW2Header.length))
     for index in original.indices {
       for value: UInt8 in [0, 1, 0x7F, 0xFF] {
         var bytes = original
@@ -206,20 +206,6 @@ struct LayerIdentityTests {
       try await folder.run("qemu-io", "-f", "qcow2", "-c", "write -P 8 64k 1k", "layer.qcow2")
       #expect(try await identity(folder.file("layer.qcow2")).digest != before.digest)
     }
-  }
-
-  /// A qcow2 header with clusters of 64 KiB and a virtual size of 1 GiB, and what follows it.
-  private func qcow2(
-    version: UInt8 = 3, backing: String = "", incompatible: UInt8 = 0, contents: [UInt8] = []
-  ) -> [UInt8] {
-    var bytes: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, version]
-    bytes += [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, UInt8(backing.utf8.count)]
-    bytes += [0, 0, 0, 16, 0, 0, 0, 0, 0x40, 0, 0, 0]
-    bytes += [UInt8](repeating: 0, count: 72 - bytes.count)
-    bytes += [0, 0, 0, 0, 0, 0, 0, incompatible]
-    bytes += [UInt8](repeating: 0, count: 96 - bytes.count) + [0, 0, 0, 4, 0, 0, 0, 112]
-    bytes += [UInt8](repeating: 0, count: 256 - bytes.count) + Array(backing.utf8)
-    return bytes + [UInt8](repeating: 0, count: 65_536 - bytes.count) + contents
   }
 }
 
