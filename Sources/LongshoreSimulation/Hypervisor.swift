@@ -21,13 +21,9 @@ struct Process {
   var ran = 0
   /// Whether a migration still brings it.
   var isIncoming = false
-  /// Whether the process is stopped as by SIGSTOP: it does nothing at all.
-  var isFrozen = false
-  /// As what it will run when it is thawed, where libvirt has asked it to meanwhile.
-  var startsAs: State?
 
   /// Whether its vCPUs run.
-  var runs: Bool { (state == .running || state == .runningCanceled) && !isFrozen }
+  var runs: Bool { state == .running || state == .runningCanceled }
 }
 
 /// A guest as a host's libvirt knows it.
@@ -56,13 +52,15 @@ struct Move {
     case finishing
     /// The destination has carried it out; the source has to hear of it.
     case finished(succeeded: Bool)
+    /// The source has heard that the destination has the guest, has noted that, and ends its process.
+    case stopping
     /// The source has given up before the switch, and the destination has yet to notice.
     case orphaned
 
     /// Whether the guest stands still for the switch.
     var isAtSwitch: Bool {
       switch self {
-      case .switched, .finishing, .finished: true
+      case .switched, .finishing, .finished, .stopping: true
       case .beginning, .copying, .orphaned: false
       }
     }
@@ -152,11 +150,7 @@ extension World {
 
   /// Lets a guest's vCPUs run.
   mutating func start(_ guest: Int, at host: Int, as state: Process.State, by cause: Cause) {
-    guard let process = hosts[host].domains[guest]?.process else { return }
-    guard !process.isFrozen else {
-      hosts[host].domains[guest]?.process?.startsAs = state
-      return
-    }
+    guard hosts[host].domains[guest]?.process != nil else { return }
     hosts[host].domains[guest]?.process?.state = state
     hosts[host].domains[guest]?.hasMoved = false
     let running = runningHosts(of: guest)
@@ -171,15 +165,6 @@ extension World {
       }
       fail("I2", "\(Catalogue.guests[guest].name) goes on at \(name(host)) from an older state than it had acknowledged")
     }
-  }
-
-  /// Lets a frozen process go on, and do what libvirt has asked of it meanwhile.
-  mutating func thaw(_ guest: Int, at host: Int) {
-    guard hosts[host].domains[guest]?.process?.isFrozen == true else { return }
-    hosts[host].domains[guest]?.process?.isFrozen = false
-    guard let state = hosts[host].domains[guest]?.process?.startsAs else { return }
-    hosts[host].domains[guest]?.process?.startsAs = nil
-    start(guest, at: host, as: state, by: .libvirt)
   }
 
   /// The guest runs for a while and writes.
@@ -204,17 +189,6 @@ extension World {
 
   // MARK: - Migrating
 
-  /// Whether a host's daemon was called upon to finish the migration of a guest to it.
-  func isFinishing(_ guest: Int, at host: Int) -> Bool {
-    moves.contains { move in
-      guard move.guest == guest, move.destination == host else { return false }
-      switch move.phase {
-      case .finishing, .finished: return true
-      default: return false
-      }
-    }
-  }
-
   /// An agent calls libvirt's migrate. Returns the move's number; nil where libvirt refuses at once.
   mutating func migrate(_ guest: Int, from source: Int, to destination: Int, pool: Int, migration: Int, fenced: Bool) -> Int? {
     guard hosts[source].domains[guest]?.process?.runs == true,
@@ -233,7 +207,7 @@ extension World {
     let source = hosts[move.source].daemon == .up
     let destination = hosts[move.destination].daemon == .up
     switch move.phase {
-    case .beginning, .copying, .switched, .finished: return source && move.isDriven
+    case .beginning, .copying, .switched, .finished, .stopping: return source && move.isDriven
     case .finishing: return destination || (source && move.isDriven)
     case .orphaned: return destination
     }
@@ -253,6 +227,7 @@ extension World {
       guard hosts[move.destination].domains[move.guest]?.process == nil, !disks.contains(nil) else { return giveUp(index, resume: false) }
       var domain = hosts[move.destination].domains[move.guest] ?? Domain(isDefined: false, pool: move.pool, autostart: false)
       domain.process = Process(state: .held, disks: disks.compactMap(\.self), memory: -1, isIncoming: true)
+      hosts[move.destination].left.remove(move.guest)
       hosts[move.destination].domains[move.guest] = domain
       moves[index].phase = .copying
     case .copying:
@@ -276,6 +251,9 @@ extension World {
     case .finishing: finish(index, outcome: outcome, isLinked: isLinked)
     case .finished(let succeeded):
       guard isLinked, outcome == 0, succeeded else { return giveUp(index, resume: true) }
+      hosts[move.source].left.insert(move.guest)
+      moves[index].phase = .stopping
+    case .stopping:
       answer(move, .succeeded)
       moves.remove(at: index)
       endProcess(of: move.guest, at: move.source)
@@ -346,7 +324,7 @@ extension World {
     let move = moves[index]
     let hears = hosts[move.destination].daemon == .up && daemonLinks[move.source][move.destination]
     switch move.phase {
-    case .beginning, .finished: moves.remove(at: index)
+    case .beginning, .finished, .stopping: moves.remove(at: index)
     case .copying, .switched, .orphaned:
       moves[index].isDriven = false
       if hears || hosts[move.destination].daemon == .down {
@@ -383,11 +361,16 @@ extension World {
     for index in moves.indices.reversed() where moves[index].source == host && moves[index].isDriven {
       let move = moves[index]
       answer(move, .lost)
-      if case .finished(succeeded: true) = move.phase, afterKill { endProcess(of: move.guest, at: host) }
+      switch move.phase {
+      case .finished(succeeded: true) where afterKill, .stopping where afterKill: endProcess(of: move.guest, at: host)
+      default: break
+      }
       leave(index)
     }
     for index in moves.indices.reversed() where moves[index].destination == host {
       let move = moves[index]
+      // The source's daemon needs nobody any more.
+      if case .stopping = move.phase { continue }
       killIncoming(move)
       if move.isDriven, hosts[move.source].daemon == .up {
         let isHeld = hosts[move.source].domains[move.guest]?.process?.state == .held

@@ -56,86 +56,33 @@ extension World {
   private mutating func restFence(of id: MigrationID, at host: Int) -> Bool {
     guard let index = hosts[host].works.firstIndex(where: { $0.kind == .fence && $0.id == id }) else { return true }
     switch hosts[host].works[index].fence.phase {
-    case .freezing, .noting, .killing, .resuming: return false
-    case .watching, .holding, .waiting, .resumed, .failed:
-      if hosts[host].works[index].fence.apply(.missed).contains(.thaw) { thaw(id, at: host) }
-      // What it does first, whatever comes after, is to see to what an agent that died has frozen.
-      if hosts[host].works[index].stage == 0 { takeUpFrozen(id, at: host) }
+    case .noting, .resuming: return false
+    case .watching, .ending, .resumed, .failed:
       hosts[host].works.remove(at: index)
       return true
     }
   }
 
-  /// Kills the QEMU that an agent that died has frozen, where that was journalled, or lets it go on.
-  private mutating func takeUpFrozen(_ id: MigrationID, at host: Int) {
-    guard let migration = hosts[host].migrations.sources[id] else { return }
-    let guest = guest(of: migration.guest.uuid)
-    guard hosts[host].domains[guest]?.process?.isFrozen == true, migration.fencedAt != nil else { return thaw(id, at: host) }
-    note("\(id) kills the source's QEMU, which an earlier life has frozen")
-    endProcess(of: guest, at: host)
-  }
-
-  private mutating func thaw(_ id: MigrationID, at host: Int) {
-    guard let uuid = hosts[host].migrations.sources[id]?.guest.uuid else { return }
-    thaw(guest(of: uuid), at: host)
-  }
-
   /// A handover's fence does its next step.
   private mutating func fence(_ work: inout Work, _ guest: Int, at host: Int, _ there: Int) -> Progress {
-    if work.stage == 0 {
-      takeUpFrozen(work.id, at: host)
-      work.stage = 1
-      return .next
-    }
     let process = hosts[host].domains[guest]?.process
+    let isNoted = hosts[host].migrations.sources[work.id]?.fencedAt != nil
+    if process == nil { _ = work.fence.apply(.ended) }
     switch work.fence.phase {
-    case .watching:
-      switch work.stage {
-      case 1:
-        work.times = process.map { [1: UInt64($0.ran)] }
-      case 2:
-        if let times = work.times, process?.state == .held, hosts[host].daemon == .up { _ = work.fence.apply(.sampled(times)) }
-      case 3:
-        if process == nil { _ = work.fence.apply(.ended) }
-      case 4:
-        if canAsk(there, from: host), isFinishing(guest, at: there) { _ = work.fence.apply(.nearing) }
-      default:
-        if sight(of: guest, at: there, from: host) == .active(.pausedByUser, job: .none) { _ = work.fence.apply(.arrived) }
-        work.stage = 0
-      }
-      work.stage += 1
+    case .watching(_, hasArrived: false):
+      if isNoted || sight(of: guest, at: there, from: host) == .active(.pausedByUser, job: .none) { _ = work.fence.apply(.arrived) }
       return .wait(2)
-    case .freezing:
-      guard process != nil else {
-        _ = work.fence.apply(.ended)
-        return .next
-      }
-      if process?.isFrozen == true {
-        if seams.fencesBlindly, case .freezing(let proven, _) = work.fence.phase { _ = work.fence.apply(.frozen(proven)) }
-        if work.fence.apply(.frozen([1: UInt64(process?.ran ?? 0)])).contains(.thaw) { thaw(work.id, at: host) }
-        work.heldSince = now
-      } else {
-        hosts[host].domains[guest]?.process?.isFrozen = true
-      }
-      return .next
-    case .holding:
-      if sight(of: guest, at: there, from: host) == .active(.pausedByUser, job: .none) {
-        _ = work.fence.apply(.arrived)
-      } else if now - work.heldSince >= 2000, work.fence.apply(.missed).contains(.thaw) {
-        note("\(work.id) lets the source's QEMU go on")
-        thaw(work.id, at: host)
-      }
+    case .watching:
+      if isNoted || seams.fencesBlindly || hosts[host].left.contains(guest) { _ = work.fence.apply(.left) }
       return .wait(2)
     case .noting:
-      guard hosts[host].migrations.sources[work.id]?.fencedAt != nil else { return .sourceAndWait(.sourceFenced) }
+      guard isNoted else { return .sourceAndWait(.sourceFenced) }
       _ = work.fence.apply(.noted)
       return .next
-    case .killing:
+    case .ending:
       if process != nil {
         note("\(work.id) kills the source's QEMU")
         endProcess(of: guest, at: host)
-      } else {
-        _ = work.fence.apply(.ended)
       }
       return .next
     case .resuming:
@@ -147,7 +94,7 @@ extension World {
         _ = work.fence.apply(.notResumed("libvirt does not answer"))
       }
       return .next
-    case .waiting, .resumed, .failed: return .done
+    case .resumed, .failed: return .done
     }
   }
 
@@ -365,6 +312,8 @@ extension World {
     work.stage = 10
     switch seen(work.here, guest, at: host, from: host) {
     case .inactive(Self.moved): return .source(.transferEnded(error: nil, nil))
+    case .absent where hosts[host].left.contains(guest), .inactive where hosts[host].left.contains(guest):
+      return .source(.transferEnded(error: nil, nil))
     case .absent, .inactive: return .source(.transferEnded(error: "libvirt's answer was lost; the guest has ended here", nil))
     case .active(_, job: .migration): work.silentSince = nil
     case .active: return .source(.transferEnded(error: "no migration runs on the guest", nil))

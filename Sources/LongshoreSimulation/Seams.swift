@@ -32,7 +32,7 @@ struct Seams {
   var overwrites = false
   /// Whether the guest's autostart is turned off before the checks.
   var touchesEarly = false
-  /// Whether a fence kills the source's QEMU although it may have run.
+  /// Whether a fence kills the source's QEMU although libvirt has not noted that the guest has left.
   var fencesBlindly = false
   /// Whether disks that are still being moved away may be deleted.
   var sweepsEarly = false

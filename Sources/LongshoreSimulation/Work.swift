@@ -41,11 +41,8 @@ struct Work {
   var answer: MoveAnswer?
   var disk = 0
   var silentSince: Int64?
-  /// The fence of a handover, and the run times that it reads.
+  /// The fence of a handover.
   var fence = Fence()
-  var times: RunTimes?
-  /// When it froze the source's QEMU.
-  var heldSince: Int64 = 0
   /// The inode that it works on.
   var inode: Int?
 

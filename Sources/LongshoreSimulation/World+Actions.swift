@@ -51,6 +51,8 @@ extension World {
     case .startDaemon:
       guard hosts[a].daemon == .down else { return false }
       hosts[a].daemon = .up
+      // What it had noted before it ended it does now.
+      for guest in hosts[a].left { endProcess(of: guest, at: a) }
     case .stallDaemon:
       guard hosts[a].daemon == .up else { return false }
       hosts[a].daemon = .stalled

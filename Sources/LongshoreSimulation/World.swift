@@ -69,6 +69,8 @@ struct Host {
 
   var daemon = Daemon.up
   var domains: [Domain?]
+  /// The guests of whose last process the daemon has noted in its log that it was ended because the guest has migrated.
+  var left: Set<Int> = []
   var store: Store
   var journals = 1
   /// Whether the agent's process is there.

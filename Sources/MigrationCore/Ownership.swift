@@ -94,13 +94,15 @@ public enum Ownership: Sendable, Hashable {
   /// - Parameters:
   ///   - observation: Both hosts, looked at after the transfer's end.
   ///   - fenced: Whether the guest was to arrive paused.
+  ///   - persistent: Whether the guest has a definition that outlives its run.
   ///   - transferSucceeded: Whether libvirt reported success; false where it failed or nothing is known.
   ///   - confirmed: Whether the destination's confirmation is journalled.
   ///   - named: The owner that the operator named. It counts only where the states leave the owner open.
   public static func decide(
-    _ observation: Observation, fenced: Bool, transferSucceeded: Bool, confirmed: Bool, named: Owner? = nil
+    _ observation: Observation, fenced: Bool, persistent: Bool, transferSucceeded: Bool, confirmed: Bool, named: Owner? = nil
   ) -> (ownership: Ownership, reason: String) {
-    let seen = decide(observation, fenced: fenced, transferSucceeded: transferSucceeded, confirmed: confirmed)
+    let seen = decide(
+      observation, fenced: fenced, persistent: persistent, transferSucceeded: transferSucceeded, confirmed: confirmed)
     guard seen.ownership == .undecided, let named else { return seen }
     return switch named {
     case .source: sourceNamed(observation)
@@ -109,7 +111,7 @@ public enum Ownership: Sendable, Hashable {
   }
 
   private static func decide(
-    _ observation: Observation, fenced: Bool, transferSucceeded: Bool, confirmed: Bool
+    _ observation: Observation, fenced: Bool, persistent: Bool, transferSucceeded: Bool, confirmed: Bool
   ) -> (ownership: Ownership, reason: String) {
     switch (observation.source, observation.destination) {
     case (.unreachable(let why), _):
@@ -133,6 +135,8 @@ public enum Ownership: Sendable, Hashable {
 
     case (.active(.pausedForMigration, _), .inactive(let how)) where !fenced:
       return (.undecided, "the guest is held at the source, and may have run at the destination, where it is defined (\(how))")
+    case (.active(.pausedForMigration, _), .absent) where !fenced && !persistent:
+      return (.undecided, "the guest is held at the source, and may have run and ended at the destination, which keeps no definition of it")
     case (.active(let here, _), .absent), (.active(let here, _), .inactive):
       return here == .pausedForMigration
         ? (

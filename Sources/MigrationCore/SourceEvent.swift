@@ -76,8 +76,8 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case transferNotStarted(Reason)
   /// The guest has stood still for the switch for so long that something must be wrong, and libvirt does not end the job.
   case transferStalled(Reason)
-  /// Fenced handover: the destination has the guest complete and paused, and the source's QEMU is frozen, has not run since the switch,
-  /// and is killed next.
+  /// Fenced handover: the destination has the guest complete and paused, and the source's daemon has noted that it has left: its QEMU
+  /// never runs it again, and is killed next.
   case sourceFenced
   /// libvirt's call or job has ended. `error` is nil where libvirt reported success.
   case transferEnded(error: String?, TransferTotals?)

@@ -86,6 +86,12 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     }
   }
 
+  /// What is left of a deadline.
+  private struct Rest: Sendable, Hashable, Codable {
+    var deadline: Deadline
+    var windings: Int
+  }
+
   /// The migration's id.
   public let id: MigrationID
   /// The order.
@@ -107,6 +113,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var phase: Phase
   /// Counts the changes of the value: the journal refuses to store a revision that does not follow the stored one.
   public private(set) var revision = 0
+  /// What is left of the deadline, counted from a later moment, and how often it was wound up so: timers of before are stale. Nil
+  /// while it counts from its start.
+  private var rest: Rest?
   /// Counts the phases: timers and looks of an earlier step are stale.
   public private(set) var step = 0
   /// The number of the last numbered event.
@@ -123,7 +132,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var destinationJournal: String?
   /// What the transfer moved.
   public private(set) var totals: TransferTotals?
-  /// When it was shown that the source's guest has stood still since the switch, and never runs again; nil where it was not.
+  /// When it was seen that the source's guest has left for good; nil where it was not.
   public private(set) var fencedAt: Now?
   /// The destination's confirmation.
   public private(set) var confirmation: Confirmation?
@@ -135,8 +144,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   ) -> (SourceMigration, [SourceEffect]) {
     var migration = SourceMigration(
       id: id, order: order, guest: guest, source: source, destination: destination, acceptedAt: now,
-      deadline: Deadline(start: now, allowance: deadlineSeconds * 1000), patience: patience, phase: .queued,
-      updatedAt: now.wall)
+      deadline: Deadline(start: now, allowance: deadlineSeconds * 1000), patience: patience, phase: .queued)
     let effects = [migration.event(.accepted, at: now)]
     migration.revision = 1
     return (migration, effects)
@@ -144,7 +152,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private init(
     id: MigrationID, order: MigrateCommand, guest: GuestReference, source: HostAddress, destination: HostAddress,
-    acceptedAt: Now, deadline: Deadline, patience: Patience, phase: Phase, updatedAt: Timestamp
+    acceptedAt: Now, deadline: Deadline, patience: Patience, phase: Phase
   ) {
     self.id = id
     self.order = order
@@ -155,7 +163,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     self.deadline = deadline
     self.patience = patience
     self.phase = phase
-    self.updatedAt = updatedAt
+    updatedAt = acceptedAt.wall
   }
 
   /// Takes an event and returns what is to be done once. Late and duplicate events change nothing and return `[]`.
@@ -180,7 +188,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   /// What is to be done for as long as the phase lasts.
   public func outstanding(at now: Now) -> [SourceEffect] {
     let deadline = SourceEffect.setTimer(
-      MigrationTimer(.deadline, step: 0), milliseconds: self.deadline.remaining(at: now))
+      MigrationTimer(.deadline, step: rest?.windings ?? 0), milliseconds: presentDeadline.remaining(at: now))
     func timer(_ purpose: MigrationTimer.Purpose, _ milliseconds: Int64) -> SourceEffect {
       .setTimer(MigrationTimer(purpose, step: step), milliseconds: milliseconds)
     }
@@ -418,12 +426,18 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   // MARK: - Timers
 
+  private var presentDeadline: Deadline { rest?.deadline ?? deadline }
+
   private mutating func timerFired(_ timer: MigrationTimer, at now: Now) -> [SourceEffect] {
     switch (timer.purpose, phase) {
     case (.deadline, .queued), (.deadline, .inspecting), (.deadline, .preparing), (.deadline, .transferring):
-      guard deadline.remaining(at: now) == 0 else { return [] }
-      let seconds = deadline.allowance / 1000
-      let reason = Reason(.deadlinePassed, "the migration's deadline of \(seconds) s has passed")
+      guard timer.step == rest?.windings ?? 0 else { return [] }
+      guard presentDeadline.remaining(at: now) == 0 else {
+        // The wall clock stands before the start, after a reboot and a step back: what is left is counted by the boot clock from here.
+        rest = Rest(deadline: presentDeadline.rewound(at: now), windings: timer.step + 1)
+        return []
+      }
+      let reason = Reason(.deadlinePassed, "the migration's deadline of \(deadline.allowance / 1000) s has passed")
       return (try? stop(reason, cancelled: false, at: now)) ?? []
 
     case (.patience, .preparing(heard: false)) where timer.step == step:
@@ -504,8 +518,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private func ownership(by observation: Observation, _ decision: Decision) -> (ownership: Ownership, reason: String) {
     Ownership.decide(
-      observation, fenced: isFenced, transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil,
-      named: decision.named)
+      observation, fenced: isFenced, persistent: inspection?.plan.guest.persistent == true,
+      transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil, named: decision.named)
   }
 
   // MARK: - The operator's word

@@ -48,7 +48,7 @@ struct Mutant: Sendable, CustomTestStringConvertible {
         if case .transferring = migration.phase { effects + [.retireSource] } else { effects }
       }
     },
-    Mutant("I2", "the fence kills a source that has run") { $0.fencesBlindly = true },
+    Mutant("I2", "the fence kills a source that may have taken the guest back") { $0.fencesBlindly = true },
     Mutant("I3", "a file is removed whatever inode it has") { $0.ignoresInodes = true }.rare,
     Mutant("I3", "a file is made before it is registered") { $0.registersLate = true },
     Mutant("I3", "publishing overwrites") { $0.overwrites = true },

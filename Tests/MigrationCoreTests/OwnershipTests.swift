@@ -35,15 +35,17 @@ import Testing
     var fenced = false
     var succeeded = false
     var confirmed = false
+    var persistent = false
 
-    static let all = [false, true].flatMap { fenced in
-      [false, true].flatMap { succeeded in
-        [false, true].map { Circumstances(fenced: fenced, succeeded: succeeded, confirmed: $0) }
-      }
+    static let all = (0..<16).map { bits in
+      Circumstances(fenced: bits & 1 != 0, succeeded: bits & 2 != 0, confirmed: bits & 4 != 0, persistent: bits & 8 != 0)
     }
 
     var description: String {
-      [fenced ? "fenced" : "direct", succeeded ? "success" : "error", confirmed ? "confirmed" : "unconfirmed"].joined(separator: " ")
+      [
+        fenced ? "fenced" : "direct", persistent ? "persistent" : "transient", succeeded ? "success" : "error",
+        confirmed ? "confirmed" : "unconfirmed",
+      ].joined(separator: " ")
     }
   }
 
@@ -68,9 +70,10 @@ import Testing
   private static let rules: [Row] = [
     // The guest is seen at the source, and the destination is seen not to have it.
     (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off"], { _ in .source }),
-    (active("held"), ["absent"], { _ in .resumeSource }),
-    // libvirt defines the guest at the destination before it starts it: it may have run and ended there. Not so where it
-    // arrives paused and only the source agent resumes it, after the source's guest has ended.
+    // libvirt defines the guest at the destination before it starts it: it may have run and ended there, and without a definition
+    // it leaves no trace of that. Not so where it arrives paused and only the source agent resumes it, after the source's guest has
+    // ended.
+    (active("held"), ["absent"], { $0.fenced || $0.persistent ? .resumeSource : .wait }),
     (active("held"), ["off"], { $0.fenced ? .resumeSource : .wait }),
     // The guest ended at the source while it was copied. After a success that would be a guest that got lost.
     (["off"], ["absent"], { $0.succeeded ? .wait : .sourceNotRunning }),
@@ -98,7 +101,7 @@ import Testing
         for circumstances in Circumstances.all {
           let (ownership, reason) = Ownership.decide(
             Observation(source: source, destination: destination), fenced: circumstances.fenced,
-            transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed)
+            persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed)
           let expected = matching.first?.verdict(circumstances) ?? .wait
           #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
           #expect(!reason.isEmpty)
@@ -142,7 +145,8 @@ import Testing
           func decide(_ named: Owner?) -> (ownership: Ownership, reason: String) {
             Ownership.decide(
               Observation(source: source, destination: destination), fenced: circumstances.fenced,
-              transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed, named: named)
+              persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
+              named: named)
           }
           let seen = decide(nil).ownership
           let (ownership, reason) = decide(named)
@@ -156,10 +160,10 @@ import Testing
 
   @Test func anUnreachableHostIsNamedWithItsError() {
     let source = Ownership.decide(
-      Observation(source: .silent, destination: .runs), fenced: false, transferSucceeded: true, confirmed: false)
+      Observation(source: .silent, destination: .runs), fenced: false, persistent: true, transferSucceeded: true, confirmed: false)
     #expect(source.reason == "the source's libvirt does not answer: connection refused")
     let destination = Ownership.decide(
-      Observation(source: .off, destination: .silent), fenced: false, transferSucceeded: true, confirmed: false)
+      Observation(source: .off, destination: .silent), fenced: false, persistent: true, transferSucceeded: true, confirmed: false)
     #expect(destination.reason == "the destination's libvirt does not answer: connection refused")
   }
 }

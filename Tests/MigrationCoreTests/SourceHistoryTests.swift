@@ -17,6 +17,27 @@ import Testing
     #expect(run.migration.attention?.code == history.attention)
   }
 
+  @Test func aWallClockThatWasSetBackBeforeARebootMakesTheDeadlineNoLongerThanItWas() throws {
+    func hourBefore(_ milliseconds: Int64) -> Now {
+      Now(wall: MigrationSamples.now(milliseconds - 3_600_000).wall, bootID: "boot-2", bootMilliseconds: milliseconds)
+    }
+    var run = SourceRun(.direct)
+    func timer(at now: Now) throws -> (timer: MigrationTimer, milliseconds: Int64) {
+      let timers = run.migration.outstanding(at: now).compactMap { effect -> (MigrationTimer, Int64)? in
+        if case .setTimer(let timer, let milliseconds) = effect { (timer, milliseconds) } else { nil }
+      }
+      return try #require(timers.first { $0.0.purpose == .deadline })
+    }
+    let allowance = MigrationSamples.deadlineSeconds * 1000
+    let first = try timer(at: hourBefore(10))
+    #expect(first.milliseconds == allowance, "the wall clock shows nothing of the time before the reboot")
+    #expect(run.take(.timerFired(first.timer), at: hourBefore(10 + allowance)) == [])
+    let second = try timer(at: hourBefore(10 + allowance))
+    #expect(second.timer != first.timer, "it is another timer, which the driver starts")
+    run.take(.timerFired(second.timer), at: hourBefore(10 + 2 * allowance))
+    #expect(run.migration.phase.word == "failed")
+  }
+
   @Test(arguments: SourceHistory.all)
   func everyEventTwiceIsTheSameMigration(history: SourceHistory) {
     var run = SourceRun(history.handover)

@@ -21,107 +21,77 @@ struct HandoverFence: Sendable {
   private static let shortLooks = 500
   /// How long one wait for the end of QEMU lasts: a cancelled fence comes to rest after it.
   private static let endInterval = Duration.milliseconds(100)
-  /// For how long, in milliseconds, QEMU is held frozen while the destination finishes, which takes tens of milliseconds. Where the
-  /// destination's daemon is gone, the source's cannot let the guest go on before that.
-  private static let holdLimit: Int64 = 2000
 
   let guest: GuestReference
   let source: LibvirtLink
   let destination: LibvirtLink
-  /// Whether the journal says that the source's QEMU has stood still and is to be killed.
+  /// Whether the journal says that the source's QEMU never runs the guest again, and that the destination has it.
   let isNoted: Bool
   /// Journals that, and returns when it is on the disk.
   let note: @Sendable () async -> Void
   let clock: any HostClock
   let logger: Logger
 
-  /// Watches until the guest was resumed at the destination, or the task is cancelled. Cancelling never leaves QEMU frozen.
+  /// Watches until the guest was resumed at the destination, or the task is cancelled.
   func run() async -> Outcome {
     var outcome = Outcome()
     var fence = Fence()
-    let process = await find()
-    if case .failure(let error) = process { _ = fence.apply(.refused("\(error)")) }
-    let qemu = try? process.get()
+    let (events, mailbox) = AsyncStream<Fence.Event>.makeStream()
+    let qemu = await find()
     defer { qemu?.close() }
+    if qemu == nil { mailbox.yield(.refused("its process could not be taken hold of")) }
     let here = await source.events()
     let there = await destination.events()
-    let (events, mailbox) = AsyncStream<(Fence.Event, Now?)>.makeStream()
-    let watching = Task { await watchSource(here, qemu) { mailbox.yield(($0, $1)) } }
-    let looking = Task { await watchDestination(there) { mailbox.yield(($0, nil)) } }
-    var holding: Task<Void, Never>?
-    for await (event, suspendedAt) in events {
-      outcome.suspendedAt = outcome.suspendedAt ?? suspendedAt
-      let before = fence.phase
-      await carryOut(fence.apply(event), of: &fence, qemu)
-      log(fence.phase, after: before)
-      if fence.phase == .holding, before != .holding {
-        holding?.cancel()
-        holding = Task { [clock] in
-          guard (try? await clock.wait(milliseconds: Self.holdLimit)) != nil else { return }
-          mailbox.yield((.missed, nil))
-        }
+    let suspension = Task { await suspended(here) }
+    let watching = Task { await watch(there) { mailbox.yield($0) } }
+    let ending = Task { await watchEnd(of: qemu) { mailbox.yield($0) } }
+    for await event in events {
+      var effects = fence.apply(event)[...]
+      while let effect = effects.popFirst() {
+        if let event = await carryOut(effect, qemu) { effects += fence.apply(event) }
       }
       if case .resumed = fence.phase { outcome.resumedAt = clock.now() }
       if fence.hasEnded { break }
     }
-    holding?.cancel()
+    suspension.cancel()
     watching.cancel()
-    looking.cancel()
-    // The transfer has ended otherwise, and what is frozen is the guest's own copy.
-    await carryOut(fence.apply(.missed), of: &fence, qemu)
+    ending.cancel()
     // It uses the process's descriptor, which is closed next.
-    await watching.value
-    outcome.waitedFor = fence.waitedFor
+    await ending.value
+    outcome.suspendedAt = await suspension.value
+    outcome.waitedFor = reason(fence)
     return outcome
   }
 
-  private func log(_ phase: Fence.Phase, after before: Fence.Phase) {
-    guard phase != before else { return }
-    switch phase {
-    case .waiting(let why):
-      logger.warning(
-        "The source's QEMU is left to libvirt before the guest goes on at the destination",
-        metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.reason: "\(why)"])
+  /// Logs what came of the fence, and returns why the source's QEMU was left to end by itself.
+  private func reason(_ fence: Fence) -> String? {
+    let metadata: Logger.Metadata = [LogKeys.guest: "\(guest.uuid)"]
+    switch fence.phase {
+    case .resumed: logger.info("The guest goes on at the destination", metadata: metadata)
     case .failed(let why):
-      logger.error(
-        "The guest cannot be resumed at the destination", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.reason: "\(why)"])
-    case .resumed:
-      logger.info("The guest goes on at the destination", metadata: [LogKeys.guest: "\(guest.uuid)"])
-    case .watching, .freezing, .holding, .noting, .killing, .resuming: break
+      logger.error("The guest cannot be resumed at the destination", metadata: metadata.merging([LogKeys.reason: "\(why)"]) { $1 })
+    case .watching(hasLeft: false, hasArrived: true):
+      return fence.waitedFor ?? "libvirt's note that the guest has left the source was not seen in QEMU's log"
+    default: break
     }
+    return fence.waitedFor
   }
 
   // MARK: - Deeds
 
-  private func carryOut(_ effects: [Fence.Effect], of fence: inout Fence, _ qemu: QEMUProcess?) async {
-    var effects = effects[...]
-    while let effect = effects.popFirst() {
-      if let event = await carryOut(effect, qemu) { effects += fence.apply(event) }
-    }
-  }
-
   private func carryOut(_ effect: Fence.Effect, _ qemu: QEMUProcess?) async -> Fence.Event? {
     switch effect {
-    case .freeze:
-      return await deed(qemu) { qemu throws(ImageError) in
-        try qemu.freeze()
-        return .frozen(try qemu.runTimes())
-      }
     case .note:
       // To its end, also where this task is cancelled: what was begun may be on the disk.
       await Task { await note() }.value
       return .noted
     case .kill:
-      return await deed(qemu) { qemu throws(ImageError) in
-        try qemu.kill()
-        return try qemu.waitForEnd(limit: .seconds(10)) ? .ended : .refused("it does not end")
+      do throws(ImageError) {
+        try qemu?.kill()
+        return nil
+      } catch {
+        return .refused("\(error)")
       }
-    case .thaw:
-      _ = await deed(qemu) { qemu throws(ImageError) in
-        try qemu.thaw()
-        return .refused("")
-      }
-      return nil
     case .resumeDestination:
       do {
         CrashPoint.guestUnresumed.reached()
@@ -134,87 +104,45 @@ struct HandoverFence: Sendable {
     }
   }
 
-  private func deed(
-    _ qemu: QEMUProcess?, _ body: @escaping @Sendable (QEMUProcess) throws(ImageError) -> Fence.Event
-  ) async -> Fence.Event {
-    guard let qemu else { return .refused("the source's QEMU is not known") }
+  private func find() async -> QEMUProcess? {
+    let guest = guest
     do throws(ImageError) {
-      return try await BlockingWork.run { () throws(ImageError) in try body(qemu) }
+      return try await BlockingWork.run { () throws(ImageError) in try QEMUProcess(guest: guest.name, uuid: guest.uuid) }
     } catch {
-      // What could not be done to a process that has ended meanwhile need not be done.
-      return (try? qemu.waitForEnd(limit: .zero)) == true ? .ended : .refused("\(error)")
+      logger.info(
+        "The source's QEMU cannot be taken hold of", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.error: "\(error)"])
+      return nil
     }
   }
 
   // MARK: - Watching
 
-  private func find() async -> Result<QEMUProcess, ImageError> {
-    let (guest, isNoted) = (guest, isNoted)
-    do throws(ImageError) {
-      return .success(
-        try await BlockingWork.run { () throws(ImageError) in
-          let qemu = try QEMUProcess(guest: guest.name, uuid: guest.uuid)
-          // An earlier run of this agent may have died with it frozen.
-          if qemu.isFrozen { if isNoted { try qemu.kill() } else { try qemu.thaw() } }
-          return qemu
-        })
-    } catch {
-      return .failure(error)
-    }
-  }
-
-  /// Samples the run times from the guest's suspension on, and reports the end of its QEMU.
-  private func watchSource(
-    _ events: AsyncStream<LinkEvent>, _ qemu: QEMUProcess?, report: @escaping @Sendable (Fence.Event, Now?) -> Void
-  ) async {
-    await Self.wait(for: guest.uuid, in: events) { if case .suspended(.migrated) = $0 { true } else { false } }
-    guard !Task.isCancelled, let qemu else { return }
-    let suspendedAt = clock.now()
-    let sampling = Task {
-      await repeatedly {
-        if let times = await sample(qemu) { report(.sampled(times), suspendedAt) }
-        return false
-      }
-    }
-    await repeatedly {
-      guard
-        case .ended = await deed(qemu, { qemu throws(ImageError) in try qemu.waitForEnd(limit: Self.endInterval) ? .ended : .refused("") })
-      else { return false }
-      report(.ended, suspendedAt)
-      return true
-    }
-    sampling.cancel()
-  }
-
-  /// Reads the run times, and returns them if libvirt shows afterwards that the guest had not been resumed when they were read.
-  ///
-  /// libvirt resumes a guest with a command to QEMU. QEMU tells of the resumption before it answers the command, and libvirt notes the
-  /// guest as running before it takes the command for done (qemu_process.c, `qemuProcessHandleResume`). So with no command under way,
-  /// and after that the guest still paused, none had been carried out before.
-  private func sample(_ qemu: QEMUProcess) async -> RunTimes? {
-    guard let times = try? qemu.runTimes(), let domain = try? await source.connection().domain(uuid: guest.uuid) else { return nil }
-    guard let control = try? await domain.controlState(), control == .ok else { return nil }
-    guard let state = try? await domain.state(), state == .paused(.migration) else { return nil }
-    return times
-  }
-
-  /// Reports how the destination comes to have the guest complete and paused, with no job left, to the end of that.
-  private func watchDestination(_ events: AsyncStream<LinkEvent>, report: (Fence.Event) -> Void) async {
-    // It may have arrived before this agent, after a restart, began to listen.
-    if await hasArrived() { return report(.arrived) }
+  /// When the guest is suspended for the switch; nil where that is not heard of.
+  private func suspended(_ events: AsyncStream<LinkEvent>) async -> Now? {
     for await case .domain(let event) in events where event.uuid == guest.uuid {
-      switch event.kind {
-      // A persistent guest is defined first of all; libvirt notes a guest as paused when all else is done.
-      case .lifecycle(.defined): report(.nearing)
-      case .lifecycle(.suspended(.paused)):
-        report(.nearing)
-        await repeatedly { await hasArrived() }
-        if !Task.isCancelled { report(.arrived) }
-        return
-      case .lifecycle(.stopped): report(.missed)
-      default: break
-      }
+      if case .lifecycle(.suspended(.migrated)) = event.kind { return clock.now() }
     }
+    return nil
+  }
+
+  /// Reports when the destination has the guest complete and paused, with no job left, and then when the source has given it up.
+  private func watch(_ events: AsyncStream<LinkEvent>, report: (Fence.Event) -> Void) async {
+    if isNoted {
+      report(.arrived)
+      return report(.left)
+    }
+    // It may have arrived before this agent, after a restart, began to listen.
+    if await !hasArrived() {
+      for await case .domain(let event) in events where event.uuid == guest.uuid {
+        if case .lifecycle(.suspended(.paused)) = event.kind { break }
+      }
+      await repeatedly { await hasArrived() }
+    }
+    guard !Task.isCancelled else { return }
+    report(.arrived)
+    let log = QEMULog(guest: guest.name)
+    await repeatedly { log.saysMigrated }
+    if !Task.isCancelled { report(.left) }
   }
 
   private func hasArrived() async -> Bool {
@@ -222,10 +150,28 @@ struct HandoverFence: Sendable {
     return await GuestSighting.look(for: guest.uuid, on: connection) == .active(.pausedByUser, job: .none)
   }
 
-  /// Reads events until one of the guest's life fits, or the task is cancelled.
-  private static func wait(for uuid: String, in events: AsyncStream<LinkEvent>, _ fits: (LifecycleEvent) -> Bool) async {
-    for await case .domain(let event) in events where event.uuid == uuid {
-      if case .lifecycle(let change) = event.kind, fits(change) { return }
+  /// Reports the end of the source's QEMU, or of the guest there where its process is not known.
+  private func watchEnd(of qemu: QEMUProcess?, report: (Fence.Event) -> Void) async {
+    guard let qemu else {
+      await repeatedly { await hasEnded() }
+      if !Task.isCancelled { report(.ended) }
+      return
+    }
+    while !Task.isCancelled {
+      do throws(ImageError) {
+        let hasEnded = try await BlockingWork.run { () throws(ImageError) in try qemu.waitForEnd(limit: Self.endInterval) }
+        if hasEnded { return report(.ended) }
+      } catch {
+        return report(.refused("\(error)"))
+      }
+    }
+  }
+
+  private func hasEnded() async -> Bool {
+    guard let connection = try? await source.connection() else { return false }
+    switch await GuestSighting.look(for: guest.uuid, on: connection) {
+    case .absent, .inactive: return true
+    case .active, .unreachable: return false
     }
   }
 

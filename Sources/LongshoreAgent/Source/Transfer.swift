@@ -216,13 +216,15 @@ struct Transfer: Sendable {
   }
 
   private func look() async -> Sight {
+    let log = QEMULog(guest: migration.guest.name)
     do throws(LibvirtError) {
       return switch await GuestSighting.look(for: migration.guest.uuid, on: try await source.connection()) {
       case .unreachable(let why): .unknown(why)
       case .active(_, job: .migration): .running
-      case .absent: .left(isComplete: false)
-      // libvirt notes this reason only after the destination has answered that it has the guest; a restart of the daemon loses it.
-      case .inactive(let how): .left(isComplete: how == "\(DomainState.shutoff(.migrated))")
+      // libvirt notes this reason only after the destination has answered that it has the guest. A restart of the daemon loses it, and
+      // a guest without a definition is not there any more to show it.
+      case .absent: .left(isComplete: log.saysMigrated)
+      case .inactive(let how): .left(isComplete: how == "\(DomainState.shutoff(.migrated))" || log.saysMigrated)
       case .active(let state, _): .stayed(state)
       }
     } catch {
