@@ -1,6 +1,8 @@
 import LongshoreMessages
 import Testing
 
+@testable import LongshoreAgent
+
 extension MigrationTests {
   /// Migrations that succeed.
   @Suite(.serialized) struct Completion {
@@ -91,6 +93,33 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           try await move(guest, from: .alpha, by: orchestrator)
           #expect(try await lab.on(.beta, "virsh", "--quiet", "dominfo", guest.uuid).contains(/Persistent: +no/))
+          try await guest.waitForWrite(on: .beta)
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    @Test("a guest without a definition, whose source's agent dies before the switch and is away until the guest is gone there")
+    func transientWithoutAgent() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await lab.on(.alpha, "virsh", "--quiet", "undefine", guest.uuid)
+        let disks = try await SourceDisks(of: guest, on: .alpha)
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.restartAgent(on: .alpha, dyingAt: .migrateCalled)
+          // A transfer that is over within one look at its statistics would not be seen to run.
+          let id = try await lab.withLink(of: .beta, rate: "100mbit") {
+            let id = try await orchestrator.migrate(guest, from: .alpha)
+            try await lab.command("agent", "wait", "alpha")
+            try await lab.waitForNoGuest(on: .alpha)
+            return id
+          }
+          #expect(try await guest.state(on: .beta) == "paused")
+          try await lab.startAgent(on: .alpha)
+          let end = try await orchestrator.end(of: id)
+          #expect(end.kind == .completed, "\(end)")
+          try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks, measured: false)
           try await guest.waitForWrite(on: .beta)
           try await guest.verify(.alpha, .beta).expectGood()
         }

@@ -227,6 +227,8 @@ private struct Traveller {
     case .unfenced:
       try await lab.command("agent", "wait", source.rawValue)
       try await lab.waitForNoGuest(on: source)
+      // Without libvirt's note in it the fence cannot do what settling is for.
+      try await lab.shell(on: source, "rm -- /var/log/libvirt/qemu/$1.log", guest.name)
       try await lab.restartAgent(on: source, dyingAt: walk.source.first)
       try await revive(source, walk.source)
     case .leavesDefinition:
