@@ -34,11 +34,15 @@ public struct GuestDescription: Sendable, Hashable, Codable {
   public var cpu: String?
   /// The networks that the guest's interfaces need.
   public var networks: [Network]
+  /// The MAC addresses of the guest's interfaces, in lower case; nil where the source's agent does not say them.
+  public var macAddresses: [String]?
+  /// The version of the QEMU that libvirt runs at the source, such as `7.2.17`; nil where the source's agent does not say it.
+  public var hypervisorVersion: String?
 
   /// A guest.
   public init(
     uuid: String, name: ResourceName, persistent: Bool, memoryKiB: UInt64, domainType: String, architecture: String,
-    machine: String, emulator: String?, cpu: String?, networks: [Network]
+    machine: String, emulator: String?, cpu: String?, networks: [Network], macAddresses: [String]? = nil, hypervisorVersion: String? = nil
   ) {
     self.uuid = uuid
     self.name = name
@@ -50,6 +54,8 @@ public struct GuestDescription: Sendable, Hashable, Codable {
     self.emulator = emulator
     self.cpu = cpu
     self.networks = networks
+    self.macAddresses = macAddresses
+    self.hypervisorVersion = hypervisorVersion
   }
 }
 
@@ -112,11 +118,14 @@ public struct PlannedDisk: Sendable, Hashable, Codable {
   public var volume: ResourceName
   /// The layer below the disk's top, by its id (the disk is a linked clone); nil for a full clone.
   public var backing: Int?
+  /// The number of the file's inode at the source, by which a host that sees the same storage knows it; nil where the source's agent
+  /// does not say it.
+  public var inode: UInt64?
 
   /// A disk.
   public init(
     target: ResourceName, format: ImageFormat, virtualSize: UInt64, allocation: UInt64, sourcePool: ResourceName,
-    destinationPool: ResourceName, volume: ResourceName, backing: Int?
+    destinationPool: ResourceName, volume: ResourceName, backing: Int?, inode: UInt64? = nil
   ) {
     self.target = target
     self.format = format
@@ -126,6 +135,7 @@ public struct PlannedDisk: Sendable, Hashable, Codable {
     self.destinationPool = destinationPool
     self.volume = volume
     self.backing = backing
+    self.inode = inode
   }
 }
 

@@ -97,6 +97,12 @@ extension Reason.Code {
   public static let poolInactive = Reason.Code("pool-inactive")
   /// The destination's pool is of a type that holds no files.
   public static let unsupportedPool = Reason.Code("unsupported-pool")
+  /// The destination's pool is of a type that is mounted, and nothing is mounted on its folder.
+  public static let poolNotMounted = Reason.Code("pool-not-mounted")
+  /// Files cannot be made in the destination's pool.
+  public static let poolReadOnly = Reason.Code("pool-read-only")
+  /// The file system of the destination's pool has no room for more files.
+  public static let noInodes = Reason.Code("no-inodes")
   /// The destination's pool is the one that the disk is in.
   public static let samePool = Reason.Code("same-pool")
   /// The destination's pool has too little room.
@@ -111,6 +117,10 @@ extension Reason.Code {
   public static let incompatibleCPU = Reason.Code("incompatible-cpu")
   /// The destination lacks the guest's machine type or emulator.
   public static let incompatibleMachine = Reason.Code("incompatible-machine")
+  /// The destination's QEMU is older than the one that runs the guest.
+  public static let olderHypervisor = Reason.Code("older-hypervisor")
+  /// A guest of the destination has an interface with the same MAC address.
+  public static let macInUse = Reason.Code("mac-in-use")
   /// The destination has too little free memory.
   public static let noMemory = Reason.Code("no-memory")
   /// The destination's agent did not answer.
@@ -148,34 +158,4 @@ extension Reason.Code {
   public static let operationFailed = Reason.Code("operation-failed")
   /// The journal of a host was made anew, so that its past is unknown.
   public static let journalChanged = Reason.Code("journal-changed")
-}
-
-/// One check of a migration, made before anything is created.
-public struct Check: Sendable, Hashable, Codable {
-  /// What the check's outcome means for the migration.
-  public enum Outcome: String, Hashable, WireWord {
-    /// As expected.
-    case passed
-    /// The migration can run; the operator should know.
-    case warning
-    /// The migration is refused.
-    case refused
-  }
-
-  /// The code of the reason that the check guards against.
-  public var code: Reason.Code
-  /// The host that made it.
-  public var host: NodeName
-  /// What it found.
-  public var outcome: Outcome
-  /// What was found, what was expected, and what to do about it.
-  public var message: String
-
-  /// One check's result.
-  public init(_ code: Reason.Code, on host: NodeName, _ outcome: Outcome, _ message: String) {
-    self.code = code
-    self.host = host
-    self.outcome = outcome
-    self.message = message
-  }
 }

@@ -355,12 +355,13 @@ extension MessageSamples {
     guest: GuestDescription(
       uuid: guest.uuid, name: resource(guest.name), persistent: true, memoryKiB: 4_194_304, domainType: "kvm",
       architecture: "x86_64", machine: "pc-q35-7.2", emulator: "/usr/bin/qemu-system-x86_64",
-      cpu: "<cpu mode='custom'><model>Broadwell</model></cpu>", networks: [.init(type: "bridge", source: "br0")]),
+      cpu: "<cpu mode='custom'><model>Broadwell</model></cpu>", networks: [.init(type: "bridge", source: "br0")],
+      macAddresses: ["52:54:00:12:34:56"], hypervisorVersion: "7.2.17"),
     disks: [
       PlannedDisk(
         target: resource("vda"), format: .qcow2, virtualSize: 10_737_418_240, allocation: 1_073_741_824,
         sourcePool: resource("primary"), destinationPool: resource("primary-2"), volume: resource("web-1.qcow2"),
-        backing: 2),
+        backing: 2, inode: 1_234_567),
       PlannedDisk(
         target: resource("vdb"), format: .raw, virtualSize: 53_687_091_200, allocation: 0,
         sourcePool: resource("primary"), destinationPool: resource("archive"), volume: resource("web-1-data.img"),
@@ -411,7 +412,9 @@ extension MessageSamples {
   private static let checks = [
     Check(.incompatibleCPU, on: destination.host, .passed, "beta's CPU runs the guest"),
     Check(.noMemory, on: destination.host, .warning, "beta has 4 GiB of memory free and the guest takes 4 GiB"),
-    Check(.noSpace, on: destination.host, .refused, "pool primary-2 has 12 GiB free and the guest needs 40 GiB"),
+    Check(
+      .noSpace, on: destination.host, .refused, "the pool primary-2 has 12 GiB free, and 40 GiB are coming",
+      expected: CheckRule.room.expected, advice: CheckRule.room.advice),
   ]
 
   private static let disks = [

@@ -71,6 +71,61 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         rmdir /run/small
         """),
     Obstacle(
+      testDescription: "a pool in a file system that is read-only", code: .poolReadOnly, pool: "small",
+      make: """
+        mkdir /run/small
+        mount -t tmpfs tmpfs /run/small
+        virsh --quiet pool-define-as small dir --target /run/small
+        virsh --quiet pool-start small
+        mount -o remount,ro /run/small
+        """,
+      unmake: """
+        virsh --quiet pool-destroy small
+        virsh --quiet pool-undefine small
+        umount /run/small
+        rmdir /run/small
+        """),
+    Obstacle(
+      testDescription: "a pool without room for more files", code: .noInodes, pool: "small",
+      make: """
+        mkdir /run/small
+        mount -t tmpfs -o nr_inodes=4 tmpfs /run/small
+        virsh --quiet pool-define-as small dir --target /run/small
+        virsh --quiet pool-start small
+        """,
+      unmake: """
+        virsh --quiet pool-destroy small
+        virsh --quiet pool-undefine small
+        umount /run/small
+        rmdir /run/small
+        """),
+    Obstacle(
+      testDescription: "a pool whose file system is not mounted any more", code: .poolNotMounted, pool: "small",
+      make: """
+        truncate --size 64M /run/small.image
+        mkfs.ext4 -q /run/small.image
+        mkdir /run/small
+        virsh --quiet pool-define-as small fs --source-dev "$(losetup --find --show /run/small.image)" --target /run/small
+        virsh --quiet pool-start small
+        umount /run/small
+        """,
+      unmake: """
+        virsh --quiet pool-destroy small
+        losetup --detach "$(losetup --associated /run/small.image --noheadings --output NAME)"
+        virsh --quiet pool-undefine small
+        rm -r /run/small /run/small.image
+        """),
+    Obstacle(
+      testDescription: "a pool that is the storage that the disks are on", code: .samePool, pool: "same",
+      make: """
+        virsh --quiet pool-define-as same dir --target "$there"
+        virsh --quiet pool-start same
+        """,
+      unmake: """
+        virsh --quiet pool-destroy same
+        virsh --quiet pool-undefine same
+        """),
+    Obstacle(
       testDescription: "another domain of the guest's name", code: .domainExists,
       make: #"virsh --quiet define /dev/stdin <<<"<domain type='qemu'><name>$name</name>\#(domain)""#,
       unmake: #"virsh --quiet undefine "$name""#),

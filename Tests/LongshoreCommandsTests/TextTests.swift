@@ -28,13 +28,17 @@ import Testing
   @Test func aDryRunsTable() {
     let checks = [
       Check(.unknownGuest, on: Sample.alpha.host, .passed, "web-1 runs"),
-      Check(.noSpace, on: Sample.beta.host, .refused, "1.0 GiB free, 4.0 GiB needed"),
+      Check(.noSpace, on: Sample.beta.host, .refused, "1.0 GiB free, 4.0 GiB needed", expected: "room", advice: "free some"),
     ]
     #expect(
       ResultText.checks(checks, disks: [Sample.disk("vda", linked: true)], style: .plain) == [
         "CHECK          HOST   OUTCOME  FOUND",
         "unknown-guest  alpha  passed   web-1 runs",
         "no-space       beta   refused  1.0 GiB free, 4.0 GiB needed",
+        "",
+        "no-space on beta: 1.0 GiB free, 4.0 GiB needed",
+        "  expected: room",
+        "  to do:    free some",
         "",
         "DISK  FROM               TO              SIZE     KIND",
         "vda   primary/web-1-vda  fast/web-1-vda  4.0 GiB  linked clone",

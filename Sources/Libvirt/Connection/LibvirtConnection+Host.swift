@@ -108,4 +108,15 @@ extension LibvirtConnection {
       return bytes
     }
   }
+
+  /// Whether a virtual network is active; nothing when there is none of this name.
+  public func networkIsActive(_ name: String) async throws(LibvirtError) -> Bool? {
+    try await perform("find network \(name)") { call, connection throws(LibvirtError) in
+      guard let network = try unsafe call.find(virNetworkLookupByName(connection, name), missing: .noNetwork) else { return nil }
+      defer { unsafe virNetworkFree(network) }
+      let isActive = unsafe virNetworkIsActive(network)
+      try call.check(isActive)
+      return isActive == 1
+    }
+  }
 }

@@ -19,6 +19,14 @@ public struct SoftwareVersion: Sendable, Hashable, Comparable, CustomStringConve
     self.init(Int(number / 1_000_000), Int(number / 1_000 % 1_000), Int(number % 1_000))
   }
 
+  /// Reads what ``description`` gives; nothing where it is something else.
+  public init?(text: String) {
+    let numbers = text.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
+    guard (1...3).contains(numbers.count), numbers.allSatisfy({ ($0 ?? -1) >= 0 }) else { return nil }
+    func number(_ index: Int) -> Int { index < numbers.count ? numbers[index] ?? 0 : 0 }
+    self.init(number(0), number(1), number(2))
+  }
+
   /// Compares number by number.
   public static func < (left: SoftwareVersion, right: SoftwareVersion) -> Bool {
     (left.major, left.minor, left.release) < (right.major, right.minor, right.release)

@@ -53,6 +53,8 @@ extension LibvirtError {
     public static let invalidStoragePool = Code(VIR_ERR_INVALID_STORAGE_POOL)
     /// Invalid storage vol object.
     public static let invalidStorageVolume = Code(VIR_ERR_INVALID_STORAGE_VOL)
+    /// There is no such virtual network.
+    public static let noNetwork = Code(VIR_ERR_NO_NETWORK)
     /// There is no such storage pool.
     public static let noStoragePool = Code(VIR_ERR_NO_STORAGE_POOL)
     /// There is no such storage volume.
@@ -142,7 +144,7 @@ extension LibvirtError {
       .authFailed: "VIR_ERR_AUTH_FAILED",
       .invalidStoragePool: "VIR_ERR_INVALID_STORAGE_POOL",
       .invalidStorageVolume: "VIR_ERR_INVALID_STORAGE_VOL",
-      .noStoragePool: "VIR_ERR_NO_STORAGE_POOL",
+      .noNetwork: "VIR_ERR_NO_NETWORK", .noStoragePool: "VIR_ERR_NO_STORAGE_POOL",
       .noStorageVolume: "VIR_ERR_NO_STORAGE_VOL",
       .operationInvalid: "VIR_ERR_OPERATION_INVALID",
       .configUnsupported: "VIR_ERR_CONFIG_UNSUPPORTED",

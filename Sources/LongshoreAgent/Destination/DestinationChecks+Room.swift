@@ -16,9 +16,8 @@ extension DestinationChecks {
   ) async throws -> Check {
     // The file system's own word: libvirt's is as old as its last refresh of the pool, and a refresh reads every volume.
     guard let available = FileProbe.availableBytes(in: folder), let device = FileProbe.device(of: folder) else {
-      return Check(
-        .poolInactive, on: here.host, .refused,
-        "the folder \(folder) of the pool \(name) of \(here.host) cannot be read: is it mounted?")
+      return CheckRule.activePool.failed(
+        on: here.host, "the folder \(folder) of the pool \(name) of \(here.host) cannot be read", advice: "see whether it is mounted")
     }
     let others = Room.promises(before: id, among: try journal.openDestinations().migrations)
     let folders = try await PoolFolders(of: [plan] + others.compactMap(\.plan), on: device, connection)
@@ -27,20 +26,19 @@ extension DestinationChecks {
       promised: try others.flatMap { try files(of: $0.plan, $0.id, in: folders) })
     let promised = room.promised == 0 ? "" : ", \(ByteCount(room.promised)) of them promised to other migrations"
     if room.isEnough {
-      return Check(
-        .noSpace, on: here.host, .passed,
-        "the pool \(name) has \(ByteCount(available)) free\(promised), and \(ByteCount(room.needed)) are coming")
+      return CheckRule.room.passed(
+        on: here.host, "the pool \(name) has \(ByteCount(available)) free\(promised), and \(ByteCount(room.needed)) are coming")
     }
     let held = try spaceInGrace(on: device)
     let advice =
       held == 0
-      ? ""
-      : "; disks of guests that have moved away hold \(ByteCount(held)): `longshore grace list --host \(here.host)` shows them, "
+      ? nil
+      : "disks of guests that have moved away hold \(ByteCount(held)): `longshore grace list --host \(here.host)` shows them, "
         + "`longshore grace purge` frees them"
-    return Check(
-      .noSpace, on: here.host, .refused,
-      "the pool \(name) of \(here.host) has too little room: \(ByteCount(room.needed)) are coming, and \(ByteCount(available)) are free"
-        + promised + advice)
+    return CheckRule.room.failed(
+      on: here.host,
+      "the pool \(name) of \(here.host) has too little room: \(ByteCount(room.needed)) are coming, and \(ByteCount(available)) are free\(promised)",
+      advice: advice)
   }
 
   /// The files that a migration brings into a file system.

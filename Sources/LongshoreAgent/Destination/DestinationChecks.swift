@@ -23,28 +23,28 @@ struct DestinationChecks: Sendable {
     checks += try await checkMachine(plan.guest, on: connection)
     checks += try await checkMemory(plan.guest, on: connection)
     checks += try await checkNetworks(plan.guest, on: connection)
+    checks += try await checkAddresses(plan.guest, on: connection)
     for name in plan.pools { checks += try await checkPool(name, plan, of: id, on: connection) }
     return checks
   }
 
-  private func passed(_ code: Reason.Code, _ message: String) -> Check { Check(code, on: here.host, .passed, message) }
-  private func refused(_ code: Reason.Code, _ message: String) -> Check { Check(code, on: here.host, .refused, message) }
-
   // MARK: - The guest
 
   private func checkDomain(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
+    let rule = CheckRule.freeDomain
     if let domain = try await connection.domain(uuid: guest.uuid) {
       return [
-        refused(
-          .domainExists,
-          "a domain with the guest's UUID, named \(domain.name), is on \(here.host) (\(try await domain.state())): undefine it there if it is a left-over"
-        )
+        rule.failed(
+          on: here.host, "a domain with the guest's UUID, named \(domain.name), is on \(here.host) (\(try await domain.state()))")
       ]
     }
     if let domain = try await connection.domain(named: guest.name.text) {
-      return [refused(.domainExists, "another domain named \(guest.name) is on \(here.host) (\(domain.uuid)): rename one of them")]
+      return [
+        rule.failed(
+          on: here.host, "another domain named \(guest.name) is on \(here.host) (\(domain.uuid))", advice: "rename one of the two")
+      ]
     }
-    return [passed(.domainExists, "no domain of the guest's name or UUID is on \(here.host)")]
+    return [rule.passed(on: here.host, "no domain of the guest's name or UUID is on \(here.host)")]
   }
 
   private func checkMachine(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
@@ -54,27 +54,39 @@ struct DestinationChecks: Sendable {
     } catch {
       if error.isConnectionLost { throw error }
       return [
-        refused(
-          .incompatibleMachine,
+        CheckRule.machine.failed(
+          on: here.host,
           "\(here.host) cannot run the machine type \(guest.machine) (\(guest.domainType), \(guest.architecture)) with \(guest.emulator ?? "its emulator"): \(error.message)"
         )
       ]
     }
-    let machine = passed(.incompatibleMachine, "\(here.host) has the machine type \(guest.machine) and its emulator")
-    guard let cpu = guest.cpu else { return [machine] }
+    return [CheckRule.machine.passed(on: here.host, "\(here.host) has the machine type \(guest.machine) and its emulator")]
+      + [try await checkHypervisor(guest, on: connection), try await checkCPU(guest, on: connection)].compactMap(\.self)
+  }
+
+  private func checkHypervisor(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> Check? {
+    guard let text = guest.hypervisorVersion, let there = SoftwareVersion(text: text) else { return nil }
+    let version = try await connection.versions().hypervisor
+    return version < there
+      ? CheckRule.hypervisor.failed(on: here.host, "QEMU of \(here.host) is \(version), and the guest runs on \(there)")
+      : CheckRule.hypervisor.passed(on: here.host, "QEMU of \(here.host) is \(version), and the guest runs on \(there)")
+  }
+
+  private func checkCPU(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> Check? {
+    guard let cpu = guest.cpu else { return nil }
+    let rule = CheckRule.cpu
     do throws(LibvirtError) {
       let comparison = try await connection.compareHypervisorCPU(
         cpu, emulator: guest.emulator, arch: guest.architecture, machine: guest.machine, virtType: guest.domainType,
         failIncompatible: true)
       return comparison == .incompatible
-        ? [machine, refused(.incompatibleCPU, "the CPU of \(here.host) lacks features that the guest uses")]
-        : [machine, passed(.incompatibleCPU, "the CPU of \(here.host) can run the guest")]
+        ? rule.failed(on: here.host, "the CPU of \(here.host) lacks features that the guest uses")
+        : rule.passed(on: here.host, "the CPU of \(here.host) can run the guest")
     } catch {
       switch error.code {
-      case .cpuIncompatible:
-        return [machine, refused(.incompatibleCPU, "the CPU of \(here.host) cannot run the guest: \(error.message)")]
+      case .cpuIncompatible: return rule.failed(on: here.host, "the CPU of \(here.host) cannot run the guest: \(error.message)")
       case .noSupport, .operationUnsupported, .configUnsupported:
-        return [machine, Check(.incompatibleCPU, on: here.host, .warning, "the CPUs could not be compared: \(error.message)")]
+        return rule.unknown(on: here.host, "the CPUs could not be compared: \(error.message)")
       default: throw error
       }
     }
@@ -84,22 +96,54 @@ struct DestinationChecks: Sendable {
     let free = try await connection.freeMemory()
     let needed = guest.memoryKiB * 1024
     // Free memory without what the kernel can give back: too little of it is a reason to look, not to refuse.
-    return [
-      free >= needed
-        ? passed(.noMemory, "\(ByteCount(free)) of memory are free, and the guest needs \(ByteCount(needed))")
-        : Check(
-          .noMemory, on: here.host, .warning,
-          "only \(ByteCount(free)) of memory are free on \(here.host), and the guest needs \(ByteCount(needed))")
-    ]
+    let found = "\(ByteCount(free)) of memory are free on \(here.host), and the guest has \(ByteCount(needed))"
+    return [free >= needed ? CheckRule.memory.passed(on: here.host, found) : CheckRule.memory.failed(on: here.host, found)]
   }
 
   private func checkNetworks(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
-    Set(guest.networks).compactMap { network in
-      guard network.type == "bridge" else { return nil }
-      return FileProbe.exists("/sys/class/net/\(network.source)")
-        ? passed(.missingResource, "the bridge \(network.source) is on \(here.host)")
-        : refused(.missingResource, "the bridge \(network.source), which the guest uses, is not on \(here.host): make it there first")
+    let rule = CheckRule.networks
+    var checks: [Check] = []
+    for network in Set(guest.networks).sorted(by: { ($0.type, $0.source) < ($1.type, $1.source) }) {
+      switch network.type {
+      case "bridge", "direct":
+        let what = network.type == "bridge" ? "bridge" : "network device"
+        checks.append(
+          FileProbe.exists("/sys/class/net/\(network.source)")
+            ? rule.passed(on: here.host, "the \(what) \(network.source) is on \(here.host)")
+            : rule.failed(on: here.host, "the \(what) \(network.source) is not on \(here.host)"))
+      case "network":
+        switch try await connection.networkIsActive(network.source) {
+        case true?: checks.append(rule.passed(on: here.host, "the network \(network.source) is active on \(here.host)"))
+        case false?:
+          checks.append(
+            rule.failed(
+              on: here.host, "the network \(network.source) of \(here.host) is not active",
+              advice: "start it (`virsh net-start \(network.source)`)"))
+        case nil:
+          checks.append(
+            rule.failed(
+              on: here.host, "the network \(network.source) is not on \(here.host)", advice: "define it there (`virsh net-define`)"))
+        }
+      default: continue
+      }
     }
+    return checks
+  }
+
+  /// Compares the guest's MAC addresses with those of all guests here, running or not.
+  private func checkAddresses(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
+    guard let addresses = guest.macAddresses, !addresses.isEmpty else { return [] }
+    let rule = CheckRule.freeAddresses
+    var checks: [Check] = []
+    for domain in try await connection.domains() where domain.uuid != guest.uuid {
+      // One that ends meanwhile is in nobody's way.
+      guard let xml = try? await domain.xml([]), let document = try? DomainDocument(parsing: xml) else { continue }
+      let taken = Set(document.interfaces.compactMap { $0.macAddress?.lowercased() }).intersection(addresses)
+      if let address = taken.min() {
+        checks.append(rule.failed(on: here.host, "the guest \(domain.name) of \(here.host) has the MAC address \(address) too"))
+      }
+    }
+    return checks.isEmpty ? [rule.passed(on: here.host, "no guest of \(here.host) has one of the guest's MAC addresses")] : checks
   }
 
   // MARK: - Pools
@@ -109,50 +153,89 @@ struct DestinationChecks: Sendable {
   ) async throws -> [Check] {
     guard let pool = try await connection.pool(named: name.text) else {
       let all = try await connection.pools().map(\.name).sorted().joined(separator: ", ")
-      return [refused(.unknownPool, "\(here.host) has no pool \(name): it has \(all.isEmpty ? "none" : all)")]
+      return [
+        CheckRule.knownPool.failed(
+          on: here.host, "\(here.host) has no pool \(name)",
+          advice: all.isEmpty ? "define one (`virsh pool-define-as`)" : "name one of \(all), or define it (`virsh pool-define-as`)")
+      ]
     }
     if let allowedPools, !allowedPools.contains(name.text) {
-      return [refused(.unknownPool, "the pool \(name) of \(here.host) is not one that guests may be moved into (pools.allowed)")]
+      return [
+        CheckRule.knownPool.failed(
+          on: here.host, "the pool \(name) of \(here.host) is not one that guests may be moved into",
+          advice: "name one of \(allowedPools.sorted().joined(separator: ", ")), or allow it (`pools.allowed`)")
+      ]
     }
     guard try await pool.isActive() else {
-      return [refused(.poolInactive, "the pool \(name) of \(here.host) is not active: start it (virsh pool-start \(name))")]
+      return [
+        CheckRule.activePool.failed(
+          on: here.host, "the pool \(name) of \(here.host) is not active", advice: "start it (`virsh pool-start \(name)`)")
+      ]
     }
     let configuration = try await pool.configuration()
     guard [.directory, .fileSystem, .networkFileSystem].contains(configuration.kind), let folder = configuration.targetPath else {
-      return [
-        refused(
-          .unsupportedPool, "the pool \(name) of \(here.host) is of the type \(configuration.kind): only dir, fs and netfs hold image files"
-        )
+      return [CheckRule.filePool.failed(on: here.host, "the pool \(name) of \(here.host) is of the type \(configuration.kind)")]
+    }
+    var checks = [CheckRule.knownPool.passed(on: here.host, "the pool \(name) of \(here.host) is active")]
+    if configuration.kind != .directory {
+      guard FileProbe.isMountPoint(folder) else {
+        return checks + [
+          CheckRule.mountedPool.failed(
+            on: here.host, "nothing is mounted on \(folder), the folder of the pool \(name) of \(here.host)",
+            advice: "`virsh pool-destroy \(name)`, which deletes nothing, then `virsh pool-start \(name)`")
+        ]
+      }
+      checks.append(CheckRule.mountedPool.passed(on: here.host, "\(folder) is mounted"))
+    }
+    if let error = FileProbe.obstacleToFiles(in: folder) {
+      return checks + [
+        CheckRule.writablePool.failed(on: here.host, "no files can be made in \(folder), the folder of the pool \(name): \(error)")
       ]
     }
-    var checks = [passed(.unknownPool, "the pool \(name) of \(here.host) is active")]
+    checks.append(CheckRule.writablePool.passed(on: here.host, "files can be made in \(folder)"))
     checks += checkNames(in: folder, pool: name, plan)
     checks.append(try await checkRoom(of: pool.name, in: folder, plan, of: id, on: connection))
+    if let check = checkFileCount(in: folder, pool: name, plan) { checks.append(check) }
     return checks
   }
 
   private func checkNames(in folder: String, pool: ResourceName, _ plan: MigrationPlan) -> [Check] {
     var checks: [Check] = []
     for disk in plan.disks where disk.destinationPool == pool {
-      checks.append(
-        FileProbe.exists("\(folder)/\(disk.volume)")
-          ? refused(
-            .nameTaken,
-            "the file \(disk.volume) of disk \(disk.target) is already in the pool \(pool) of \(here.host): it is not overwritten; remove it if it is a left-over"
-          )
-          : passed(.nameTaken, "the name \(disk.volume) is free in the pool \(pool)"))
+      let path = "\(folder)/\(disk.volume)"
+      if let inode = disk.inode, FileProbe.inode(of: path) == inode {
+        checks.append(
+          CheckRule.otherStorage.failed(
+            on: here.host, "the pool \(pool) of \(here.host) is the storage that disk \(disk.target) is on: \(path) is its file"))
+      } else if FileProbe.exists(path) {
+        checks.append(
+          CheckRule.freeNames.failed(
+            on: here.host, "the file \(disk.volume) of disk \(disk.target) is already in the pool \(pool) of \(here.host)"))
+      } else {
+        checks.append(CheckRule.freeNames.passed(on: here.host, "the name \(disk.volume) is free in the pool \(pool)"))
+      }
     }
     for layer in plan.layers where layer.pool == pool {
       guard let size = FileProbe.size(of: "\(folder)/\(layer.volume)") else { continue }
       checks.append(
         size == layer.fileSize
-          ? passed(.templateDiffers, "the template \(layer.volume) is in the pool \(pool), and its content will be compared")
-          : refused(
-            .templateDiffers,
-            "the file \(layer.volume) in the pool \(pool) of \(here.host) has \(size) bytes, and the template at the source has \(layer.fileSize): another file has its name"
+          ? CheckRule.sameTemplate.passed(
+            on: here.host, "the template \(layer.volume) is in the pool \(pool), and its content will be compared")
+          : CheckRule.sameTemplate.failed(
+            on: here.host,
+            "the file \(layer.volume) in the pool \(pool) of \(here.host) has \(size) bytes, and the template at the source has \(layer.fileSize)"
           ))
     }
     return checks
+  }
+
+  private func checkFileCount(in folder: String, pool: ResourceName, _ plan: MigrationPlan) -> Check? {
+    guard let available = FileProbe.availableFiles(in: folder) else { return nil }
+    let layers = plan.layers.count { $0.pool == pool && !FileProbe.exists("\(folder)/\($0.volume)") }
+    // Each file and its draft, and the folder that the drafts are in.
+    let needed = 2 * UInt64(plan.disks.count { $0.destinationPool == pool } + layers) + 1
+    let found = "the file system of the pool \(pool) of \(here.host) has room for \(available) more files, and \(needed) are needed"
+    return available < needed ? CheckRule.fileCount.failed(on: here.host, found) : CheckRule.fileCount.passed(on: here.host, found)
   }
 }
 

@@ -168,10 +168,12 @@ struct RequestDesk: Sendable {
     } catch {
       return .rejected([Reason.of(error, "read the guest \(guest.name)")])
     }
-    func unreachable(_ message: String) -> [Check] { [Check(.destinationUnreachable, on: here.host, .refused, message)] }
-    let silent = unreachable(
-      "the agent of \(destination.host) did not answer within \(Self.dryRunWait / 1000) s: is it running and connected to the broker?")
-    let unknown = unreachable("no agent of the host \(destination.host) has ever joined the broker: is its name right?")
+    func unreachable(_ found: String, advice: String? = nil) -> [Check] {
+      [CheckRule.destinationAnswers.failed(on: here.host, found, advice: advice)]
+    }
+    let silent = unreachable("the agent of \(destination.host) did not answer within \(Self.dryRunWait / 1000) s")
+    let unknown = unreachable(
+      "no agent of the host \(destination.host) has ever joined the broker", advice: "see whether its name is right")
     let checks = await dryRuns.checks(of: id, fallback: silent, milliseconds: Self.dryRunWait, clock: clock) { [peers] in
       do {
         try await peers.send(.check(inspection.plan), of: id, to: destination)

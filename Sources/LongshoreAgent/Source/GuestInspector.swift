@@ -21,7 +21,7 @@ struct GuestInspector: Sendable {
   /// - Throws: ``Reason/Failure`` and libvirt's errors where the guest cannot be read.
   func inspect(_ uuid: String, for order: MigrateCommand, on connection: LibvirtConnection) async throws -> Finding {
     guard let domain = try await connection.domain(uuid: uuid) else {
-      return .refused([Check(.unknownGuest, on: here, .refused, "the guest \(order.guest) is not on this host")])
+      return .refused([CheckRule.guestIsThere.failed(on: here, "the guest \(order.guest) is not on \(here)")])
     }
     let live = try DomainDocument(parsing: try await domain.xml([.migratable]))
     var checks = try await checkState(of: domain)
@@ -32,7 +32,8 @@ struct GuestInspector: Sendable {
     disks.checkNames(of: order)
     checks += disks.checks
     let persistent = try await domain.isPersistent()
-    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent)),
+    let hypervisor = try await connection.versions().hypervisor.description
+    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, hypervisor: hypervisor)),
       !checks.contains(where: { $0.outcome == .refused })
     else { return .refused(checks) }
     return .ready(
@@ -45,7 +46,9 @@ struct GuestInspector: Sendable {
         autostart: persistent ? try await domain.autostart() : false))
   }
 
-  private func description(of live: DomainDocument, uuid: String, persistent: Bool) throws -> GuestDescription {
+  private func description(
+    of live: DomainDocument, uuid: String, persistent: Bool, hypervisor: String
+  ) throws -> GuestDescription {
     guard let name = ResourceName(live.name) else {
       throw Reason.Failure(.operationFailed, "the guest's name \(live.name) cannot be sent: it has / or control characters")
     }
@@ -53,7 +56,8 @@ struct GuestInspector: Sendable {
     return GuestDescription(
       uuid: uuid, name: name, persistent: persistent, memoryKiB: live.memoryKiB, domainType: live.domainType,
       architecture: os.architecture ?? "", machine: os.machine ?? "", emulator: live.emulator, cpu: live.cpuXML,
-      networks: live.interfaces.compactMap(\.attachment.sharedNetwork))
+      networks: live.interfaces.compactMap(\.attachment.sharedNetwork),
+      macAddresses: live.interfaces.compactMap { $0.macAddress?.lowercased() }, hypervisorVersion: hypervisor)
   }
 
   // MARK: - The guest
@@ -62,29 +66,25 @@ struct GuestInspector: Sendable {
     var checks: [Check] = []
     let state = try await domain.state()
     if case .running = state {
-      checks.append(Check(.guestNotRunning, on: here, .passed, "the guest runs"))
+      checks.append(CheckRule.guestRuns.passed(on: here, "the guest runs"))
     } else {
-      checks.append(
-        Check(.guestNotRunning, on: here, .refused, "the guest is \(state): only a running guest can be moved live"))
+      checks.append(CheckRule.guestRuns.failed(on: here, "the guest is \(state)"))
     }
     let statistics = try? await domain.jobStatistics(.running)
-    if let statistics, statistics.kind == .bounded || statistics.kind == .unbounded {
-      checks.append(Check(.guestBusy, on: here, .refused, "libvirt runs a job on the guest: wait for its end"))
-    }
+    checks.append(
+      statistics.map { $0.kind == .bounded || $0.kind == .unbounded } == true
+        ? CheckRule.guestIsIdle.failed(on: here, "libvirt runs a job on the guest")
+        : CheckRule.guestIsIdle.passed(on: here, "no job runs on the guest"))
     let snapshots = try await domain.snapshotCount()
     checks.append(
       snapshots == 0
-        ? Check(.hasSnapshots, on: here, .passed, "the guest has no snapshots")
-        : Check(
-          .hasSnapshots, on: here, .refused,
-          "the guest has \(snapshots) snapshots, which libvirt cannot carry: delete them (virsh snapshot-delete)"))
+        ? CheckRule.noSnapshots.passed(on: here, "the guest has no snapshots")
+        : CheckRule.noSnapshots.failed(on: here, "the guest has \(snapshots == 1 ? "a snapshot" : "\(snapshots) snapshots")"))
     let checkpoints = try await domain.checkpointCount()
-    if checkpoints > 0 {
-      checks.append(
-        Check(
-          .hasCheckpoints, on: here, .refused,
-          "the guest has \(checkpoints) checkpoints, which would be lost: delete them (virsh checkpoint-delete)"))
-    }
+    checks.append(
+      checkpoints == 0
+        ? CheckRule.noCheckpoints.passed(on: here, "the guest has no checkpoints")
+        : CheckRule.noCheckpoints.failed(on: here, "the guest has \(checkpoints == 1 ? "a checkpoint" : "\(checkpoints) checkpoints")"))
     return checks
   }
 
@@ -94,10 +94,10 @@ struct GuestInspector: Sendable {
       + live.fileSystems.map { "the shared folder \($0.target ?? $0.source ?? "")" }
       + live.sharedMemories.map { "the shared memory \($0.name)" }
     guard !unmovable.isEmpty else {
-      return [Check(.unmovableDevice, on: here, .passed, "no device ties the guest to this host")]
+      return [CheckRule.movableDevices.passed(on: here, "no device ties the guest to \(here)")]
     }
     return unmovable.map {
-      Check(.unmovableDevice, on: here, .refused, "\($0) ties the guest to this host: detach it first")
+      CheckRule.movableDevices.failed(on: here, "\($0) ties the guest to \(here)")
     }
   }
 
@@ -105,28 +105,28 @@ struct GuestInspector: Sendable {
 
   private func add(_ disk: Disk, to plan: inout DiskPlan, on connection: LibvirtConnection) async throws {
     guard let source = disk.source else { return }
-    func refuse(_ code: Reason.Code, _ message: String) {
-      plan.checks.append(Check(code, on: here, .refused, "disk \(disk.target): \(message)"))
+    func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) {
+      plan.checks.append(rule.failed(on: here, "disk \(disk.target): \(found)", advice: advice))
     }
     guard disk.device == .disk else {
-      return refuse(.unmovableDevice, "a \(disk.device.rawValue) with a medium is not moved: eject the medium")
+      return refuse(.movableDevices, "it is a \(disk.device.rawValue) with a medium")
     }
     guard case .file(let path) = source else {
-      return refuse(.unsupportedDisk, "its source is \(source): only disks in files can be moved")
+      return refuse(.supportedDisks, "its source is \(source), not a file")
     }
     guard let format = disk.format.flatMap(ImageFormat.init(rawValue:)) else {
-      return refuse(.unsupportedDisk, "its format is \(disk.format ?? "not given"): only qcow2 and raw can be moved")
+      return refuse(.supportedDisks, "its format is \(disk.format ?? "not given")")
     }
     if disk.isReadOnly || disk.isShareable || disk.isTransient || disk.isEncrypted {
-      return refuse(.unsupportedDisk, "it is read-only, shareable, transient or encrypted, which is not supported")
+      return refuse(.supportedDisks, "it is read-only, shareable, transient or encrypted")
     }
-    if disk.hasMirror { return refuse(.guestBusy, "a block job copies it: wait for its end") }
+    if disk.hasMirror { return refuse(.guestIsIdle, "a block job copies it") }
     guard let target = ResourceName(disk.target), let volume = ResourceName(PathText.name(of: path)) else {
-      return refuse(.unsupportedDisk, "its target or its file's name cannot be sent")
+      return refuse(.supportedDisks, "its target or its file's name cannot be sent")
     }
     guard let pool = try await connection.pool(targetPath: PathText.folder(of: path)), let poolName = ResourceName(pool.name)
     else {
-      return refuse(.diskOutsidePools, "its file \(path) is in no active pool of \(here): define a pool for its folder")
+      return refuse(.disksInPools, "its file \(path) is in no active pool of \(here)")
     }
     let chain = try await images.chain(of: path, format: format.rawValue)
     let destination = plan.order.pool(forDisk: target) ?? poolName
@@ -157,8 +157,8 @@ private struct DiskPlan {
     guard let top = chain.first, let format = imageFormat(of: top, disk: target) else { return }
     if let image = chain.first(where: { $0.backingFilename != nil && $0.backingFormat == nil }) {
       return refuse(
-        .unsupportedDisk,
-        "disk \(target): \(image.filename) does not say its backing file's format: add it (qemu-img rebase -u -b FILE -F FORMAT)")
+        .supportedDisks, "disk \(target): \(image.filename) does not say its backing file's format",
+        advice: "add it while the guest is off (`qemu-img rebase -u -b FILE -F FORMAT`)")
     }
     var below: Int?
     for image in chain.dropFirst().reversed() {
@@ -168,7 +168,8 @@ private struct DiskPlan {
       if let known = layers.first(where: { $0.pool == destination && $0.volume == name }) {
         guard layerPaths[known.id] == image.path else {
           return refuse(
-            .nameTaken, "two different files are named \(name) in the chains of the guest's disks, and both would go into \(destination)")
+            .distinctNames,
+            "two different files are named \(name) in the chains of the guest's disks, and both would go into \(destination)")
         }
         below = known.id
         continue
@@ -181,22 +182,22 @@ private struct DiskPlan {
       below = layer.id
     }
     if disks.contains(where: { $0.destinationPool == destination && $0.volume == volume }) {
-      return refuse(.nameTaken, "two disks have files named \(volume), and both would go into \(destination)")
+      return refuse(.distinctNames, "two disks have files named \(volume), and both would go into \(destination)")
     }
     sourcePaths[target] = top.path
     disks.append(
       PlannedDisk(
         target: target, format: format, virtualSize: top.virtualSize, allocation: top.actualSize ?? top.virtualSize, sourcePool: pool,
-        destinationPool: destination, volume: volume, backing: below))
+        destinationPool: destination, volume: volume, backing: below, inode: FileProbe.inode(of: top.path)))
   }
 
   /// Refuses an order that names disks that the guest does not have, and one without anything to move.
   mutating func checkNames(of order: MigrateCommand) {
     for target in (order.pools?.disks ?? [:]).keys where !disks.contains(where: { $0.target == target }) {
-      refuse(.unknownDisk, "the request names the disk \(target), which is not one that can be moved: name one of the guest's targets")
+      refuse(.knownDisks, "the request names the disk \(target), which is not one that can be moved")
     }
     if disks.isEmpty, !checks.contains(where: { $0.outcome == .refused }) {
-      refuse(.unsupportedDisk, "the guest has no disk to move: a guest without disks needs no Longshore")
+      refuse(.supportedDisks, "the guest has no disk to move", advice: "move it with `virsh migrate`")
     }
   }
 
@@ -206,19 +207,18 @@ private struct DiskPlan {
 
   private mutating func imageFormat(of image: ImageInfo, disk: ResourceName) -> ImageFormat? {
     guard let format = ImageFormat(rawValue: image.format) else {
-      refuse(.unsupportedDisk, "disk \(disk): \(image.filename) has the format \(image.format): only qcow2 and raw can be moved")
+      refuse(.supportedDisks, "disk \(disk): \(image.filename) has the format \(image.format)")
       return nil
     }
     if image.isEncrypted || image.dataFile != nil || image.isCorrupt {
-      refuse(
-        .unsupportedDisk, "disk \(disk): \(image.filename) is encrypted, has an external data file or is corrupt, which is not supported")
+      refuse(.supportedDisks, "disk \(disk): \(image.filename) is encrypted, has an external data file or is corrupt")
       return nil
     }
     return format
   }
 
-  private mutating func refuse(_ code: Reason.Code, _ message: String) {
-    checks.append(Check(code, on: here, .refused, message))
+  private mutating func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) {
+    checks.append(rule.failed(on: here, found, advice: advice))
   }
 }
 
@@ -228,6 +228,7 @@ extension NetworkInterface.Attachment {
     switch self {
     case .bridge(let name): GuestDescription.Network(type: "bridge", source: name)
     case .network(let name): GuestDescription.Network(type: "network", source: name)
+    case .direct(let name): GuestDescription.Network(type: "direct", source: name)
     default: nil
     }
   }

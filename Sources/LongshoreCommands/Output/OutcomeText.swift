@@ -73,7 +73,10 @@ enum OutcomeText {
       let stage = data.stage.map { " at \($0.words)" } ?? ""
       let head = style.red("Failed\(stage)\(duration):") + " \(name(event)) was not moved."
       let failed = (data.checks ?? []).filter { $0.outcome == .refused }
-      let checks = failed.map { "  - \($0.host): \($0.message.printable) [\($0.code.text.printable)]" }
+      let checks = failed.flatMap { check in
+        ["  - \(check.host): \(check.message.printable) [\(check.code.text.printable)]"]
+          + (check.advice.map { ["    to do: \($0.printable)"] } ?? [])
+      }
       let reasons = data.reasons ?? []
       let told = Set(failed.map(\.code))
       let rest = reasons.filter { !told.contains($0.code) }

@@ -14,6 +14,7 @@ enum ResultText {
     var table = TextTable("CHECK", "HOST", "OUTCOME", "FOUND")
     for check in checks { table.add(check.code.text, check.host.text, check.outcome.rawValue, check.message) }
     var lines = table.lines(style: style)
+    for check in checks where check.outcome != .passed { lines += [""] + remedy(check, style: style) }
     if !disks.isEmpty {
       lines.append("")
       lines += diskTable(disks, style: style)
@@ -27,6 +28,13 @@ enum ResultText {
         ? style.green("The migration would run.") + noted
         : style.red("The migration would be refused: \(Quantity.count(refused, "check")) of \(checks.count) failed."))
     return lines
+  }
+
+  /// What a check that was not passed found and expected, and what to do about it.
+  private static func remedy(_ check: Check, style: Style) -> [String] {
+    let head = "\(check.code) on \(check.host): \(check.message)".printable
+    return [check.outcome == .refused ? style.red(head) : head]
+      + [check.expected.map { "  expected: \($0.printable)" }, check.advice.map { "  to do:    \($0.printable)" }].compactMap(\.self)
   }
 
   /// The disks of a migration.

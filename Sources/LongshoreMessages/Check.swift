@@ -1,0 +1,217 @@
+/// One check of a migration, made before anything is created.
+public struct Check: Sendable, Hashable, Codable {
+  /// What the check's outcome means for the migration.
+  public enum Outcome: String, Hashable, WireWord {
+    /// As expected.
+    case passed
+    /// The migration can run; the operator should know.
+    case warning
+    /// The migration is refused.
+    case refused
+  }
+
+  /// The code of the reason that the check guards against.
+  public var code: Reason.Code
+  /// The host that made it.
+  public var host: NodeName
+  /// What it means.
+  public var outcome: Outcome
+  /// What was found, in a sentence without a full stop.
+  public var message: String
+  /// What was expected; nil in checks of agents that do not say it.
+  public var expected: String?
+  /// What to do about it; nil where nothing is to be done.
+  public var advice: String?
+
+  /// One check's result.
+  public init(
+    _ code: Reason.Code, on host: NodeName, _ outcome: Outcome, _ message: String, expected: String? = nil, advice: String? = nil
+  ) {
+    self.code = code
+    self.host = host
+    self.outcome = outcome
+    self.message = message
+    self.expected = expected
+    self.advice = advice
+  }
+}
+
+/// What is checked of every migration before anything is created. All rules are applied, whatever the first ones say.
+public struct CheckRule: Sendable, Hashable {
+  /// The host that applies a rule.
+  public enum Side: String, Sendable, Hashable {
+    case source, destination
+  }
+
+  /// What becomes of a migration that a rule does not pass.
+  public enum Severity: String, Sendable, Hashable {
+    /// It is refused.
+    case refuse
+    /// It can run, and the operator is told.
+    case warn
+  }
+
+  /// The code of the reason for which a rule is not passed.
+  public let code: Reason.Code
+  /// The host that applies it.
+  public let side: Side
+  /// What becomes of a migration that does not pass.
+  public let severity: Severity
+  /// What is expected, in a sentence without a full stop.
+  public let expected: String
+  /// What to do where it is not so, in a sentence without a full stop.
+  public let advice: String
+
+  private init(
+    _ code: Reason.Code, at side: Side, severity: Severity = .refuse, _ expected: String, otherwise advice: String
+  ) {
+    self.code = code
+    self.side = side
+    self.severity = severity
+    self.expected = expected
+    self.advice = advice
+  }
+
+  /// The rule is passed.
+  public func passed(on host: NodeName, _ found: String) -> Check { Check(code, on: host, .passed, found, expected: expected) }
+
+  /// The rule is not passed.
+  ///
+  /// - Parameters:
+  ///   - found: What was found instead of what is expected.
+  ///   - advice: What to do about it, where that can be said better than in general.
+  public func failed(on host: NodeName, _ found: String, advice: String? = nil) -> Check {
+    let outcome: Check.Outcome = severity == .refuse ? .refused : .warning
+    return Check(code, on: host, outcome, found, expected: expected, advice: advice ?? self.advice)
+  }
+
+  /// The rule could not be applied, which is no reason to refuse.
+  public func unknown(on host: NodeName, _ why: String) -> Check {
+    Check(code, on: host, .warning, why, expected: expected, advice: "see to it yourself before you move the guest")
+  }
+}
+
+extension CheckRule {
+  // MARK: The guest, at the source
+
+  /// The source has the guest.
+  public static let guestIsThere = CheckRule(
+    .unknownGuest, at: .source, "the guest is on the source", otherwise: "name a guest that `virsh list --all` shows there")
+  /// The guest has a process that can be copied.
+  public static let guestRuns = CheckRule(
+    .guestNotRunning, at: .source, "the guest runs", otherwise: "start it, or copy its files while it is off")
+  /// Nothing else is done to the guest.
+  public static let guestIsIdle = CheckRule(
+    .guestBusy, at: .source, "no job of libvirt's runs on the guest or on one of its disks",
+    otherwise: "wait for its end, or end it (`virsh domjobabort`, `virsh blockjob --abort`)")
+  /// The guest has no snapshots.
+  public static let noSnapshots = CheckRule(
+    .hasSnapshots, at: .source, "the guest has no snapshots, which libvirt cannot carry",
+    otherwise: "delete them (`virsh snapshot-delete`)")
+  /// The guest has no checkpoints.
+  public static let noCheckpoints = CheckRule(
+    .hasCheckpoints, at: .source, "the guest has no checkpoints, which would be lost",
+    otherwise: "delete them (`virsh checkpoint-delete`), and begin the next backup with a full one")
+  /// The guest is not tied to its host.
+  public static let movableDevices = CheckRule(
+    .unmovableDevice, at: .source,
+    "no device ties the guest to its host: no host device, shared folder, shared memory or medium in a drive",
+    otherwise: "detach it (`virsh detach-device`) or eject the medium (`virsh change-media --eject`)")
+  /// The disks are such as can be copied.
+  public static let supportedDisks = CheckRule(
+    .unsupportedDisk, at: .source,
+    "every disk is a file in qcow2 or raw, written by this guest alone, neither encrypted nor damaged, and its chain says its formats",
+    otherwise: "change or detach the disk")
+  /// The disks are known to libvirt's pools.
+  public static let disksInPools = CheckRule(
+    .diskOutsidePools, at: .source, "every disk's file is directly in the folder of an active pool",
+    otherwise: "define a pool for the file's folder (`virsh pool-define-as`) and start it")
+  /// The request fits the guest.
+  public static let knownDisks = CheckRule(
+    .unknownDisk, at: .source, "every disk that the request names is one of the guest's",
+    otherwise: "name disks by their targets, as `virsh domblklist` shows them")
+  /// No two files of the guest would get the same name.
+  public static let distinctNames = CheckRule(
+    .nameTaken, at: .source, "no two files of the guest go into one pool under one name", otherwise: "move one of them into another pool")
+
+  // MARK: The host, at the destination
+
+  /// The destination's agent answers.
+  public static let destinationAnswers = CheckRule(
+    .destinationUnreachable, at: .source, "the destination's agent answers",
+    otherwise: "see whether it runs and is connected to the broker (`longshore hosts`)")
+  /// Nothing is in the guest's place.
+  public static let freeDomain = CheckRule(
+    .domainExists, at: .destination, "no domain of the guest's name or UUID is there",
+    otherwise: "undefine it if it is a left-over, or rename it")
+  /// The destination has what QEMU the guest needs.
+  public static let machine = CheckRule(
+    .incompatibleMachine, at: .destination, "the guest's machine type, architecture and emulator are there",
+    otherwise: "install the emulator there, or choose another host")
+  /// The destination's QEMU can read what the source's writes.
+  public static let hypervisor = CheckRule(
+    .olderHypervisor, at: .destination, "its QEMU is not older than the one that runs the guest",
+    otherwise: "update QEMU there, or choose another host")
+  /// The destination's CPU has what the guest uses.
+  public static let cpu = CheckRule(
+    .incompatibleCPU, at: .destination, "the CPU has all features that the guest uses",
+    otherwise: "choose another host, or start the guest with a CPU model that both hosts have")
+  /// The destination has memory for the guest.
+  public static let memory = CheckRule(
+    .noMemory, at: .destination, severity: .warn, "as much memory is free as the guest has",
+    otherwise: "see what the kernel can give back (`free -m`), or choose another host")
+  /// The destination has what the guest's interfaces are connected to.
+  public static let networks = CheckRule(
+    .missingResource, at: .destination, "every bridge and network that the guest's interfaces need is there, and active",
+    otherwise: "make or start it there first")
+  /// The guest's MAC addresses are its own.
+  public static let freeAddresses = CheckRule(
+    .macInUse, at: .destination, "no guest there has one of the guest's MAC addresses", otherwise: "give one of the two another address")
+
+  // MARK: The pools, at the destination
+
+  /// The destination has the pool.
+  public static let knownPool = CheckRule(
+    .unknownPool, at: .destination, "the pool is there, and guests may be moved into it",
+    otherwise: "name another pool, or allow this one (`pools.allowed`)")
+  /// The pool is active.
+  public static let activePool = CheckRule(
+    .poolInactive, at: .destination, "the pool is active and its folder can be read", otherwise: "start it (`virsh pool-start`)")
+  /// The pool holds image files.
+  public static let filePool = CheckRule(
+    .unsupportedPool, at: .destination, "the pool is of the type dir, fs or netfs, which hold image files", otherwise: "name another pool")
+  /// The pool's file system is there, and not the empty folder below it.
+  public static let mountedPool = CheckRule(
+    .poolNotMounted, at: .destination, "the file system of a pool of the type fs or netfs is mounted on its folder",
+    otherwise: "stop and start the pool (`virsh pool-destroy`, which deletes nothing, then `virsh pool-start`)")
+  /// Files can be made in the pool.
+  public static let writablePool = CheckRule(
+    .poolReadOnly, at: .destination, "files can be made in the pool's folder", otherwise: "mount it writable, or export it so")
+  /// The pool is another storage than the one that the disks are on.
+  public static let otherStorage = CheckRule(
+    .samePool, at: .destination, "the pool is not the storage that the disk is on already",
+    otherwise: "name a pool on other storage; where both hosts see the disk, `virsh migrate` moves the guest without it")
+  /// The names are free.
+  public static let freeNames = CheckRule(
+    .nameTaken, at: .destination, "no file has the name of one of the guest's: none is ever overwritten",
+    otherwise: "remove it if it is a left-over (`longshore orphans`), or name another pool")
+  /// What is there under a template's name is the template.
+  public static let sameTemplate = CheckRule(
+    .templateDiffers, at: .destination, "a file that has a template's name is that template",
+    otherwise: "rename it, or move the guest into another pool")
+  /// There is room for what is coming.
+  public static let room = CheckRule(
+    .noSpace, at: .destination,
+    "the file system has room for the disks, for missing templates and for what other migrations were promised",
+    otherwise: "free some, or name another pool")
+  /// There is room for more files.
+  public static let fileCount = CheckRule(
+    .noInodes, at: .destination, "the file system has room for more files", otherwise: "remove small files, or name another pool")
+
+  /// All rules, in the order in which they are applied.
+  public static let all: [CheckRule] = [
+    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
+    distinctNames, destinationAnswers, freeDomain, machine, hypervisor, cpu, memory, networks, freeAddresses, knownPool, activePool,
+    filePool, mountedPool, writablePool, otherStorage, freeNames, sameTemplate, room, fileCount,
+  ]
+}
