@@ -1,37 +1,50 @@
 # shellcheck shell=bash
-# The lab's RabbitMQ: its node, ports, files and Erlang port mapper are the lab's own, so that it meets neither the
-# machine's broker nor another lab's.
+# The lab's RabbitMQ, of one node or a cluster of three: its nodes, ports, files and Erlang port mapper are the lab's own,
+# so that it meets neither the machine's broker nor another lab's. Every node has an address, and a folder of that number.
 
 broker_folder() { printf '%s/broker' "$LAB_STATE"; }
-broker_address() { printf '%s:%s' "$(lab_gateway)" "$(broker_port)"; }
-broker_url() { printf 'amqp://longshore:longshore@%s/%%2f' "$(broker_address)"; }
-# The same broker with TLS, as the machine reaches it. Its certificate is for this name alone.
+broker_node_folder() { printf '%s/%s' "$(broker_folder)" "$1"; }
+broker_node_name() { printf 'longshore-%s-%s@localhost' "$LAB_NAME" "$1"; }
+broker_address() { printf '%s:%s' "$(broker_node_address "$1")" "$(broker_port)"; }
+
+# The broker as clients name it, with all its nodes.
+broker_url() {
+  local node addresses=()
+  for node in $(broker_nodes); do
+    addresses+=("$(broker_address "$node")")
+  done
+  (IFS=, && broker_url_of "${addresses[*]}")
+}
+broker_url_of() { printf 'amqp://longshore:longshore@%s/%%2f' "$1"; }
+
+# The first node with TLS, as the machine reaches it. Its certificate is for this name alone.
 broker_tls_url() {
   printf 'amqps://longshore:longshore@localhost:%s/%%2f?cacertfile=%s' "$(broker_tls_port)" "$(broker_folder)/tls/ca.pem"
 }
-broker_running() { [[ -n $(broker_processes) ]]; }
 
-# The broker's processes: the one that was started is a script, the broker itself another of its process group.
+broker_running() { [[ -n $(broker_processes "$1") ]]; }
+
+# A node's processes: the one that was started is a script, the broker itself another of its process group.
 broker_processes() {
   local leader pid
-  read -r leader _ 2>/dev/null <"$(broker_folder)/broker.pid" || return 0
+  read -r leader _ 2>/dev/null <"$(broker_node_folder "$1")/broker.pid" || return 0
   for pid in $(pgrep --pgroup "$leader" || true); do
     ! grep -qzxF "$LAB_MARK=$LAB_STATE" "/proc/$pid/environ" 2>/dev/null || printf '%s\n' "$pid"
   done
 }
 
-# Sets the array `environment`: what makes RabbitMQ's programs use the lab's files and ports. The wrappers in /usr/sbin
-# change the user and drop the environment, so the programs are run from their own folder.
+# Sets the array `environment`: what makes RabbitMQ's programs use a node of the lab, its files and ports. The wrappers in
+# /usr/sbin change the user and drop the environment, so the programs are run from their own folder.
 broker_environment() {
   local folder
-  folder=$(broker_folder)
+  folder=$(broker_node_folder "$1")
   environment=(
-    HOME="$folder"
+    HOME="$(broker_folder)"
     ERL_CRASH_DUMP="$folder/erl_crash.dump"
     ERL_EPMD_ADDRESS=127.0.0.1
     ERL_EPMD_PORT="$(broker_epmd_port)"
-    RABBITMQ_NODENAME="longshore-$LAB_NAME@localhost"
-    RABBITMQ_DIST_PORT="$(broker_distribution_port)"
+    RABBITMQ_NODENAME="$(broker_node_name "$1")"
+    RABBITMQ_DIST_PORT="$(broker_distribution_port "$1")"
     RABBITMQ_CONF_ENV_FILE="$folder/rabbitmq-env.conf"
     RABBITMQ_CONFIG_FILE="$folder/rabbitmq.conf"
     RABBITMQ_ADVANCED_CONFIG_FILE="$folder/advanced.config"
@@ -44,50 +57,95 @@ broker_environment() {
   )
 }
 
-# Starts the broker unless it runs, and waits until it takes connections.
+# Starts nodes unless they run, and waits until they take connections and their replicas of queues are online:
+# broker_start NODE…
+# Nodes that were down together are started together: the one that was last up has what the others wait for.
 broker_start() {
-  local folder
-  folder=$(broker_folder)
-  broker_running && return
-  mkdir -p "$folder"
-  chmod 700 "$folder"
+  local node launched=()
   broker_certify
+  if [[ ! -f $(broker_folder)/formed ]]; then
+    broker_form
+    return
+  fi
+  for node; do
+    if ! broker_running "$node"; then
+      broker_launch "$node"
+      launched+=("$node")
+    fi
+  done
+  for node in "${launched[@]}"; do
+    broker_await "$node"
+  done
+  ((LAB_BROKERS > 1)) || return 0
+  for node in "${launched[@]}"; do
+    wait_until 90 broker_replicas_online "$node" ||
+      die "the replicas of the broker's node $node are not online: contrib/lab/broker queues"
+  done
+}
+
+# Makes the cluster, again from the beginning if a former attempt was broken off. One node after the other, since each finds
+# the others at its first start; a node that found none would be a cluster of its own.
+broker_form() {
+  local node
+  for node in $(broker_nodes); do
+    broker_stop KILL "$node"
+    rm -rf -- "$(broker_node_folder "$node")"
+  done
+  for node in $(broker_nodes); do
+    broker_launch "$node"
+    broker_await "$node"
+  done
+  broker_control 1 --quiet await_online_nodes --timeout 60 "$LAB_BROKERS" >/dev/null ||
+    die "the broker's nodes are no cluster of $LAB_BROKERS; their output: $(broker_folder)/*/broker.log"
+  : >"$(broker_folder)/formed"
+}
+
+broker_launch() {
+  local node=$1 folder environment peer
+  folder=$(broker_node_folder "$node")
+  mkdir -p "$folder"
   : >"$folder/rabbitmq-env.conf"
   printf '[].\n' >"$folder/enabled_plugins"
   printf '[].\n' >"$folder/advanced.config"
   cat >"$folder/rabbitmq.conf" <<END
-listeners.tcp.loopback = 127.0.0.1:$(broker_port)
-listeners.tcp.lab = $(broker_address)
-listeners.ssl.loopback = 127.0.0.1:$(broker_tls_port)
-ssl_options.cacertfile = $folder/tls/ca.pem
-ssl_options.certfile = $folder/tls/server.pem
-ssl_options.keyfile = $folder/tls/server.key
+listeners.tcp.loopback = 127.0.0.$node:$(broker_port)
+listeners.tcp.lab = $(broker_address "$node")
+listeners.ssl.loopback = 127.0.0.$node:$(broker_tls_port)
+ssl_options.cacertfile = $(broker_folder)/tls/ca.pem
+ssl_options.certfile = $(broker_folder)/tls/server.pem
+ssl_options.keyfile = $(broker_folder)/tls/server.key
 loopback_users = none
 default_user = longshore
 default_pass = longshore
 default_user_tags.administrator = true
 disk_free_limit.absolute = 50MB
 END
-  cat >"$LAB_STATE/broker.env" <<END
-LONGSHORE_BROKER=$(broker_url)
-LONGSHORE_BROKER_ADDRESS=$(broker_address)
-LONGSHORE_BROKER_USERNAME=longshore
-LONGSHORE_BROKER_PASSWORD=longshore
-END
-  local environment
-  broker_environment
+  if ((LAB_BROKERS > 1)); then
+    printf 'cluster_formation.peer_discovery_backend = classic_config\n'
+    for peer in $(broker_nodes); do
+      printf 'cluster_formation.classic_config.nodes.%s = %s\n' "$peer" "$(broker_node_name "$peer")"
+    done
+  fi >>"$folder/rabbitmq.conf"
+  broker_environment "$node"
   run_marked "${environment[@]}" setsid --fork \
     bash "$LAB_SOURCE/daemon" "$folder/broker" /usr/lib/rabbitmq/bin/rabbitmq-server
-  wait_until 90 broker_answers ||
-    die "the broker does not answer on $(broker_address); its output: $folder/broker.log"
 }
 
-# Makes an authority of the lab's own, and the broker's key and certificate.
+broker_await() {
+  wait_until 90 broker_answers "$1" ||
+    die "the broker does not answer on $(broker_address "$1"); its output: $(broker_node_folder "$1")/broker.log"
+}
+
+# Makes what the nodes share: an authority of the lab's own, the broker's key and certificate, and the cookie by which the
+# nodes know each other.
 broker_certify() {
   local folder
   folder=$(broker_folder)/tls
   [[ ! -f $folder/server.pem ]] || return 0
   mkdir -p "$folder"
+  chmod 700 "$(broker_folder)"
+  (umask 277 && openssl rand -hex 20 >"$(broker_folder)/.erlang.cookie.new")
+  mv -f "$(broker_folder)/.erlang.cookie.new" "$(broker_folder)/.erlang.cookie"
   {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
       -subj "/CN=Longshore lab $LAB_NAME" -keyout "$folder/ca.key" -out "$folder/ca.pem"
@@ -100,23 +158,64 @@ broker_certify() {
 
 broker_answers() {
   # shellcheck disable=SC2034  # the connection ends with the subshell
-  (exec {connection}<>"/dev/tcp/$(lab_gateway)/$(broker_port)") 2>/dev/null
+  (exec {connection}<>"/dev/tcp/$(broker_node_address "$1")/$(broker_port)") 2>/dev/null
 }
 
-# Ends the broker: broker_stop TERM lets it shut down, KILL is a crash. Both leave its files.
+broker_replicas_online() {
+  broker_queues | awk -F '\t' -v node="$1" '$4 ~ node && $5 !~ node { lacking = 1 } END { exit lacking }'
+}
+
+# Ends nodes: broker_stop TERM NODE… lets them shut down, KILL is a crash. Both leave their files.
 broker_stop() {
-  local pid
-  for pid in $(broker_processes); do
-    kill -"$1" "$pid" 2>/dev/null || true
+  local signal=$1 node pid
+  shift
+  for node; do
+    for pid in $(broker_processes "$node"); do
+      kill -"$signal" "$pid" 2>/dev/null || true
+    done
   done
-  wait_until 60 broker_stopped || die "the broker does not end: $(broker_processes | tr '\n' ' ')"
+  for node; do
+    wait_until 60 broker_stopped "$node" || die "the broker does not end: $(broker_processes "$node" | tr '\n' ' ')"
+  done
 }
 
-broker_stopped() { ! broker_running; }
+broker_stopped() { ! broker_running "$1"; }
 
-# Runs rabbitmqctl on the lab's broker.
+# The first node that runs.
+broker_some_node() {
+  local node
+  for node in $(broker_nodes); do
+    ! broker_running "$node" || break
+  done
+  printf '%s' "$node"
+}
+
+# Runs rabbitmqctl on a node: broker_control NODE ARGUMENT…
 broker_control() {
   local environment
-  broker_environment
-  env "${environment[@]}" /usr/lib/rabbitmq/bin/rabbitmqctl "$@"
+  broker_environment "$1"
+  env "${environment[@]}" /usr/lib/rabbitmq/bin/rabbitmqctl "${@:2}"
+}
+
+# Prints a line for each queue: its name, its type, the node that leads it, the nodes that have a replica, and those whose
+# replica is online; `-` where there is none. A classic queue is on its one node.
+broker_queues() {
+  broker_control "$(broker_some_node)" --quiet list_queues --no-table-headers name type pid leader members online |
+    # Of names of nodes, and of processes on them, the number stays.
+    sed -E "s/<?longshore-$LAB_NAME-([0-9]+)@localhost(\.[0-9.]+>)?/\1/g; s/[][]//g; s/rabbit_classic_queue/classic/" |
+    awk -F '\t' -v OFS='\t' '
+      function sorted(text, number, list) {
+        for (number = 1; number <= 3; number++) if (text ~ number) list = list (list ? "," : "") number
+        return list ? list : "-"
+      }
+      { print $1, $2, sorted($2 == "classic" ? $3 : $4), sorted($5), sorted($6) }' |
+    sort
+}
+
+# Prints a line for each connection of a host: the node and the connection's name.
+broker_connections() {
+  broker_control "$(broker_some_node)" --quiet list_connections --formatter json host peer_host client_properties |
+    jq --raw-output --arg address "$(host_address "$1")" '
+      .[] | select((.peer_host | join(".")) == $address) |
+      [.host[3], (.client_properties[] | select(.[0] == "connection_name") | .[2])] | @tsv'
 }

@@ -96,7 +96,7 @@ END
 cluster: lab
 host: $host
 broker:
-  addresses: ["$(broker_address)"]
+  addresses: [$(broker_addresses_of "$host")]
   username: longshore
   passwordFile: /etc/longshore/broker-password
   virtualHost: "/"
@@ -144,6 +144,16 @@ pool_xml() {
     printf '<pool type="dir"><name>%s</name>' "$pool"
   fi
   printf '<target><path>%s</path></target></pool>\n' "$path"
+}
+
+# The broker's nodes as a host's agent gets them. Each host begins with another one, so that they do not all have the same.
+broker_addresses_of() {
+  local node first addresses=()
+  first=$(($(host_number "$1") % 10))
+  for node in $(broker_nodes); do
+    addresses+=("\"$(broker_address $(((first + node - 2) % LAB_BROKERS + 1)))\"")
+  done
+  (IFS=, && printf '%s' "${addresses[*]}")
 }
 
 # Where the machine keeps what it exports as a host's pool.

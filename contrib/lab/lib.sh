@@ -61,7 +61,7 @@ lab_open() {
 # Writes the lab's settings, whole or not at all.
 lab_record() {
   local key
-  for key in LAB_INDEX LAB_HOSTS LAB_SAME_PATHS LAB_SHARED_POOL LAB_POOL_TYPE LAB_QEMU_USER LAB_RATE LAB_KVM LAB_AGENT; do
+  for key in LAB_INDEX LAB_HOSTS LAB_BROKERS LAB_SAME_PATHS LAB_SHARED_POOL LAB_POOL_TYPE LAB_QEMU_USER LAB_RATE LAB_KVM LAB_AGENT; do
     printf '%s=%q\n' "$key" "${!key}"
   done >"$LAB_STATE/lab.conf.new"
   mv "$LAB_STATE/lab.conf.new" "$LAB_STATE/lab.conf"
@@ -81,11 +81,16 @@ lab_gateway() { printf '198.18.%s.1' "$LAB_INDEX"; }
 lab_uplink() { printf 'longshore%s' "$LAB_INDEX"; }
 lab_netns() { printf 'longshore-%s-%s' "$LAB_NAME" "$1"; }
 
-# Ports below the kernel's ephemeral range, one of each for each lab.
+# Ports below the kernel's ephemeral range, one of each for each lab. The nodes of the broker differ by their addresses, but
+# for the port that they reach each other by: broker_distribution_port NODE
 broker_port() { printf '%s' $((21000 + LAB_INDEX)); }
-broker_distribution_port() { printf '%s' $((21300 + LAB_INDEX)); }
 broker_epmd_port() { printf '%s' $((21600 + LAB_INDEX)); }
 broker_tls_port() { printf '%s' $((21900 + LAB_INDEX)); }
+broker_distribution_port() { printf '%s' $((LAB_INDEX + ($1 == 1 ? 21300 : 21600 + 300 * $1))); }
+# The machine's address that a node of the broker listens on: broker_node_address NODE
+broker_node_address() { printf '198.18.%s.%s' "$LAB_INDEX" "$1"; }
+# The numbers of the broker's nodes.
+broker_nodes() { seq -s ' ' "$LAB_BROKERS"; }
 
 lab_has_host() { [[ " $LAB_HOSTS " == *" $1 "* ]]; }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The lab's network. A bridge in a namespace of its own (the machine's firewall and Docker's rules do not reach it), one
-# veth pair to each host and one to the machine, where the broker listens:
+# veth pair to each host and one to the machine, where the broker listens (its second and third node, on .2 and .3):
 #
 #   machine: longshoreN 198.18.N.1 --+
 #   alpha:   eth0       198.18.N.11 --+-- bridge, in namespace longshore-NAME-switch
@@ -15,7 +15,8 @@ network_claim() {
   # shellcheck disable=SC2034  # the functions of lib.sh read it
   for LAB_INDEX in {0..254}; do
     [[ -z $(ip -4 route show table all root "$(lab_network)") ]] || continue
-    ports_free "$(broker_port)" "$(broker_distribution_port)" "$(broker_epmd_port)" "$(broker_tls_port)" || continue
+    ports_free "$(broker_port)" "$(broker_epmd_port)" "$(broker_tls_port)" \
+      "$(broker_distribution_port 1)" "$(broker_distribution_port 2)" "$(broker_distribution_port 3)" || continue
     ! network_uplink_up 2>/dev/null || return 0
   done
   die "no free network in 198.18.0.0/16"
@@ -50,12 +51,14 @@ network_links() {
 
 # Makes what of the network is not there.
 network_up() {
-  local switch host
+  local switch host node
   switch=$(lab_netns switch)
   network_switch_up
   ip link show "$(lab_uplink)" >/dev/null 2>&1 || network_uplink_up
   ip -n "$switch" link set machine master lab up
-  ip addr replace "$(lab_gateway)/24" dev "$(lab_uplink)"
+  for node in $(broker_nodes); do
+    ip addr replace "$(broker_node_address "$node")/24" dev "$(lab_uplink)"
+  done
   ip link set "$(lab_uplink)" up
 
   for host in $LAB_HOSTS; do
@@ -98,6 +101,29 @@ link_attach() {
     ip -n "$(lab_netns switch)" link set "$1" nomaster
   fi
 }
+
+# Cuts a host off a node of the broker: broker_cut HOST NODE drop|reset
+# `drop` loses every packet and tells nobody; `reset` answers each one, so that both ends know at once.
+broker_cut() {
+  local verdict=(-j DROP)
+  # What says that a connection is reset must itself pass.
+  [[ $3 == drop ]] || verdict=(! --tcp-flags RST RST -j REJECT --reject-with tcp-reset)
+  broker_restore "$1" "$2"
+  broker_filter "$1" -A OUTPUT -p tcp -d "$(broker_node_address "$2")" --dport "$(broker_port)" "${verdict[@]}"
+  broker_filter "$1" -A INPUT -p tcp -s "$(broker_node_address "$2")" --sport "$(broker_port)" "${verdict[@]}"
+}
+
+# Lets a host reach a node of the broker again: broker_restore HOST NODE
+broker_restore() {
+  local rule
+  while read -r rule; do
+    # shellcheck disable=SC2086  # the words of a rule, as iptables prints them
+    broker_filter "$1" -D ${rule#-A }
+  done < <(broker_filter "$1" -S | grep -F -- " $(broker_node_address "$2")/32 " || true)
+}
+
+# Runs iptables in a host's network.
+broker_filter() { XTABLES_LOCKFILE=$LAB_STATE/xtables.lock ip netns exec "$(lab_netns "$1")" iptables --wait 30 "${@:2}"; }
 
 netns_exists() { [[ -e /run/netns/$1 ]]; }
 

@@ -4,7 +4,7 @@
 
 readonly LAB_PACKAGES=(
   rabbitmq-server libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
-  iproute2 uuid-runtime util-linux jq procps openssl
+  iproute2 iptables uuid-runtime util-linux jq procps openssl
 )
 readonly LAB_GUEST_PACKAGES=(linux-image-cloud-amd64 cpio)
 
