@@ -1,6 +1,6 @@
 /// How to reach a broker and how to behave on the connection.
 public struct AMQPConfiguration: Sendable {
-  /// The brokers, tried in turn. At least one.
+  /// The brokers, tried in turn, beginning with the first one and after a connection that was lost with the next one. At least one.
   public var addresses: [Address]
   /// The virtual host.
   public var virtualHost: String
@@ -10,7 +10,8 @@ public struct AMQPConfiguration: Sendable {
   public var password: String
   /// TLS, if the broker is to be reached with it.
   public var tls: TLS?
-  /// The heartbeat asked for, in whole seconds; the broker may lower it. A dead peer is found after about two of them.
+  /// The heartbeat asked for, in whole seconds; the broker may lower it. A dead peer is found after about two of them, and
+  /// after one where something was sent to it.
   public var heartbeat: Duration
   /// How long opening the TCP connection (with TLS) may take, for each address.
   public var connectTimeout: Duration

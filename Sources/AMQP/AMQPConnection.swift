@@ -105,6 +105,15 @@ extension AMQPConnection {
   }
 }
 
+extension AMQPConnection {
+  /// Leaves the present connection for another one, to the next of the addresses. What is under way fails as it does when a
+  /// connection is lost. Does nothing while there is no connection.
+  ///
+  /// For a channel that the broker serves badly though it is open: RabbitMQ (seen with 3.10) refuses what is published to a quorum
+  /// queue on a channel that was opened when the queue's leader had just died, until the leader's node is back.
+  public func reconnect() { _ = mailbox.submit(.reconnect) }
+}
+
 // MARK: - Publishing
 
 extension AMQPConnection {

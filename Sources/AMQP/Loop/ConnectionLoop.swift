@@ -44,6 +44,7 @@ final class ConnectionLoop {
 
   private var ending = Ending.none
   private var outage: OutageLog
+  /// The index, modulo their number, of the address to try first.
   private var nextAddress = 0
 
   // Of the present connection.
@@ -98,7 +99,7 @@ final class ConnectionLoop {
 // MARK: - Connecting
 
 extension ConnectionLoop {
-  /// Tries every address once, beginning with the one that worked last.
+  /// Tries every address once, beginning with the one after that which failed last.
   private func connect() throws(AMQPError) -> Transport {
     var last: AMQPError?
     for _ in configuration.addresses {
@@ -159,7 +160,11 @@ extension ConnectionLoop {
 extension ConnectionLoop {
   /// Moves frames until the loop is to end. Throws when the connection broke or is of no more use.
   private func serve(_ transport: Transport) throws(AMQPError) {
-    defer { transport.close() }
+    defer {
+      transport.close()
+      // Whom the connection is lost to is the least likely to answer: silent, it would cost the whole connect timeout.
+      nextAddress += 1
+    }
     session.connected()
     knownEpoch = session.epoch
     while true {
@@ -351,6 +356,12 @@ extension ConnectionLoop {
       giveBackUntaken(id)
       sinks[id]?.finish()
       perform(session.remove(id))
+    case .reconnect:
+      // One that is lost already is followed by another one anyway.
+      guard isReady else { return }
+      failure =
+        failure
+        ?? AMQPError(.connectionLost, operation: "use the connection", message: "it was left for another one", isRetriable: true)
     case .drain:
       guard case .none = ending else { return }
       ending = .draining(deadline: Clock.now.advanced(by: configuration.shutdownTimeout))

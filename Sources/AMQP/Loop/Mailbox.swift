@@ -10,13 +10,14 @@ enum Command: Sendable {
   case pause(ConsumerID)
   case resume(ConsumerID)
   case remove(ConsumerID)
+  case reconnect
   case drain
   case stop
 
   /// Whether the command makes sense only on a connection.
   var needsConnection: Bool {
     switch self {
-    case .publish, .perform, .settle: true
+    case .publish, .perform, .settle, .reconnect: true
     case .abandonPublish, .add, .pause, .resume, .remove, .drain, .stop: false
     }
   }

@@ -37,8 +37,12 @@ final class Transport {
     self.heartbeat = heartbeat
   }
 
-  /// After this time without a sign of the broker, the connection counts as dead; nil without heartbeats.
-  var deadPeerTimeout: Duration? { heartbeat > .zero ? heartbeat * 2 : nil }
+  /// After this time in which the peer's TCP has not acknowledged what was sent, the connection counts as dead; nil without
+  /// heartbeats.
+  ///
+  /// The kernel acknowledges within milliseconds, also for a broker that stands still: one heartbeat is as sure a sign as two
+  /// missed ones, and who publishes notices sooner.
+  var deadPeerTimeout: Duration? { heartbeat > .zero ? heartbeat : nil }
 
   /// Closes the socket and frees everything. Nothing may be called afterwards.
   func close() {

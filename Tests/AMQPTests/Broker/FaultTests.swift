@@ -1,5 +1,6 @@
 import AMQP
 import Logging
+import LongshoreTestKit
 import Synchronization
 import Testing
 
@@ -80,12 +81,52 @@ extension BrokerTests {
 
     @Test func theNextAddressIsTriedWhenOneIsDead() async throws {
       var configuration = try TestBroker.configuration()
-      let dead = try Relay(to: configuration.addresses[0])
+      let dead = try Relay(to: configuration.addresses[0].host, port: configuration.addresses[0].port)
       dead.stop()
       configuration.addresses.insert(dead.address, at: 0)
       try await withConnection(configuration) { connection in
         try await connection.waitUntilConnected()
         #expect(connection.state == .connected(configuration.addresses[1]))
+      }
+    }
+
+    @Test func afterASilentAddressTheNextOneComesFirst() async throws {
+      try await withRelay { first, configuration in
+        try await withRelay { second, other in
+          var configuration = configuration
+          configuration.addresses += other.addresses
+          configuration.heartbeat = .seconds(1)
+          try await withConnection(configuration) { connection in
+            try await connection.waitUntilConnected()
+            #expect(connection.state == .connected(first.address))
+            var states = connection.states.makeAsyncIterator()
+            _ = await states.next()
+            first.silence()
+            while let state = await states.next(), state != .connected(second.address) {
+              #expect(!state.isConnected)
+            }
+          }
+        }
+      }
+    }
+
+    @Test func aConnectionCanBeLeftForAnotherOne() async throws {
+      try await withRelay { first, configuration in
+        try await withRelay { second, other in
+          var configuration = configuration
+          configuration.addresses += other.addresses
+          try await withQueue(configuration: configuration) { connection, queue in
+            var deliveries = connection.consume(queue, prefetch: 1).makeAsyncIterator()
+            var states = connection.states.makeAsyncIterator()
+            #expect(await states.next() == .connected(first.address))
+            connection.reconnect()
+            while let state = await states.next(), state != .connected(second.address) {
+              #expect(!state.isConnected)
+            }
+            try await connection.publish(Message("on the other one"), to: "", routingKey: queue, mandatory: true)
+            try await deliveries.next()?.ack()
+          }
+        }
       }
     }
 

@@ -1,4 +1,5 @@
 import AMQP
+import LongshoreTestKit
 import Testing
 
 extension BrokerTests {

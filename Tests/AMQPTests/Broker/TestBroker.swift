@@ -1,6 +1,7 @@
 import AMQP
 import Foundation
 import Logging
+import LongshoreTestKit
 import Testing
 
 /// The broker of the tests, as the environment names it.
@@ -98,4 +99,20 @@ func amqpError(_ operation: () async throws -> Void) async -> AMQPError? {
   } catch {
     return error as? AMQPError
   }
+}
+
+extension Relay {
+  /// Where the relay listens.
+  var address: AMQPConfiguration.Address { AMQPConfiguration.Address(host: host, port: port) }
+}
+
+/// Runs the body with a relay in front of the tests' broker and a configuration that goes through it.
+func withRelay<Result: Sendable>(
+  _ body: (Relay, AMQPConfiguration) async throws -> Result
+) async throws -> Result {
+  var configuration = try TestBroker.configuration()
+  let relay = try Relay(to: configuration.addresses[0].host, port: configuration.addresses[0].port)
+  defer { relay.stop() }
+  configuration.addresses = [relay.address]
+  return try await body(relay, configuration)
 }
