@@ -6,13 +6,13 @@ internal import MigrationJournal
 struct BrokerPeerLink: PeerLink {
   let here: HostAddress
   let journalID: String
-  let connection: AMQPConnection
+  let publishing: ConfirmedPublishing
 
   func send(_ body: PeerMessage.Body, of migration: MigrationID, to host: HostAddress) async throws {
     let message = OutboxMessage.peer(
       PeerMessage(migration: migration, from: here, to: host, journal: journalID, body: body))
     do {
-      try await connection.publish(message.published, to: message.exchange, routingKey: message.routingKey, mandatory: true)
+      try await publishing.publish(message)
     } catch let error as AMQPError where error.code == .unroutable {
       throw PeerUnknown()
     }

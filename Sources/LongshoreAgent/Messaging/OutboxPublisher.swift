@@ -11,7 +11,7 @@ struct OutboxPublisher: Service, CustomStringConvertible {
   private static let batch = 64
 
   let journal: Journal
-  let connection: AMQPConnection
+  let publishing: ConfirmedPublishing
   /// Yields when something was put into the outbox.
   let changes: AsyncStream<Void>
   let clock: any HostClock
@@ -27,11 +27,15 @@ struct OutboxPublisher: Service, CustomStringConvertible {
   /// Publishes until the outbox is empty or the task is cancelled.
   private func drain() async {
     var waits = BackOffSteps()
+    var failures = 0
     while !Task.isCancelled {
       do {
         let messages = try journal.outbox(limit: Self.batch)
         if messages.isEmpty { return }
-        for message in messages { try await publish(message) }
+        for message in messages {
+          try await publish(message, afterFailures: failures)
+          failures = 0
+        }
         waits = BackOffSteps()
       } catch is CancellationError {
         return
@@ -39,8 +43,9 @@ struct OutboxPublisher: Service, CustomStringConvertible {
         logger.error("The outbox cannot be read or written", metadata: [LogKeys.error: "\(error)"])
         try? await clock.wait(milliseconds: waits.step())
       } catch {
+        failures += 1
         logger.debug("The broker did not confirm a message", metadata: [LogKeys.error: "\(error)"])
-        try? await connection.waitUntilConnected()
+        try? await publishing.connection.waitUntilConnected()
         // A connection that was lost has its own back-off; what this one refuses would be refused again at once.
         let isLost = (error as? AMQPError).map { [.notConnected, .connectionLost, .connectionClosedByBroker].contains($0.code) } ?? false
         if !isLost { try? await clock.wait(milliseconds: waits.step()) }
@@ -48,11 +53,10 @@ struct OutboxPublisher: Service, CustomStringConvertible {
     }
   }
 
-  private func publish(_ message: OutboxMessage) async throws {
+  private func publish(_ message: OutboxMessage, afterFailures failures: Int) async throws {
     CrashPoint.messageUnpublished.reached()
     do {
-      try await connection.publish(
-        message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+      try await publishing.publish(message, afterFailures: failures)
     } catch let error as AMQPError where error.code == .unroutable {
       // Answers to another agent are given again when it asks again; its queue exists from its first start on.
       logger.warning(

@@ -5,6 +5,8 @@ internal import MigrationCore
 /// The last progress of each running migration, published at most once a second each and dropped where the broker is away.
 actor ProgressBoard {
   private static let interval: Int64 = 1000
+  /// How long a broker that does not confirm keeps back what comes next, in milliseconds.
+  private static let patience: Int64 = 5000
 
   private let here: HostAddress
   private let connection: AMQPConnection
@@ -39,7 +41,12 @@ actor ProgressBoard {
         type: ProgressEvent.type, appID: "longshore"))
     let key = event.routingKey(host: here)
     Task {
-      try? await connection.publish(message, to: Wire.progress, routingKey: key, mandatory: false)
+      await withTaskGroup(of: Void.self) { [connection, clock] group in
+        group.addTask { try? await connection.publish(message, to: Wire.progress, routingKey: key, mandatory: false) }
+        group.addTask { try? await clock.wait(milliseconds: Self.patience) }
+        await group.next()
+        group.cancelAll()
+      }
       inFlight.remove(id)
     }
   }

@@ -40,7 +40,8 @@ struct Agent {
     try Self.makeFolder(exports)
     let exporter = NBDExporter(address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports)
     let identities = LayerIdentities(journal: journal)
-    let peers = BrokerPeerLink(here: here, journalID: journal.id, connection: publisher)
+    let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger)
+    let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
     let inspector = GuestInspector(here: here.host, images: images)
     let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, logger: logger)
@@ -89,7 +90,7 @@ struct Agent {
     // Shut down in reverse: first nothing new comes in, then the effects rest, then the outbox and the connections close.
     services = [
       publisher, consumer, LibvirtService(link: libvirt),
-      OutboxPublisher(journal: journal, connection: publisher, changes: changes, clock: clock, logger: logger),
+      OutboxPublisher(journal: journal, publishing: publishing, changes: changes, clock: clock, logger: logger),
       CoordinatorService(coordinator: coordinator),
       Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
       Inbox(
