@@ -296,8 +296,3 @@ extension Orphan {
   /// The orphan in a line.
   fileprivate var line: String { "\(kind.rawValue) \(name) \(state.rawValue)" }
 }
-
-extension Timestamp {
-  /// The time now.
-  fileprivate static var now: Timestamp { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
-}

@@ -89,27 +89,83 @@ extension MigrationTests {
       }
     }
 
+    @Test("the broker is out of reach from the middle of the transfer until the guest runs at the destination: no packet passes")
+    func unreachableBroker() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await IntegrationTests.expectMove(in: lab, at: .copying) { guest, _, _ in
+        let lines = try await lab.agentLog(of: .alpha).count
+        try await lab.command("broker", "cut", "alpha", "drop")
+        // Nobody tells the agent: both its connections notice by themselves.
+        try await lab.waitForAgentLog(of: .alpha, "no connection to the broker", times: 2, after: lines)
+        try await guest.expectTransferring()
+        try await lab.command("link", "beta", "unlimited")
+        try await guest.waitForWrite(on: .beta)
+        try await lab.command("broker", "restore", "alpha")
+      }
+    }
+
+    @Test("the broker takes no events and closes the channel for each, until the guest runs at the destination")
+    func refusedEvents() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await IntegrationTests.expectMove(in: lab, at: .copying) { guest, _, _ in
+        func permit(write: String) async throws {
+          try await lab.command("broker", "ctl", "set_permissions", "longshore", ".*", write, ".*")
+        }
+        let lines = try await lab.agentLog(of: .alpha).count
+        try await permit(write: #"^(?!longshore\.(events|progress)$)"#)
+        try await finally {
+          // A channel knows for good what its user may do.
+          try await lab.command("broker", "ctl", "close_all_connections", "of the test")
+          try await lab.command("link", "beta", "unlimited")
+          try await guest.waitForWrite(on: .beta)
+          try await lab.waitForAgentLog(of: .alpha, "ACCESS_REFUSED", times: 2, after: lines)
+        } do: {
+          try await permit(write: ".*")
+        }
+      }
+    }
+
+    @Test("the broker closes the channel of the destination's agent, which stands still with a message that it has not acknowledged")
+    func acknowledgementTimeout() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      func limit(_ timeout: Int, _ tick: Int) async throws {
+        try await lab.command(
+          "broker", "ctl", "eval",
+          "application:set_env(rabbit, consumer_timeout, \(timeout)), application:set_env(rabbit, channel_tick_interval, \(tick)).")
+        // Channels take the interval when they are opened.
+        try await lab.command("broker", "ctl", "close_all_connections", "of the test")
+      }
+      try await finally {
+        try await IntegrationTests.expectMove(in: lab, at: .copying) { _, orchestrator, id in
+          try await limit(2000, 1000)
+          for host in Lab.Host.allCases { try await orchestrator.waitForLibvirt(on: host) }
+          let pid = try await lab.command("agent", "pid", "beta")
+          let lines = try await lab.brokerLog().count
+          try await lab.on(.beta, "kill", "-STOP", pid)
+          try await finally {
+            try await lab.command("link", "beta", "unlimited")
+            // The destination is asked to confirm, and takes the message from the broker without seeing it.
+            _ = try await orchestrator.event(.confirming, of: id)
+            try await lab.waitForBrokerLog("delivery acknowledgement on channel", after: lines)
+          } do: {
+            try await lab.on(.beta, "kill", "-CONT", pid)
+          }
+        }
+      } do: {
+        try await limit(1_800_000, 60_000)
+      }
+    }
+
     /// Moves a guest while something happens in the middle of its transfer.
     private func expectMove(during outage: (Lab) async throws -> Void) async throws {
       let lab = try await Lab.find()
       try await lab.clear()
-      try await Guest.with(.mixed, in: lab) { guest in
-        try await Orchestrator.with(lab) { orchestrator in
-          let disks = try await SourceDisks(of: guest, on: .alpha)
-          try await lab.withTemplateAtDestination {
-            let id = try await lab.withLink(of: .beta, rate: "20mbit") {
-              let id = try await orchestrator.migrate(guest, from: .alpha)
-              try await orchestrator.progress(of: id, until: \.isCopyingDisks)
-              try await outage(lab)
-              let job = try await lab.on(.alpha, "virsh", "--quiet", "domjobinfo", guest.uuid)
-              #expect(job.contains(/Operation: +Outgoing migration/), "the outage was within the transfer")
-              return id
-            }
-            let end = try await orchestrator.end(of: id)
-            try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks)
-            try await guest.verify(.alpha, .beta).expectGood()
-          }
-        }
+      try await IntegrationTests.expectMove(in: lab, at: .copying) { guest, _, _ in
+        try await outage(lab)
+        try await guest.expectTransferring()
       }
     }
   }

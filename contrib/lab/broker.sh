@@ -165,15 +165,21 @@ broker_replicas_online() {
   broker_queues | awk -F '\t' -v node="$1" '$4 ~ node && $5 !~ node { lacking = 1 } END { exit lacking }'
 }
 
-# Ends nodes: broker_stop TERM NODE… lets them shut down, KILL is a crash. Both leave their files.
-broker_stop() {
-  local signal=$1 node pid
-  shift
-  for node; do
+# Sends a signal to all processes of nodes: broker_signal SIGNAL NODE…
+broker_signal() {
+  local node pid
+  for node in "${@:2}"; do
     for pid in $(broker_processes "$node"); do
-      kill -"$signal" "$pid" 2>/dev/null || true
+      kill -"$1" "$pid" 2>/dev/null || true
     done
   done
+}
+
+# Ends nodes: broker_stop TERM NODE… lets them shut down, KILL is a crash. Both leave their files.
+broker_stop() {
+  local node
+  broker_signal "$@"
+  shift
   for node; do
     wait_until 60 broker_stopped "$node" || die "the broker does not end: $(broker_processes "$node" | tr '\n' ' ')"
   done

@@ -41,23 +41,31 @@ struct Lab: Sendable {
   private let name: String
 
   /// Finds the lab that the environment names.
-  static func find() async throws -> Lab {
-    let name = try #require(name, missing)
+  static func find() async throws -> Lab { try await find(#require(name, missing)) }
+
+  /// Finds a lab by its name.
+  static func find(_ name: String) async throws -> Lab {
     let text = try await script("env", ["--name", name])
     let prefix = "export "
     var variables: [String: String] = [:]
     for line in text.split(separator: "\n") where line.hasPrefix(prefix) {
       let parts = line.dropFirst(prefix.count).split(separator: "=", maxSplits: 1)
-      if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+      // A shell's word, in which a backslash stands before what the shell would not take as it is.
+      if parts.count == 2 { variables[String(parts[0])] = String(parts[1].filter { $0 != "\\" }) }
     }
     return Lab(variables: variables, name: name)
   }
 
-  /// The broker's URL.
+  /// How many nodes the broker has.
+  var brokerNodes: Int { get throws { try #require(variables["LONGSHORE_LAB_BROKERS"].flatMap { Int($0) }) } }
+
+  /// The address of the broker's first node: `host:port`.
+  var brokerAddress: String { get throws { try #require(variables["LONGSHORE_BROKER_ADDRESS"]) } }
+
+  /// The broker's URL, with all its nodes.
   var brokerURL: String { get throws { try #require(variables["LONGSHORE_BROKER"]) } }
 
   /// The folder of everything that the lab has.
-  private var state: String { get throws { try #require(variables["LONGSHORE_LAB_STATE"]) } }
 
   /// The folder of a pool, as its host sees it.
   func folder(_ pool: Pool, on host: Host) throws -> String {
@@ -77,7 +85,7 @@ extension Lab {
 
   /// Runs a command of `contrib/lab` and returns what it printed.
   @discardableResult
-  private static func script(_ command: String, _ arguments: [String]) async throws -> String {
+  static func script(_ command: String, _ arguments: [String]) async throws -> String {
     let result = try await run(
       .path(FilePath(Repository.path("contrib/lab/\(command)"))), arguments: Arguments(arguments),
       output: .string(limit: outputLimit), error: .string(limit: outputLimit))
@@ -167,6 +175,36 @@ extension Lab {
     } do: {
       try await command("agent", "start", host.rawValue)
     }
+  }
+}
+
+// MARK: - Logs
+
+extension Lab {
+  /// What a host's agent has written, in lines.
+  func agentLog(of host: Host) async throws -> [Substring] { try await command("agent", "log", host.rawValue).split(separator: "\n") }
+
+  /// Returns when a host's agent has written a text so many times after its first lines.
+  func waitForAgentLog(of host: Host, _ text: String, times: Int, after lines: Int) async throws {
+    try await waitForLine("\(state)/\(host)/longshored.log", text, times: times, after: lines)
+  }
+
+  /// What the broker's first node has written, in lines.
+  func brokerLog() async throws -> [Substring] { try await on(.alpha, "cat", brokerLogFile).split(separator: "\n") }
+
+  /// Returns when the broker's first node has written a text after its first lines.
+  func waitForBrokerLog(_ text: String, after lines: Int) async throws {
+    try await waitForLine(brokerLogFile, text, times: 1, after: lines)
+  }
+
+  private var brokerLogFile: String { get throws { try "\(state)/broker/1/log/longshore-\(name)-1@localhost.log" } }
+  private var state: String { get throws { try #require(variables["LONGSHORE_LAB_STATE"]) } }
+
+  /// Every host sees the machine's files.
+  private func waitForLine(_ file: String, _ text: String, times: Int, after lines: Int) async throws {
+    try await shell(
+      on: .alpha, #"[[ $(grep -F -m "$3" -- "$2" < <(exec timeout 120 tail -n "+$4" -F "$1") | wc -l) == "$3" ]]"#, file, text,
+      "\(times)", "\(lines + 1)")
   }
 }
 
@@ -275,8 +313,10 @@ extension Lab {
 
   /// Makes the lab as `up` leaves it: no guests, empty pools, links without limit, broker and agents running.
   func clear() async throws {
+    try await command("broker", "thaw")
     try await command("broker", "start")
     for host in Host.allCases {
+      try await command("broker", "restore", host.rawValue)
       try await command("link", host.rawValue, "restore")
       try await command("link", host.rawValue, "unlimited")
     }

@@ -8,7 +8,8 @@ import Testing
 /// A client as the contract describes it: it sends requests, and reads replies, events, progress and dead letters from queues of
 /// its own.
 ///
-/// The queues are durable, unlike those of most clients, so that nothing is missed while a test has the broker down.
+/// The queues are durable, unlike those of most clients, so that nothing is missed while a test has the broker down; where the
+/// broker is a cluster, they have replicas.
 struct Orchestrator: Sendable {
   /// A reply with the correlation id that it came with.
   struct ReceivedReply: Sendable {
@@ -22,11 +23,17 @@ struct Orchestrator: Sendable {
     let event: MigrationEvent
   }
 
+  /// Progress with the time of its coming.
+  struct ReceivedProgress: Sendable {
+    let at: Timestamp
+    let event: ProgressEvent
+  }
+
   private let connection: AMQPConnection
   private let replyQueue: String
   private let replies = Arrivals<ReceivedReply>()
   private let events = Arrivals<ReceivedEvent>()
-  private let progress = Arrivals<ProgressEvent>()
+  private let progress = Arrivals<ReceivedProgress>()
   private let deadLetters = Arrivals<Message>()
   /// Migrations whose end nobody can tell.
   private let endless = Arrivals<MigrationID>()
@@ -46,9 +53,10 @@ extension Orchestrator {
       ("replies", Wire.replies, "\(name).replies"), ("events", Wire.events, "#"), ("progress", Wire.progress, "#"),
       ("dead-letters", Wire.deadLetters, ""),
     ]
+    let kind: Queue.Kind = try lab.brokerNodes > 1 ? .quorum : .classic
     // Of a test that was killed, the queues go after ten minutes.
     let topology = Topology(
-      queues: sources.map { Queue("\(name).\($0.0)", arguments: ["x-expires": 600_000]) },
+      queues: sources.map { Queue("\(name).\($0.0)", kind: kind, arguments: ["x-expires": 600_000]) },
       bindings: sources.map { Binding(.queue("\(name).\($0.0)"), to: $0.1, routingKey: $0.2) })
     var configuration = try AMQPConfiguration(url: lab.brokerURL)
     configuration.connectionName = "longshore-tests"
@@ -59,7 +67,7 @@ extension Orchestrator {
     let orchestrator = Orchestrator(connection: connection, replyQueue: "\(name).replies")
 
     async let running: Void = connection.run()
-    async let reading: Void = orchestrator.read(name)
+    let reading = Task { await orchestrator.read(name) }
     let outcome: Result<Value, any Error>
     do {
       try await connection.waitUntilConnected()
@@ -70,10 +78,12 @@ extension Orchestrator {
     } catch {
       outcome = .failure(error)
     }
+    // A reader that lost its queue would have it declared again.
+    reading.cancel()
+    await reading.value
     for source in sources { try? await connection.deleteQueue("\(name).\(source.0)") }
     connection.beginShutdown()
     try await running
-    await reading
     return try outcome.get()
   }
 
@@ -96,7 +106,8 @@ extension Orchestrator {
       group.addTask {
         await each(of: "\(name).progress") { delivery in
           await entries.add(ContractChecker.Entry("progress", payload: delivery.body))
-          await progress.add(try MessageCoding.decode(ProgressEvent.self, from: delivery.body))
+          let event = try MessageCoding.decode(ProgressEvent.self, from: delivery.body)
+          await progress.add(ReceivedProgress(at: .now, event: event))
         }
       }
       group.addTask { await each(of: "\(name).dead-letters") { await deadLetters.add($0.message) } }
@@ -201,7 +212,14 @@ extension Orchestrator {
   @discardableResult
   func progress(of id: MigrationID, until isThere: @escaping @Sendable (Progress) -> Bool) async throws -> Progress {
     try await progress.wait(for: "the progress of \(id)") { all in
-      all.first { $0.subject == id && isThere($0.data) }?.data
+      all.first { $0.event.subject == id && isThere($0.event.data) }?.event.data
+    }
+  }
+
+  /// The first progress of a migration that was made, and has come, after a moment.
+  func progress(of id: MigrationID, madeAfter moment: Timestamp) async throws -> ReceivedProgress {
+    try await progress.wait(for: "progress of \(id) after \(moment)") { all in
+      all.first { $0.event.subject == id && $0.event.time > moment }
     }
   }
 
@@ -213,6 +231,9 @@ extension Orchestrator {
       return history
     }
   }
+
+  /// How many times an event of a migration has come, the same one again included.
+  func arrivals(of id: MigrationID) async -> Int { await events.all.count { $0.event.subject == id } }
 
   /// The events of a migration's end: the terminal one.
   func end(of id: MigrationID) async throws -> MigrationEventData {
@@ -274,6 +295,9 @@ extension Orchestrator {
       #expect(history.filter(\.data.kind.isTerminal).count == ends, "\(history.map(\.data.kind))")
       #expect(history.last?.data.kind.isTerminal == (ends == 1), "\(history.map(\.data.kind))")
       #expect(history.first?.data.kind == .accepted)
+      for received in all where received.event.subject == id {
+        #expect(history.contains(received.event), "an event that comes again is the same")
+      }
     }
     for received in all {
       let data = received.event.data
@@ -284,6 +308,28 @@ extension Orchestrator {
   private func expectContract() async throws {
     #expect(try await ContractChecker.violations(in: await entries.all) == [])
   }
+}
+
+extension Orchestrator {
+  /// Expects a migration's events in the stream that keeps them, in their order and all of them.
+  func expectStored(_ history: [MigrationEvent], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    var stored: [MigrationEvent] = []
+    let stream = connection.consume(Wire.history, prefetch: 100, arguments: ["x-stream-offset": "first"])
+    defer { stream.stop() }
+    for await delivery in stream {
+      try await delivery.ack()
+      guard delivery.properties.correlationID == history.first?.subject.text else { continue }
+      let event = try MessageCoding.decode(MigrationEvent.self, from: delivery.body)
+      if !stored.contains(event) { stored.append(event) }
+      if stored.last?.data.kind.isTerminal == true { break }
+    }
+    #expect(stored == history, sourceLocation: sourceLocation)
+  }
+}
+
+extension Timestamp {
+  /// The time now.
+  static var now: Timestamp { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
 }
 
 extension Progress {
