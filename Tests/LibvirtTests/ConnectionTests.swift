@@ -17,9 +17,6 @@ struct ConnectionTests {
     }
   }
 
-  @Test("waits for answers in loops that are mended")
-  func clientLoop() { #expect(EventLoop.mendsClient) }
-
   @Test("names what it could not open, and why")
   func cannotOpen() async throws {
     let error = await #expect(throws: LibvirtError.self) {
