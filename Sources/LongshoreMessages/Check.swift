@@ -99,7 +99,8 @@ extension CheckRule {
     .unknownGuest, at: .source, "the guest is on the source", otherwise: "name a guest that `virsh list --all` shows there")
   /// The guest has a process that can be copied.
   public static let guestRuns = CheckRule(
-    .guestNotRunning, at: .source, "the guest runs", otherwise: "start it, or copy its files while it is off")
+    .guestNotRunning, at: .source, "the guest runs, or was paused by somebody; it arrives as it was",
+    otherwise: "start it, or copy its files while it is off")
   /// Nothing else is done to the guest.
   public static let guestIsIdle = CheckRule(
     .guestBusy, at: .source, "no job of libvirt's runs on the guest or on one of its disks",

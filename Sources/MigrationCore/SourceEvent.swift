@@ -16,11 +16,13 @@ public struct Inspection: Sendable, Hashable, Codable {
   public var definition: String?
   /// Whether the guest starts with the host.
   public var autostart: Bool
+  /// Whether somebody has paused the guest, which arrives paused then; nil where an earlier version read it, which moved none such.
+  public var isPaused: Bool?
 
   /// An inspection's result.
   public init(
     plan: MigrationPlan, checks: [Check], sourcePaths: [ResourceName: String], sourceFiles: [ResourceName: FileMark]? = nil,
-    layerPaths: [Int: String], definition: String?, autostart: Bool
+    layerPaths: [Int: String], definition: String?, autostart: Bool, isPaused: Bool? = nil
   ) {
     self.plan = plan
     self.checks = checks
@@ -29,6 +31,7 @@ public struct Inspection: Sendable, Hashable, Codable {
     self.layerPaths = layerPaths
     self.definition = definition
     self.autostart = autostart
+    self.isPaused = isPaused
   }
 }
 

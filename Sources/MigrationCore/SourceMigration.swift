@@ -235,7 +235,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   }
 
   /// Whether the guest is to arrive paused: unless the order says otherwise.
-  public var isFenced: Bool { order.options?.handover != .direct }
+  public var isFenced: Bool { order.options?.handover != .direct && inspection?.isPaused != true }
 
   /// Which of the migration's hosts has this name; nil for another host.
   public func owner(named host: NodeName) -> Owner? {

@@ -83,6 +83,27 @@ extension MigrationTests {
       }
     }
 
+    @Test("a guest that somebody has paused arrives paused")
+    func paused() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await lab.on(.alpha, "virsh", "--quiet", "suspend", guest.uuid)
+        let disks = try await SourceDisks(of: guest, on: .alpha)
+        try await Orchestrator.with(lab) { orchestrator in
+          let id = try await orchestrator.migrate(guest, from: .alpha)
+          let end = try await orchestrator.end(of: id)
+          #expect(end.kind == .completed, "\(end)")
+          #expect(try await guest.state(on: .beta) == "paused")
+          #expect(try await guest.state(on: .alpha) == nil)
+          try await disks.expectSetAside(by: id)
+          try await lab.on(.beta, "virsh", "--quiet", "resume", guest.uuid)
+          try await guest.waitForWrite(on: .beta)
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
     @Test("a guest without a definition arrives without one")
     func transient() async throws {
       let lab = try await Lab.find()

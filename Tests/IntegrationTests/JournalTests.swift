@@ -100,7 +100,7 @@ extension MigrationTests {
             }
             try await lab.waitForNoGuest(on: .alpha)
             #expect(rejection(try await orchestrator.resolve(id, owner: "beta", at: .alpha)) == [.unknownMigration])
-            #expect(rejection(try await orchestrator.ask(orchestrator.order(guest, from: .beta), of: .beta)) == [.guestNotRunning])
+            #expect(rejection(try await orchestrator.ask(orchestrator.order(guest, from: .beta), of: .beta)) == [.guestBusy])
             #expect(try await guest.state(on: .beta) == "paused")
             #expect(try await orchestrator.resolve(id, owner: "beta", at: .beta).body == .accepted)
             try await guest.waitForWrite(on: .beta)

@@ -146,10 +146,12 @@ struct RequestDesk: Sendable {
       }
       let state = try await domain.state()
       switch state {
-      case .running, .blocked: return .success(GuestReference(uuid: domain.uuid, name: domain.name))
+      case .running, .blocked, .paused(.user): return .success(GuestReference(uuid: domain.uuid, name: domain.name))
       default:
         return .failure(
-          Reason.Failure(.guestNotRunning, "the guest \(domain.name) is \(state) on \(here.host): only a running guest can be moved live"))
+          Reason.Failure(
+            .guestNotRunning,
+            "the guest \(domain.name) is \(state) on \(here.host): only a guest that runs, or was paused by somebody, can be moved"))
       }
     } catch {
       return .failure(

@@ -24,7 +24,8 @@ struct GuestInspector: Sendable {
       return .refused([CheckRule.guestIsThere.failed(on: here, "the guest \(order.guest) is not on \(here)")])
     }
     let live = try DomainDocument(parsing: try await domain.xml([.migratable]))
-    var checks = try await checkState(of: domain)
+    let state = try await domain.state()
+    var checks = try await check(state, of: domain)
     checks += checkDevices(of: live)
 
     var disks = DiskPlan(here: here, order: order)
@@ -43,7 +44,7 @@ struct GuestInspector: Sendable {
           try RegisteredFiles.identity(of: $0)?.mark
         }, layerPaths: disks.layerPaths,
         definition: persistent ? try await domain.xml([.inactive, .secure]) : nil,
-        autostart: persistent ? try await domain.autostart() : false))
+        autostart: persistent ? try await domain.autostart() : false, isPaused: state == .paused(.user)))
   }
 
   private func description(
@@ -62,13 +63,12 @@ struct GuestInspector: Sendable {
 
   // MARK: - The guest
 
-  private func checkState(of domain: Domain) async throws -> [Check] {
+  private func check(_ state: DomainState, of domain: Domain) async throws -> [Check] {
     var checks: [Check] = []
-    let state = try await domain.state()
-    if case .running = state {
-      checks.append(CheckRule.guestRuns.passed(on: here, "the guest runs"))
-    } else {
-      checks.append(CheckRule.guestRuns.failed(on: here, "the guest is \(state)"))
+    switch state {
+    case .running, .blocked: checks.append(CheckRule.guestRuns.passed(on: here, "the guest runs"))
+    case .paused(.user): checks.append(CheckRule.guestRuns.passed(on: here, "the guest is paused, and arrives paused"))
+    default: checks.append(CheckRule.guestRuns.failed(on: here, "the guest is \(state)"))
     }
     let statistics = try? await domain.jobStatistics(.running)
     checks.append(

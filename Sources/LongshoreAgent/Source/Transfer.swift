@@ -104,8 +104,13 @@ struct Transfer: Sendable {
       throw Reason.Failure(.unknownGuest, "the guest has left this host")
     }
     let there = try await destinations.connection(to: preparation.endpoint.libvirtURI)
-    guard case .active(.running, job: .none) = await GuestSighting.look(for: migration.guest.uuid, on: control) else {
-      throw Reason.Failure(.guestNotRunning, "the guest does not run any more, or a job runs on it")
+    let expected = GuestSight.active(inspection.isPaused == true ? .pausedByUser : .running, job: .none)
+    guard try await isAsExpected(expected, on: control) else {
+      throw Reason.Failure(
+        .guestNotRunning,
+        inspection.isPaused == true
+          ? "the guest is not paused any more, or a job runs on it: order again"
+          : "the guest does not run any more, or a job runs on it")
     }
     guard case .absent = await GuestSighting.look(for: migration.guest.uuid, on: there) else {
       throw Reason.Failure(.domainExists, "the destination has a domain with the guest's UUID")
@@ -128,6 +133,14 @@ struct Transfer: Sendable {
       uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection),
       parameters: try parameters(live: live, persistent: persistent, preparation: preparation), connection: connection,
       domain: moving)
+  }
+
+  private func isAsExpected(_ sight: GuestSight, on connection: LibvirtConnection) async throws -> Bool {
+    switch await GuestSighting.look(for: migration.guest.uuid, on: connection) {
+    // Nobody cares that an earlier migration of it was given up.
+    case .active(.runningMigrationCanceled, job: .none): sight == .active(.running, job: .none)
+    case let seen: seen == sight
+    }
   }
 
   /// Refuses a guest whose disks are not those of the plan any more: templates may have been copied for hours.
