@@ -36,6 +36,11 @@ public struct Check: Sendable, Hashable, Codable {
   }
 }
 
+extension Reason {
+  /// Why a check refuses, and what to do about it.
+  public init(_ check: Check) { self.init(check.code, check.message + (check.advice.map { ": \($0)" } ?? "")) }
+}
+
 /// What is checked of every migration before anything is created. All rules are applied, whatever the first ones say.
 public struct CheckRule: Sendable, Hashable {
   /// The host that applies a rule.

@@ -72,6 +72,8 @@ extension Reason.Code {
   public static let contradicted = Reason.Code("contradicted")
   /// The migration goes on by itself and needs nobody.
   public static let notNeeded = Reason.Code("not-needed")
+  /// As many migrations as may run out of the host run already: the migration waits for its turn.
+  public static let limitReached = Reason.Code("limit-reached")
   /// An option that this version does not offer.
   public static let unsupportedOption = Reason.Code("unsupported-option")
   /// The host cannot take requests at present: its journal or its libvirt is away.

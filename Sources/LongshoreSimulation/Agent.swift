@@ -245,6 +245,10 @@ extension World {
       guard let step = try? hosts[host].migrations.step(of: SourceEvent.admitted, for: id, at: clock(host)) else { continue }
       _ = try? commit(step, at: host)
     }
+    for (id, reason) in hosts[host].migrations.silentlyWaitingSources {
+      guard let step = try? hosts[host].migrations.step(of: SourceEvent.mustWait(reason), for: id, at: clock(host)) else { continue }
+      _ = try? commit(step, at: host)
+    }
     for id in hosts[host].migrations.admissibleDestinations {
       guard let step = hosts[host].migrations.step(of: DestinationEvent.admitted, for: id, at: clock(host)) else { continue }
       _ = try? commit(step, at: host)

@@ -220,8 +220,24 @@ public struct HostMigrations: Sendable, Hashable {
 
   /// The migrations out of this host whose turn it is, the longest waiting first.
   public var admissibleSources: [MigrationID] {
-    let waiting = sources.values.filter { $0.phase == .queued }
-    return Self.first(limits.outgoing - (sources.count - waiting.count), of: waiting.map { ($0.acceptedAt.wall, $0.id) })
+    Self.first(limits.outgoing - (sources.count - waitingSources.count), of: waitingSources)
+  }
+
+  /// The migrations out of this host that have to wait and have not said so, each with why and at what place.
+  public var silentlyWaitingSources: [(id: MigrationID, reason: Reason)] {
+    let waiting = Self.first(.max, of: waitingSources)
+    let running = sources.count - waiting.count
+    return waiting.enumerated().dropFirst(max(0, limits.outgoing - running)).compactMap { place, id in
+      guard sources[id]?.hasSaidThatItWaits == false else { return nil }
+      let limit = limits.outgoing == 1 ? "one migration" : "\(limits.outgoing) migrations"
+      return (
+        id, Reason(.limitReached, "\(limit) at once may leave \(here.host) (`limits.outgoing`), and \(place) wait before this one")
+      )
+    }
+  }
+
+  private var waitingSources: [(since: Timestamp, id: MigrationID)] {
+    sources.values.filter { $0.phase == .queued }.map { ($0.acceptedAt.wall, $0.id) }
   }
 
   /// The migrations into this host whose turn it is, the longest waiting first.

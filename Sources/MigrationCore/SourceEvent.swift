@@ -65,6 +65,8 @@ public struct TransferTotals: Sendable, Hashable, Codable {
 public enum SourceEvent: Sendable, Hashable, Codable {
   /// It is this migration's turn.
   case admitted
+  /// It is not this migration's turn yet, for this reason.
+  case mustWait(Reason)
   /// The guest was read, and no check of the source refused.
   case inspected(Inspection)
   /// A check of the source refused.

@@ -281,6 +281,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     }
   }
 
+  /// Whether a migration that is queued has said so: it has emitted more than that it is accepted.
+  public var hasSaidThatItWaits: Bool { sequence > 1 }
+
   // MARK: - Events of the source's own work
 
   private mutating func worked(_ event: SourceEvent, at now: Now) -> [SourceEffect] {
@@ -288,13 +291,15 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case (.queued, .admitted):
       enter(.inspecting)
       return []
+    case (.queued, .mustWait(let reason)):
+      return hasSaidThatItWaits ? [] : [self.event(.queued, reasons: [reason], at: now)]
 
     case (.inspecting, .inspected(let found)):
       inspection = found
       enter(.preparing(heard: false))
       return [self.event(.preparing, disks: disks, at: now)]
     case (.inspecting, .refused(let checks)):
-      let reasons = checks.filter { $0.outcome == .refused }.map { Reason($0.code, $0.message) }
+      let reasons = checks.filter { $0.outcome == .refused }.map { Reason($0) }
       return end(Failure(stage: .checks, reasons: reasons, cancelled: false, checks: checks), at: now)
     case (.inspecting, .inspectionFailed(let reason)):
       return end(Failure(stage: .checks, reasons: [reason], cancelled: false), at: now)
@@ -359,7 +364,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return [prepared, event(.transferring, at: now), .startTransfer]
     case (.preparing, .refused(let checks)):
       let all = (inspection?.checks ?? []) + checks
-      let reasons = checks.filter { $0.outcome == .refused }.map { Reason($0.code, $0.message) }
+      let reasons = checks.filter { $0.outcome == .refused }.map { Reason($0) }
       return rollBack(Failure(stage: .checks, reasons: reasons, cancelled: false, checks: all), at: now)
     case (.preparing, .prepareFailed(let reason)):
       return rollBack(Failure(stage: .prepare, reasons: [reason], cancelled: false), at: now)

@@ -359,6 +359,7 @@ actor MigrationCoordinator {
 
   private func admitSources() {
     for id in migrations.admissibleSources { admit { try self.deliverToSource(.admitted, id: id) } }
+    for (id, reason) in migrations.silentlyWaitingSources { admit { try self.deliverToSource(.mustWait(reason), id: id) } }
   }
 
   private func admitDestinations() {

@@ -27,6 +27,12 @@ struct AdmissionTests {
     await begun.wait { $0.count == 2 }
     #expect(Set(begun.elements) == [try Many.id(1), try Many.id(2)])
     #expect(try await phases(station, 1...4) == [.inspecting, .inspecting, .queued, .queued])
+    let waits = try (1...4).map { number in try station.journal.events(of: try Many.id(number)).filter { $0.data.kind == .queued } }
+    #expect(waits.map(\.count) == [0, 0, 1, 1])
+    #expect(
+      waits[3].first?.data.reasons == [
+        Reason(.limitReached, "2 migrations at once may leave alpha (`limits.outgoing`), and 1 wait before this one")
+      ])
 
     try await station.coordinator.cancel(try Many.id(2), reason: cancelled)
     #expect(try await phases(station, 3...4) == [.inspecting, .queued])
