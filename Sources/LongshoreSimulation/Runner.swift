@@ -76,7 +76,8 @@ extension World {
       if isNoted || seams.fencesBlindly || hosts[host].left.contains(guest) { _ = work.fence.apply(.left) }
       return .wait(2)
     case .noting:
-      guard isNoted else { return .sourceAndWait(.sourceFenced) }
+      // A journal that cannot be written does not hold the guest.
+      guard isNoted || !hosts[host].store.isWritable else { return .sourceAndWait(.sourceFenced) }
       _ = work.fence.apply(.noted)
       return .next
     case .ending:

@@ -12,8 +12,8 @@
 /// that dies in between has noted the phase on the disk before, and ends QEMU when it is back (`qemuProcessRecoverMigrationOut`).
 ///
 /// The note holds whoever ends the process then, and after its end. That it was seen is journalled (``SourceEvent/sourceFenced``)
-/// before the process is killed, since a source that is seen to have ended does not tell it. Where it never comes the fence does
-/// nothing, and who has the guest is decided as without a fence, by libvirt's answer and a look at both hosts.
+/// before the process is killed, so that it outlasts the log, too; a journal that cannot be written does not hold the guest for long.
+/// Where the note never comes the fence does nothing, and who has the guest is decided as without a fence, by libvirt's answer and a look at both hosts.
 public struct Fence: Sendable, Hashable {
   /// The steps of a fence.
   public enum Phase: Sendable, Hashable {

@@ -4,8 +4,8 @@ import Testing
 extension MigrationTests {
   /// Journals that cannot be written, or are lost, in the middle of a migration.
   @Suite(.serialized) struct Journals {
-    @Test("a journal that cannot be written stops the start; where its disk is full in the transfer, all goes on when there is room")
-    func full() async throws {
+    @Test("a journal that cannot be written stops the start; where it can be again, the migration goes on")
+    func readOnly() async throws {
       let lab = try await Lab.find()
       try await lab.clear()
       try await Guest.with(.linked, in: lab) { guest in
@@ -13,22 +13,12 @@ extension MigrationTests {
           let disks = try await SourceDisks(of: guest, on: .alpha)
           try await lab.withSmallJournals {
             try await lab.withTemplateAtDestination {
-              let id = try Orchestrator.newID()
-              // The guest arrives, and its source cannot write that down.
-              try await lab.waitForLog(of: .alpha, "The journal cannot be written") {
-                try await lab.withLink(of: .beta, rate: "20mbit") {
-                  let order = try orchestrator.order(guest, from: .alpha)
-                  #expect(try await orchestrator.ask(Request(id: id, command: .migrate(order)), of: .alpha).body == .accepted)
-                  try await orchestrator.progress(of: id, until: \.isCopyingDisks)
-                  try await expectNoStart(on: .alpha, in: lab)
-                  for host in Lab.Host.allCases { try await lab.fill(Lab.filler, on: host) }
-                }
+              let id = try await lab.withLink(of: .beta, rate: "20mbit") {
+                let id = try await orchestrator.migrate(guest, from: .alpha)
+                try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+                try await expectNoStart(on: .alpha, in: lab)
+                return id
               }
-              let order = Request(id: try Orchestrator.newID(), command: .migrate(try orchestrator.order(guest, from: .alpha)))
-              async let answer = orchestrator.ask(order, of: .alpha)
-              for host in Lab.Host.allCases { try await lab.on(host, "rm", Lab.filler) }
-              let codes = rejection(try await answer)
-              #expect(codes == [.guestBusy] || codes == [.guestNotRunning], "\(codes ?? [])")
               let end = try await orchestrator.end(of: id)
               try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks, measured: false)
               try await guest.verify(.alpha, .beta).expectGood()
@@ -118,9 +108,6 @@ extension MigrationTests {
 }
 
 extension Lab {
-  /// What fills the file system of a small journal.
-  fileprivate static let filler = "/var/lib/longshore/filler"
-
   /// Runs the body while the hosts have new journals, on small file systems of their own.
   fileprivate func withSmallJournals<Value>(_ body: () async throws -> Value) async throws -> Value {
     for host in Host.allCases {

@@ -22,12 +22,15 @@ struct HandoverFence: Sendable {
   /// How long one wait for the end of QEMU lasts: a cancelled fence comes to rest after it.
   private static let endInterval = Duration.milliseconds(100)
 
+  /// For how long the guest stands still for the sake of the note, in milliseconds.
+  private static let noteLimit: Int64 = 1000
+
   let guest: GuestReference
   let source: LibvirtLink
   let destination: LibvirtLink
   /// Whether the journal says that the source's QEMU never runs the guest again, and that the destination has it.
   let isNoted: Bool
-  /// Journals that, and returns when it is on the disk.
+  /// Journals that, and returns when it is on the disk, however long that takes.
   let note: @Sendable () async -> Void
   let clock: any HostClock
   let logger: Logger
@@ -82,8 +85,7 @@ struct HandoverFence: Sendable {
   private func carryOut(_ effect: Fence.Effect, _ qemu: QEMUProcess?) async -> Fence.Event? {
     switch effect {
     case .note:
-      // To its end, also where this task is cancelled: what was begun may be on the disk.
-      await Task { await note() }.value
+      await writeNote()
       return .noted
     case .kill:
       do throws(ImageError) {
@@ -102,6 +104,23 @@ struct HandoverFence: Sendable {
         return .notResumed("\(error)")
       }
     }
+  }
+
+  /// Journals the note, and returns when that is done, or after a while where the journal cannot be written: the guest stands still,
+  /// and an agent that takes over can read the same from QEMU's log.
+  private func writeNote() async {
+    let (ends, end) = AsyncStream<Void>.makeStream()
+    // To its end, also where this task is cancelled: what was begun may be on the disk.
+    Task {
+      await note()
+      end.yield()
+    }
+    let limit = Task { [clock] in
+      try? await clock.wait(milliseconds: Self.noteLimit)
+      end.yield()
+    }
+    await Task { for await _ in ends.prefix(1) {} }.value
+    limit.cancel()
   }
 
   private func find() async -> QEMUProcess? {
