@@ -9,7 +9,8 @@
 /// What was written since would be lost. That it does not is told by its daemon alone, by the note in QEMU's log that precedes the end
 /// of a process: `shutting down, reason=migrated`. libvirt writes it when the destination has answered that it has the guest
 /// (`qemuMigrationSrcConfirmPhase`, then `qemuProcessStop`), closes the connection by which it commands QEMU, and ends it. A daemon
-/// that dies in between has noted the phase on the disk before, and ends QEMU when it is back (`qemuProcessRecoverMigrationOut`).
+/// that dies in between has noted the phase on the disk before, unless that was full, and ends QEMU when it is back
+/// (`qemuProcessRecoverMigrationOut`).
 ///
 /// The note holds whoever ends the process then, and after its end. That it was seen is journalled (``SourceEvent/sourceFenced``)
 /// before the process is killed, so that it outlasts the log, too; a journal that cannot be written does not hold the guest for long.

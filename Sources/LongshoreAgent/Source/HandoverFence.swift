@@ -28,6 +28,10 @@ struct HandoverFence: Sendable {
   let guest: GuestReference
   let source: LibvirtLink
   let destination: LibvirtLink
+  /// When the migration was accepted: libvirt's notes of it are younger.
+  let acceptedAt: Timestamp
+  /// Whether another run of this agent has begun the transfer, which may be long over.
+  let isFollowing: Bool
   /// Whether the journal says that the source's QEMU never runs the guest again, and that the destination has it.
   let isNoted: Bool
   /// Journals that, and returns when it is on the disk, however long that takes.
@@ -60,7 +64,7 @@ struct HandoverFence: Sendable {
     watching.cancel()
     ending.cancel()
     // It uses the process's descriptor, which is closed next.
-    await ending.value
+    if qemu != nil { await ending.value }
     outcome.suspendedAt = await suspension.value
     outcome.waitedFor = reason(fence)
     return outcome
@@ -97,7 +101,10 @@ struct HandoverFence: Sendable {
     case .resumeDestination:
       do {
         CrashPoint.guestUnresumed.reached()
-        try await destination.connection().domain(uuid: guest.uuid)?.resume()
+        guard let domain = try await destination.connection().domain(uuid: guest.uuid) else {
+          return .notResumed("the destination does not have it any more")
+        }
+        try await domain.resume()
         CrashPoint.guestResumed.reached()
         return .resumed
       } catch {
@@ -106,8 +113,8 @@ struct HandoverFence: Sendable {
     }
   }
 
-  /// Journals the note, and returns when that is done, or after a while where the journal cannot be written: the guest stands still,
-  /// and an agent that takes over can read the same from QEMU's log.
+  /// Journals the note, and returns when that is done, or after a while where the journal cannot be written: the guest stands still.
+  /// An agent that takes over reads the same from QEMU's log, unless libvirt's daemon has died as well.
   private func writeNote() async {
     let (ends, end) = AsyncStream<Void>.makeStream()
     // To its end, also where this task is cancelled: what was begun may be on the disk.
@@ -146,22 +153,39 @@ struct HandoverFence: Sendable {
 
   /// Reports when the destination has the guest complete and paused, with no job left, and then when the source has given it up.
   private func watch(_ events: AsyncStream<LinkEvent>, report: (Fence.Event) -> Void) async {
-    if isNoted {
-      report(.arrived)
-      return report(.left)
-    }
-    // It may have arrived before this agent, after a restart, began to listen.
-    if await !hasArrived() {
-      for await case .domain(let event) in events where event.uuid == guest.uuid {
-        if case .lifecycle(.suspended(.paused)) = event.kind { break }
-      }
-      await repeatedly { await hasArrived() }
-    }
+    // Somebody may have started the guest here again while this agent was away: what runs is then nothing to be ended.
+    if isFollowing, await runsUnmoved() { return }
+    if !isNoted { await arrival(events) }
     guard !Task.isCancelled else { return }
     report(.arrived)
     let log = QEMULog(guest: guest.name)
-    await repeatedly { log.saysMigrated }
+    if !isNoted { await repeatedly { await log.saysMigrated(since: acceptedAt) } }
     if !Task.isCancelled { report(.left) }
+  }
+
+  /// Returns when the destination has the guest complete and paused, with no job left.
+  private func arrival(_ events: AsyncStream<LinkEvent>) async {
+    // It may have arrived before this agent began to listen, or while the destination could not be heard.
+    if await hasArrived() { return }
+    for await event in events {
+      switch event {
+      case .connected, .reconnected: if await hasArrived() { return }
+      case .domain(let event):
+        guard event.uuid == guest.uuid, case .lifecycle(.suspended(.paused)) = event.kind else { continue }
+        return await repeatedly { await hasArrived() }
+      }
+    }
+  }
+
+  /// Whether the guest runs at the source, and no migration is under way. Asked until libvirt answers.
+  private func runsUnmoved() async -> Bool {
+    var sight = GuestSight.unreachable("")
+    await repeatedly {
+      guard let connection = try? await source.connection() else { return false }
+      sight = await GuestSighting.look(for: guest.uuid, on: connection)
+      if case .unreachable = sight { return false } else { return true }
+    }
+    return sight == .active(.running, job: .none) || sight == .active(.runningMigrationCanceled, job: .none)
   }
 
   private func hasArrived() async -> Bool {

@@ -33,14 +33,15 @@ struct Transfer: Sendable {
   }
 
   /// Follows a transfer that another run of this agent, or nobody, has started, and returns its end as an event.
-  func follow() async -> SourceEvent? { await fenced { await followUnfenced() } }
+  func follow() async -> SourceEvent? { await fenced(isFollowing: true) { await followUnfenced() } }
 
   /// Carries the handover's fence out, where there is one, while the transfer runs.
-  private func fenced(_ transfer: () async -> SourceEvent?) async -> SourceEvent? {
+  private func fenced(isFollowing: Bool = false, _ transfer: () async -> SourceEvent?) async -> SourceEvent? {
     guard migration.isFenced, let endpoint = migration.preparation?.endpoint else { return await transfer() }
     let fence = HandoverFence(
       guest: migration.guest, source: source, destination: await destinations.link(to: endpoint.libvirtURI),
-      isNoted: migration.fencedAt != nil, note: { [report] in await report(.sourceFenced) }, clock: clock, logger: logger)
+      acceptedAt: migration.acceptedAt.wall, isFollowing: isFollowing, isNoted: migration.fencedAt != nil,
+      note: { [report] in await report(.sourceFenced) }, clock: clock, logger: logger)
     let fencing = Task { await fence.run() }
     let end = await transfer()
     // It comes to rest before anybody looks who has the guest.
@@ -230,14 +231,16 @@ struct Transfer: Sendable {
 
   private func look() async -> Sight {
     let log = QEMULog(guest: migration.guest.name)
+    let acceptedAt = migration.acceptedAt.wall
     do throws(LibvirtError) {
       return switch await GuestSighting.look(for: migration.guest.uuid, on: try await source.connection()) {
       case .unreachable(let why): .unknown(why)
       case .active(_, job: .migration): .running
       // libvirt notes this reason only after the destination has answered that it has the guest. A restart of the daemon loses it, and
       // a guest without a definition is not there any more to show it.
-      case .absent: .left(isComplete: log.saysMigrated)
-      case .inactive(let how): .left(isComplete: how == "\(DomainState.shutoff(.migrated))" || log.saysMigrated)
+      case .absent: .left(isComplete: await log.saysMigrated(since: acceptedAt))
+      case .inactive(let how):
+        .left(isComplete: how == "\(DomainState.shutoff(.migrated))" ? true : await log.saysMigrated(since: acceptedAt))
       case .active(let state, _): .stayed(state)
       }
     } catch {
