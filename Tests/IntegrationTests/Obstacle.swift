@@ -38,6 +38,27 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
   private static let domain =
     "<memory>16384</memory><os><type arch='x86_64' machine='pc'>hvm</type></os></domain>"
 
+  /// A pool on the destination that is the whole of a file system of its own.
+  private static func inPool(
+    _ description: String, code: Reason.Code, mountedWith options: String, then change: String = "true"
+  ) -> Obstacle {
+    Obstacle(
+      testDescription: description, code: code, pool: "small",
+      make: """
+        mkdir /run/small
+        mount -t tmpfs -o \(options) tmpfs /run/small
+        virsh --quiet pool-define-as small dir --target /run/small
+        virsh --quiet pool-start small
+        \(change)
+        """,
+      unmake: """
+        virsh --quiet pool-destroy small
+        virsh --quiet pool-undefine small
+        umount /run/small
+        rmdir /run/small
+        """)
+  }
+
   static let all = [
     Obstacle(
       testDescription: "a template of the same name and size with other content", code: .templateDiffers, stage: .prepare,
@@ -56,49 +77,10 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
     Obstacle(
       testDescription: "a pool that is not active", code: .poolInactive, pool: "secondary",
       make: "virsh --quiet pool-destroy secondary", unmake: "virsh --quiet pool-start secondary"),
-    Obstacle(
-      testDescription: "a pool without room", code: .noSpace, pool: "small",
-      make: """
-        mkdir /run/small
-        mount -t tmpfs -o size=16m tmpfs /run/small
-        virsh --quiet pool-define-as small dir --target /run/small
-        virsh --quiet pool-start small
-        """,
-      unmake: """
-        virsh --quiet pool-destroy small
-        virsh --quiet pool-undefine small
-        umount /run/small
-        rmdir /run/small
-        """),
-    Obstacle(
-      testDescription: "a pool in a file system that is read-only", code: .poolReadOnly, pool: "small",
-      make: """
-        mkdir /run/small
-        mount -t tmpfs tmpfs /run/small
-        virsh --quiet pool-define-as small dir --target /run/small
-        virsh --quiet pool-start small
-        mount -o remount,ro /run/small
-        """,
-      unmake: """
-        virsh --quiet pool-destroy small
-        virsh --quiet pool-undefine small
-        umount /run/small
-        rmdir /run/small
-        """),
-    Obstacle(
-      testDescription: "a pool without room for more files", code: .noInodes, pool: "small",
-      make: """
-        mkdir /run/small
-        mount -t tmpfs -o nr_inodes=4 tmpfs /run/small
-        virsh --quiet pool-define-as small dir --target /run/small
-        virsh --quiet pool-start small
-        """,
-      unmake: """
-        virsh --quiet pool-destroy small
-        virsh --quiet pool-undefine small
-        umount /run/small
-        rmdir /run/small
-        """),
+    inPool("a pool without room", code: .noSpace, mountedWith: "size=16m"),
+    inPool(
+      "a pool in a file system that is read-only", code: .poolReadOnly, mountedWith: "size=64m", then: "mount -o remount,ro /run/small"),
+    inPool("a pool without room for more files", code: .noInodes, mountedWith: "nr_inodes=4"),
     Obstacle(
       testDescription: "a pool whose file system is not mounted any more", code: .poolNotMounted, pool: "small",
       make: """

@@ -26,8 +26,10 @@ enum FollowSignals {
   }
 
   /// The sources of a stream.
+  ///
+  /// `@unchecked Sendable`: they are only resumed, once, before anybody else has them, and cancelled, which libdispatch does from any
+  /// thread (dispatch_source_cancel(3)); only their types, protocols of its Swift overlay, do not say so.
   private struct RunningSources: @unchecked Sendable {
-    // Dispatch sources may be used from any thread; only their type does not say so.
     let interrupt: any DispatchSourceSignal
     let resize: any DispatchSourceSignal
     let second: any DispatchSourceTimer

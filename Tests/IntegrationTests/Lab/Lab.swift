@@ -141,7 +141,7 @@ extension Lab {
     }
   }
 
-  /// Cuts a host's link for so many seconds.
+  /// Cuts a host's link for so many seconds: how long it lasts is the fault.
   func cutLink(of host: Host, seconds: Int) async throws {
     try await command("link", host.rawValue, "cut")
     try await finally {
