@@ -8,6 +8,8 @@ internal import MigrationCore
 struct Transfer: Sendable {
   /// How often libvirt is asked for statistics, in milliseconds. At most one progress message a second goes out.
   static let pollInterval: Int64 = 500
+  /// How often the source is looked at while libvirt's call runs, in milliseconds: the shortest patience that can be set.
+  private static let watchInterval: Int64 = 1000
 
   let migration: SourceMigration
   let source: LibvirtLink
@@ -189,30 +191,58 @@ struct Transfer: Sendable {
     logger.info("libvirt's migrate is called", metadata: [LogKeys.migration: "\(migration.id)"])
     defer { events.stop() }
     // The call cannot be cancelled, and it need not be: a task of its own waits for it, so that an agent that ends does not.
-    let (answers, answered) = AsyncStream<Result<Void, LibvirtError>>.makeStream()
+    let (ends, ended) = AsyncStream<CallEnd>.makeStream()
     Task {
       do throws(LibvirtError) {
         try await call.domain.migrate(toURI: call.uri, flags: call.flags, parameters: call.parameters)
-        answered.yield(.success(()))
+        ended.yield(.succeeded)
       } catch {
-        answered.yield(.failure(error))
+        ended.yield(.failed(error))
       }
-      answered.finish()
       await call.connection.close()
     }
-    var iterator = answers.makeAsyncIterator()
-    let answer = await iterator.next()
+    let watching = Task { if await isLost() { ended.yield(.lost) } }
+    defer { watching.cancel() }
+    var iterator = ends.makeAsyncIterator()
+    let end = await iterator.next()
     CrashPoint.migrateReturned.reached()
-    switch answer {
+    switch end {
     case nil: return nil
-    case .success?: return .transferEnded(error: nil, await events.totals(wait: true))
-    case .failure(let error)?:
+    case .succeeded?: return .transferEnded(error: nil, await events.totals(wait: true))
+    case .failed(let error)?:
       logger.warning(
         "libvirt's migrate has failed", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
       // Where the connection to the daemon broke and not the migration, it goes on without its caller.
       guard error.isConnectionLost else { return .transferEnded(error: error.message, nil) }
       return await followUnfenced(after: error.message)
+    case .lost?:
+      let why = "libvirt's migrate has not returned, and nothing has moved the guest for \(migration.patience.attention / 1000) s"
+      logger.error("\(why)", metadata: [LogKeys.migration: "\(migration.id)"])
+      return await followUnfenced(after: why)
     }
+  }
+
+  private enum CallEnd {
+    case succeeded
+    case failed(LibvirtError)
+    /// It has not returned, and there is nothing left for it to bring.
+    case lost
+  }
+
+  /// Looks at the source until the call is lost; false where the task was cancelled before.
+  private func isLost() async -> Bool {
+    var watch = CallWatch(patience: migration.patience.attention)
+    repeat {
+      let sight: CallWatch.Sight =
+        switch await look() {
+        case .running: .moving
+        case .left: .left
+        case .stayed: .stayed
+        case .unknown: .unknown
+        }
+      if watch.isLost(seeing: sight, at: clock.now().bootMilliseconds) { return true }
+    } while (try? await clock.wait(milliseconds: Self.watchInterval)) != nil
+    return false
   }
 
   // MARK: - Following
