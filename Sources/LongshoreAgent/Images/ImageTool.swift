@@ -18,7 +18,7 @@ struct ImageTool: Sendable {
   /// - Throws: `toolFailed` with what the program said on standard error, `timedOut`, `cancelled`, `toolMissing`.
   @discardableResult
   func run(_ arguments: [String], operation: String, limit: Duration) async throws(ImageError) -> [UInt8] {
-    let configuration = configuration(arguments)
+    let configuration = try await configuration(arguments, operation: operation)
     let result = try await Self.mapErrors(operation: operation) {
       try await withTimeLimit(limit, operation: operation) {
         let result = try await Subprocess.run(
@@ -32,14 +32,16 @@ struct ImageTool: Sendable {
   }
 
   /// How the program is started.
-  func configuration(_ arguments: [String]) -> Configuration {
+  ///
+  /// - Throws: `toolMissing`.
+  func configuration(_ arguments: [String], operation: String) async throws(ImageError) -> Configuration {
     var options = PlatformOptions()
     options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
-    return Configuration(
-      executable: program.hasPrefix("/") ? .path(FilePath(program)) : .name(program),
-      arguments: Arguments(arguments),
-      environment: .inherit.updating(["LC_ALL": "C"]),
-      platformOptions: options)
+    let environment = Environment.inherit.updating(["LC_ALL": "C"])
+    let executable: Executable = program.hasPrefix("/") ? .path(FilePath(program)) : .name(program)
+    // A name would be tried in each folder of `PATH` by a process of its own.
+    let path = try await Self.mapErrors(operation: operation) { try await executable.resolveExecutablePath(in: environment) }
+    return Configuration(executable: .path(path), arguments: Arguments(arguments), environment: environment, platformOptions: options)
   }
 
   /// Refuses any end but a successful one.

@@ -114,7 +114,8 @@ struct NBDExporter: Sendable {
     _ path: String, at endpoint: NBDEndpoint, pidFile: String, operation: String
   ) async throws(ImageError) {
     let logFile = NBDExport.logFile(of: pidFile)
-    let configuration = tool.configuration(arguments(for: path, at: endpoint, pidFile: pidFile))
+    let configuration = try await tool.configuration(
+      arguments(for: path, at: endpoint, pidFile: pidFile), operation: operation)
     let status = try await ImageTool.mapErrors(operation: operation) {
       // A file and not a pipe: the server keeps its standard error, and a pipe would stay open as long as it runs.
       let log = try FileDescriptor.open(

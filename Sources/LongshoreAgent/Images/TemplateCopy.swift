@@ -97,7 +97,7 @@ struct TemplateCopy: Sendable {
 
   private func copy(_ chunk: Int, counter: ProgressCounter, operation: String) async throws(ImageError) {
     let range = range(ofChunk: chunk)
-    let configuration = tool.configuration(arguments(for: range))
+    let configuration = try await tool.configuration(arguments(for: range), operation: operation)
     let copied = ChunkProgress(size: UInt64(range.count), counter: counter)
     let (status, message) = try await ImageTool.mapErrors(operation: operation) {
       try await withStallLimit(copied, operation: operation) {
