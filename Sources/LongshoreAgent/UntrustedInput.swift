@@ -35,10 +35,26 @@ package enum UntrustedInput {
       _ = plan.disks.map { plan.chain(below: $0.backing) }
     case .prepared(let preparation, _):
       _ = LibvirtURI.host(of: preparation.endpoint.libvirtURI)
+    case .checked(_, let facts):
+      if let facts { estimate(facts, message) }
+    case .tryPath(let question):
+      _ = LibvirtURI.port(of: question.endpoint.libvirtURI)
     case .layerOffered(let offer):
       _ = offer.uri.flatMap { try? NBDEndpoint(uri: $0) }
     default: break
     }
+  }
+
+  /// Makes an estimate with what another host says.
+  private static func estimate(_ facts: DestinationFacts, _ message: PeerMessage) {
+    guard let name = ResourceName("web") else { return }
+    let guest = GuestDescription(
+      uuid: "", name: name, persistent: true, memoryKiB: 1 << 20, domainType: "kvm", architecture: "x86_64", machine: "pc", emulator: nil,
+      cpu: nil, networks: [])
+    _ = Estimator.estimate(
+      EstimateFacts(
+        plan: MigrationPlan(guest: guest, disks: [], layers: []), source: message.to.host, destination: message.from.host, there: facts,
+        dirtyBps: 1 << 20))
   }
 
   /// Reads a configuration file.

@@ -174,6 +174,29 @@ extension CheckRule {
   public static let freeAddresses = CheckRule(
     .macInUse, at: .destination, "no guest there has one of the guest's MAC addresses", otherwise: "give one of the two another address")
 
+  // MARK: The path between the hosts
+
+  /// The destination may be reached by the addresses that it names.
+  public static let allowedAddress = CheckRule(
+    .addressNotAllowed, at: .source, "the addresses that the destination names are allowed there",
+    otherwise: "add them to `migration.allowedAddresses`, or correct them at the destination")
+  /// The destination's libvirt answers the source.
+  public static let destinationLibvirt = CheckRule(
+    .libvirtUnreachable, at: .source, "the destination's libvirt takes connections from the source",
+    otherwise: "see whether it listens, what its log says of certificates, and whether a firewall is between (`virsh --connect URI list`)")
+  /// Disks and memory get from the source to the destination.
+  public static let migrationPorts = CheckRule(
+    .portClosed, at: .source, "the ports on which the destination takes disks and memory can be reached from the source",
+    otherwise: "open them in the firewalls between the hosts")
+  /// The destination's QEMU shows the name that the source is told to expect.
+  public static let tlsName = CheckRule(
+    .tlsNameDiffers, at: .destination, "where disks and memory go with TLS, the certificate of its QEMU is of `migration.tlsName`",
+    otherwise: "give QEMU a certificate of that name, or correct `migration.tlsName`")
+  /// Templates get from the source to the destination.
+  public static let templatePorts = CheckRule(
+    .portClosed, at: .destination, "the ports on which the source serves a template that lacks can be reached",
+    otherwise: "open them in the firewalls between the hosts")
+
   // MARK: The pools, at the destination
 
   /// The destination has the pool.
@@ -217,7 +240,8 @@ extension CheckRule {
   /// All rules, in the order in which they are applied.
   public static let all: [CheckRule] = [
     guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
-    distinctNames, destinationAnswers, freeDomain, machine, hypervisor, cpu, memory, networks, freeAddresses, knownPool, activePool,
-    filePool, mountedPool, writablePool, otherStorage, freeNames, sameTemplate, room, fileCount,
+    distinctNames, destinationAnswers, freeDomain, machine, hypervisor, cpu, memory, networks, freeAddresses, allowedAddress,
+    destinationLibvirt, migrationPorts, tlsName, templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage,
+    freeNames, sameTemplate, room, fileCount,
   ]
 }

@@ -20,11 +20,13 @@ public struct PeerMessage: Sendable, Hashable {
     case assign
     /// The answer to `offerLayer`.
     case layerOffered(LayerOffer)
+    /// The answer to `tryPath`.
+    case pathTried(PathAnswer)
 
     // From the destination to the source.
 
-    /// All checks of a dry run.
-    case checked([Check])
+    /// All checks of a dry run, and what an estimate needs; nil from agents that know of none, or where a check refuses.
+    case checked([Check], facts: DestinationFacts? = nil)
     /// The preparation goes on.
     case preparing(PreparationProgress)
     /// Templates and stubs are in place.
@@ -43,6 +45,9 @@ public struct PeerMessage: Sendable, Hashable {
     case rolledBack
     /// Tell the digest of a layer, and where `export` is set serve its bytes over NBD. Answer: `layerOffered`.
     case offerLayer(Int, export: Bool)
+    /// Try whether the path to the destination is open, from libvirt to the ports. Sent only where the plan says that the source
+    /// does (``MigrationPlan/sourceTriesPath``). Answer: `pathTried`.
+    case tryPath(PathQuestion)
   }
 
   /// A layer's digest and the place of its bytes.
@@ -127,7 +132,7 @@ extension PeerMessage: Codable {
 
 extension PeerMessage.Body: Codable {
   private enum Keys: String, CodingKey {
-    case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer
+    case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer
   }
 
   public init(from decoder: any Decoder) throws {
@@ -142,7 +147,12 @@ extension PeerMessage.Body: Codable {
     case "disown": self = .disown(try container.decode(Reason.self, forKey: .reason))
     case "assign": self = .assign
     case "layer-offered": self = .layerOffered(try container.decode(PeerMessage.LayerOffer.self, forKey: .offer))
-    case "checked": self = .checked(try container.decode([Check].self, forKey: .checks))
+    case "path-tried": self = .pathTried(try container.decode(PathAnswer.self, forKey: .answer))
+    case "checked":
+      self = .checked(
+        try container.decode([Check].self, forKey: .checks),
+        facts: try container.decodeIfPresent(DestinationFacts.self, forKey: .facts))
+    case "try-path": self = .tryPath(try container.decode(PathQuestion.self, forKey: .path))
     case "preparing": self = .preparing(try container.decode(PreparationProgress.self, forKey: .progress))
     case "prepared":
       self = .prepared(
@@ -168,7 +178,12 @@ extension PeerMessage.Body: Codable {
     case .check(let plan), .prepare(let plan): try container.encode(plan, forKey: .plan)
     case .rollback(let reason), .disown(let reason), .prepareFailed(let reason): try container.encode(reason, forKey: .reason)
     case .layerOffered(let offer): try container.encode(offer, forKey: .offer)
-    case .checked(let checks), .refused(let checks): try container.encode(checks, forKey: .checks)
+    case .pathTried(let answer): try container.encode(answer, forKey: .answer)
+    case .tryPath(let question): try container.encode(question, forKey: .path)
+    case .checked(let checks, let facts):
+      try container.encode(checks, forKey: .checks)
+      try container.encodeIfPresent(facts, forKey: .facts)
+    case .refused(let checks): try container.encode(checks, forKey: .checks)
     case .preparing(let progress): try container.encode(progress, forKey: .progress)
     case .prepared(let preparation, let checks):
       try container.encode(preparation, forKey: .preparation)
@@ -205,6 +220,8 @@ extension PeerMessage.Body {
     case .released: "released"
     case .rolledBack: "rolled-back"
     case .offerLayer: "offer-layer"
+    case .pathTried: "path-tried"
+    case .tryPath: "try-path"
     }
   }
 }

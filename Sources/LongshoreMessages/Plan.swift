@@ -149,12 +149,15 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   public var disks: [PlannedDisk]
   /// The layers below them, each after the one below it.
   public var layers: [TemplateLayer]
+  /// Whether the source's agent answers `try-path`; nil in plans of agents that do not know it.
+  public var sourceTriesPath: Bool?
 
   /// A plan.
-  public init(guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer]) {
+  public init(guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], sourceTriesPath: Bool? = nil) {
     self.guest = guest
     self.disks = disks
     self.layers = layers
+    self.sourceTriesPath = sourceTriesPath
   }
 
   /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
@@ -165,6 +168,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     guest = try container.decode(GuestDescription.self, forKey: .guest)
     disks = try container.decode([PlannedDisk].self, forKey: .disks)
     layers = try container.decode([TemplateLayer].self, forKey: .layers)
+    sourceTriesPath = try container.decodeIfPresent(Bool.self, forKey: .sourceTriesPath)
     var rest = Self.largest
     for size in disks.map(\.allocation) + layers.map(\.fileSize) {
       guard size <= rest else { throw invalidValue(decoder, "its files have more than \(Self.largest) bytes") }

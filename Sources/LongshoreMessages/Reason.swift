@@ -129,6 +129,12 @@ extension Reason.Code {
   public static let destinationUnreachable = Reason.Code("destination-unreachable")
   /// The destination wants to be reached by an address that the source's configuration does not allow.
   public static let addressNotAllowed = Reason.Code("address-not-allowed")
+  /// The destination's libvirt cannot be reached from the source.
+  public static let libvirtUnreachable = Reason.Code("libvirt-unreachable")
+  /// A port that the transfer needs cannot be reached from the other host.
+  public static let portClosed = Reason.Code("port-closed")
+  /// The certificate that the destination's QEMU shows is not of the name that the source is to expect.
+  public static let tlsNameDiffers = Reason.Code("tls-name-differs")
   /// A network, bridge or other resource that the guest uses is not at the destination.
   public static let missingResource = Reason.Code("missing-resource")
 

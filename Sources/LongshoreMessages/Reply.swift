@@ -6,8 +6,9 @@ public struct Reply: Sendable, Hashable {
     case accepted
     /// The request is refused and changed nothing.
     case rejected([Reason])
-    /// The table of a dry run.
-    case checked([Check], disks: [MigrationEventData.Disk])
+    /// The table of a dry run, and what the migration is expected to take; nil where a check at the source refuses it, or the
+    /// destination's agent does not answer or is of a version without estimates.
+    case checked([Check], disks: [MigrationEventData.Disk], estimate: MigrationEstimate? = nil)
     /// The answer to `status`.
     case status(MigrationStatus)
     /// The answer to `list`.
@@ -151,7 +152,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
-    case schema, type, id, from, reasons, checks, disks, migration, migrations, host, grace, orphans
+    case schema, type, id, from, reasons, checks, disks, estimate, migration, migrations, host, grace, orphans
   }
 
   public init(from decoder: any Decoder) throws {
@@ -165,7 +166,8 @@ extension Reply: Codable {
     case "checked":
       body = .checked(
         try container.decode([Check].self, forKey: .checks),
-        disks: try container.decode([MigrationEventData.Disk].self, forKey: .disks))
+        disks: try container.decode([MigrationEventData.Disk].self, forKey: .disks),
+        estimate: try container.decodeIfPresent(MigrationEstimate.self, forKey: .estimate))
     case "status": body = .status(try container.decode(MigrationStatus.self, forKey: .migration))
     case "migrations": body = .migrations(try container.decode([MigrationStatus].self, forKey: .migrations))
     case "host": body = .host(try container.decode(HostDescription.self, forKey: .host))
@@ -184,9 +186,10 @@ extension Reply: Codable {
     switch body {
     case .accepted: break
     case .rejected(let reasons): try container.encode(reasons, forKey: .reasons)
-    case .checked(let checks, let disks):
+    case .checked(let checks, let disks, let estimate):
       try container.encode(checks, forKey: .checks)
       try container.encode(disks, forKey: .disks)
+      try container.encodeIfPresent(estimate, forKey: .estimate)
     case .status(let status): try container.encode(status, forKey: .migration)
     case .migrations(let all): try container.encode(all, forKey: .migrations)
     case .host(let host): try container.encode(host, forKey: .host)

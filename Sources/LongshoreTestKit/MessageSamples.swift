@@ -154,7 +154,11 @@ extension MessageSamples {
     switch kind {
     case .accepted: [reply(.accepted)]
     case .rejected: [Reply(to: nil, from: source, body: .rejected([reason, reason])), reply(.rejected([reason]))]
-    case .checked: [reply(.checked([], disks: [])), reply(.checked(checks, disks: disks))]
+    case .checked:
+      [
+        reply(.checked([], disks: [])), reply(.checked(checks, disks: disks, estimate: sparseEstimate)),
+        reply(.checked(checks, disks: disks, estimate: fullEstimate)),
+      ]
     case .status: MigrationPhase.allCases.map { reply(.status(sparseStatus($0))) } + [reply(.status(fullStatus))]
     case .migrations: [reply(.migrations([])), reply(.migrations([sparseStatus(.queued), fullStatus]))]
     case .host: [reply(.host(sparseHost)), reply(.host(fullHost))]
@@ -276,6 +280,8 @@ extension MessageSamples {
     case released
     case rolledBack = "rolled-back"
     case offerLayer = "offer-layer"
+    case tryPath = "try-path"
+    case pathTried = "path-tried"
 
     /// The kind of a message.
     public init(_ body: PeerMessage.Body) {
@@ -298,13 +304,15 @@ extension MessageSamples {
       case .released: self = .released
       case .rolledBack: self = .rolledBack
       case .offerLayer: self = .offerLayer
+      case .tryPath: self = .tryPath
+      case .pathTried: self = .pathTried
       }
     }
 
     /// Whether the source says it to the destination.
     public var isFromSource: Bool {
       switch self {
-      case .check, .prepare, .confirm, .release, .rollback, .disown, .assign, .layerOffered: true
+      case .check, .prepare, .confirm, .release, .rollback, .disown, .assign, .layerOffered, .pathTried: true
       default: false
       }
     }
@@ -331,7 +339,7 @@ extension MessageSamples {
         .layerOffered(
           .init(layer: 1, digest: digest, uri: "nbd://alpha.example.net:10809/layer-1", failure: reason)),
       ]
-    case .checked: [.checked([]), .checked(checks)]
+    case .checked: [.checked([]), .checked(checks, facts: sparseFacts), .checked(checks, facts: fullFacts)]
     case .preparing: [.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: .max))]
     case .prepared: [.prepared(sparsePreparation, checks: []), .prepared(fullPreparation, checks: checks)]
     case .refused: [.refused(checks)]
@@ -341,6 +349,13 @@ extension MessageSamples {
     case .released: [.released]
     case .rolledBack: [.rolledBack]
     case .offerLayer: [.offerLayer(1, export: false), .offerLayer(1, export: true)]
+    case .tryPath:
+      [
+        .tryPath(PathQuestion(endpoint: sparsePreparation.endpoint, listener: nil, needsTemplates: false, measures: false)),
+        .tryPath(PathQuestion(endpoint: fullPreparation.endpoint, listener: listener, needsTemplates: true, measures: true)),
+      ]
+    case .pathTried:
+      [.pathTried(PathAnswer(checks: [])), .pathTried(PathAnswer(checks: checks, listener: listener, fromDestinationBps: 117_000_000))]
     }
   }
 
@@ -374,7 +389,7 @@ extension MessageSamples {
       TemplateLayer(
         id: 2, pool: resource("primary-2"), volume: resource("debian-12-web.qcow2"), format: .qcow2,
         fileSize: 268_435_456, virtualSize: 10_737_418_240, backing: 1),
-    ])
+    ], sourceTriesPath: true)
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",
@@ -404,6 +419,45 @@ extension MessageSamples {
 // MARK: - Parts
 
 extension MessageSamples {
+  private static let listener = PathListener(
+    address: "192.0.2.2", port: 49215, token: "0123456789abcdef0123456789abcdef", firstPort: 49152, lastPort: 49215)
+
+  private static let sparseFacts = DestinationFacts(pools: [], presentLayers: [])
+
+  private static let fullFacts = DestinationFacts(
+    pools: [.init(pool: resource("primary-2"), capacity: 1_099_511_627_776, available: 549_755_813_888, coming: 3_489_660_928)],
+    presentLayers: [1], unreadLayers: [1], toDestinationBps: 117_000_000, fromDestinationBps: 116_000_000)
+
+  private static let sparseEstimate = MigrationEstimate(
+    disks: [], templates: [], pools: [], memory: .init(total: 1_073_741_824), link: .init(),
+    bytes: .init(template: 0, disks: 0, memory: 0), reasons: ["the link was not measured"])
+
+  private static let fullEstimate = MigrationEstimate(
+    disks: [
+      .init(
+        target: resource("vda"), kind: .linkedClone, format: .qcow2,
+        chain: [resource("web-1.qcow2"), resource("debian-12-web.qcow2"), resource("debian-12.img")], bytes: 1_073_741_824,
+        writeBps: 204_800),
+      .init(target: resource("vdb"), kind: .fullClone, format: .raw, chain: [resource("web-1-data.img")], bytes: 0),
+    ],
+    templates: [
+      .init(pool: resource("primary-2"), volume: resource("debian-12.img"), bytes: 2_147_483_648, isPresent: true),
+      .init(pool: resource("primary-2"), volume: resource("debian-12-web.qcow2"), bytes: 268_435_456, isPresent: false),
+    ],
+    pools: [
+      .init(
+        host: source.host, pool: resource("primary"), capacity: 1_099_511_627_776, availableBefore: 549_755_813_888,
+        availableAfter: 549_755_813_888, availableAfterGrace: 550_829_555_712),
+      .init(
+        host: destination.host, pool: resource("primary-2"), capacity: 1_099_511_627_776, availableBefore: 549_755_813_888,
+        availableAfter: 548_413_636_608),
+    ],
+    memory: .init(total: 4_294_967_296, used: 1_610_612_736, dirtyBps: 8_388_608),
+    link: .init(toDestinationBps: 117_000_000, fromDestinationBps: 116_000_000),
+    bytes: .init(template: 268_435_456, disks: 1_075_622_000, memory: 1_733_000_000),
+    parts: .init(preparation: 0.5, templates: 2.5, disks: 9.25, memory: 15, handover: 0.75), downtimeMs: 220, converges: true,
+    reasons: ["the link carries 112 MiB/s to beta"], advice: ["turn auto-converge on"])
+
   private static let reason = Reason(
     .noSpace, "pool primary-2 on beta has 12 GiB free and the guest needs 40 GiB: free some or choose another pool")
 

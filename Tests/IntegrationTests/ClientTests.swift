@@ -64,13 +64,22 @@ extension MigrationTests {
             try await longshore.run(
               ["migrate", guest.name, "--from", "alpha", "--to", "beta", "--broker", url, "--cluster", Lab.cluster] + words)
           }
+          var estimate: MigrationEstimate?
           try await expectUnchanged(guest) {
             let refused = try await migrate("--dry-run", "--pool", "nowhere")
             #expect(refused.code == 3, "\(refused)")
             #expect(refused.output.contains("nowhere"))
             let passed = try await migrate("--dry-run")
             #expect(passed.code == 0, "\(passed)")
-            #expect(passed.output.contains("primary"))
+            #expect(passed.output.contains("Expected: about "))
+            let answer = try await migrate("--dry-run", "--format", "json")
+            let reply = try MessageCoding.read(Reply.self, from: Array(answer.output.utf8))
+            guard case .checked(let checks, let disks, let found) = reply.body else {
+              Issue.record("\(reply)")
+              return
+            }
+            #expect(checks.allSatisfy { $0.outcome != .refused } && disks.count == found?.disks.count)
+            estimate = found
             let rejected = try await longshore(
               "migrate", "nobody", "--from", "alpha", "--to", "beta", "--broker", url, "--cluster", Lab.cluster)
             #expect(rejected.code == 3, "\(rejected)")
@@ -83,6 +92,7 @@ extension MigrationTests {
           let event = try MessageCoding.decode(MigrationEvent.self, from: Array(moved.output.utf8))
           try await expectMoved(guest, from: .alpha, id: event.subject, end: event.data, disks: disks)
           try await guest.verify(.alpha, .beta).expectGood()
+          try expect(try #require(estimate), of: try #require(event.data.bytes))
         }
       }
     }
@@ -107,4 +117,17 @@ extension MigrationTests {
       }
     }
   }
+}
+
+/// Expects that what was estimated is near what then was moved; how near on which guests `contrib/bench-estimate` tells.
+private func expect(_ estimate: MigrationEstimate, of moved: MigrationEventData.Bytes) throws {
+  #expect(estimate.converges == true)
+  #expect(try #require(estimate.seconds) > 0 && estimate.downtimeMs ?? 0 > 0)
+  #expect(estimate.link.toDestinationBps ?? 0 > 1 << 20 && estimate.link.fromDestinationBps ?? 0 > 1 << 20)
+  #expect(estimate.bytes.template == moved.template)
+  #expect((0.7...1.5).contains(Double(estimate.bytes.disks) / Double(moved.disks)), "\(estimate.bytes) \(moved)")
+  #expect((0.5...2.5).contains(Double(estimate.bytes.memory) / Double(moved.memory)), "\(estimate.bytes) \(moved)")
+  #expect(estimate.memory.dirtyBps != nil && estimate.memory.used != nil)
+  #expect(estimate.disks.allSatisfy { $0.writeBps ?? 0 > 0 })
+  for pool in estimate.pools { #expect(pool.availableAfter <= pool.availableBefore && pool.availableBefore <= pool.capacity) }
 }

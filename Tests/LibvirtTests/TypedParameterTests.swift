@@ -83,6 +83,36 @@ struct TypedParameterTests {
     #expect(statistics.diskTemporaryTotal == 1)
   }
 
+  @Test("of a domain's statistics are its disks' writes, its resident memory and its dirty rate")
+  func activity() {
+    var parameters = [
+      TypedParameter(name: "block.count", value: .unsignedInt(3)),
+      TypedParameter(name: "block.0.name", value: .string("vda")),
+      TypedParameter(name: "block.0.wr.reqs", value: .unsignedLong(3)),
+      TypedParameter(name: "block.0.wr.bytes", value: .unsignedLong(12_288)),
+      // A layer below the disk, and a drive without a medium.
+      TypedParameter(name: "block.1.name", value: .string("vda")),
+      TypedParameter(name: "block.1.backingIndex", value: .unsignedInt(1)),
+      TypedParameter(name: "block.1.wr.reqs", value: .unsignedLong(0)),
+      TypedParameter(name: "block.1.wr.bytes", value: .unsignedLong(0)),
+      TypedParameter(name: "block.2.name", value: .string("sda")),
+      TypedParameter(name: "balloon.rss", value: .unsignedLong(90_000)),
+      TypedParameter(name: "dirtyrate.calc_status", value: .int(2)),
+      TypedParameter(name: "dirtyrate.megabytes_per_second", value: .long(7)),
+    ]
+    var expected = DomainActivity()
+    expected.disks = [DomainActivity.Disk(target: "vda", writtenBytes: 12_288, writeRequests: 3)]
+    expected.residentKiB = 90_000
+    expected.dirtyRate = .measured(mebibytesPerSecond: 7)
+    #expect(DomainActivity(parameters: parameters) == expected)
+    parameters.removeLast(2)
+    expected.dirtyRate = nil
+    #expect(DomainActivity(parameters: parameters) == expected)
+    parameters.append(TypedParameter(name: "dirtyrate.calc_status", value: .int(1)))
+    #expect(DomainActivity(parameters: parameters).dirtyRate == .measuring)
+    #expect(DomainActivity(parameters: []) == DomainActivity())
+  }
+
   @Test("of a job are read by name, and the rest is kept")
   func job() {
     let statistics = JobStatistics(

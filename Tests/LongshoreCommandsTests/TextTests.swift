@@ -1,4 +1,5 @@
 import LongshoreMessages
+import LongshoreTestKit
 import Testing
 
 @testable import LongshoreCommands
@@ -44,6 +45,63 @@ import Testing
         "vda   primary/web-1-vda  fast/web-1-vda  4.0 GiB  linked clone",
         "",
         "The migration would be refused: 1 check of 2 failed.",
+      ])
+  }
+
+  @Test func whatAMigrationIsExpectedToTake() {
+    func name(_ text: String) -> ResourceName { MessageSamples.resource(text) }
+    var estimate = MigrationEstimate(
+      disks: [
+        .init(
+          target: name("vda"), kind: .linkedClone, format: .qcow2, chain: [name("web-1"), name("debian")], bytes: 1 << 24,
+          writeBps: 204_800),
+        .init(target: name("vdb"), kind: .fullClone, format: .raw, chain: [name("data")], bytes: 1 << 30),
+      ],
+      templates: [
+        .init(pool: name("fast"), volume: name("debian"), bytes: 1 << 28, isPresent: false),
+        .init(pool: name("fast"), volume: name("suse"), bytes: 1 << 28, isPresent: true),
+      ],
+      pools: [
+        .init(
+          host: Sample.alpha.host, pool: name("primary"), capacity: 1 << 40, availableBefore: 1 << 39, availableAfter: 1 << 39,
+          availableAfterGrace: (1 << 39) + (1 << 30)),
+        .init(
+          host: Sample.beta.host, pool: name("fast"), capacity: 1 << 34, availableBefore: 1 << 33, availableAfter: 1 << 32),
+      ],
+      memory: .init(total: 1 << 30), link: .init(toDestinationBps: 100_000_000),
+      bytes: .init(template: 1 << 28, disks: 1 << 30, memory: 1 << 28),
+      parts: .init(preparation: 0.5, templates: 2.5, disks: 10, memory: 3, handover: 1), downtimeMs: 210, converges: true,
+      reasons: ["the link carries 95.4 MiB/s to beta"])
+    #expect(
+      EstimateText.lines(estimate, style: .plain) == [
+        "",
+        "DISK  KIND          TO COPY  WRITTEN    CHAIN",
+        "vda   linked clone  16 MiB   200 KiB/s  web-1 on debian",
+        "vdb   full clone    1.0 GiB  unknown    data",
+        "",
+        "TEMPLATE     SIZE     AT THE DESTINATION",
+        "fast/debian  256 MiB  lacks, will be copied",
+        "fast/suse    256 MiB  there, will be compared",
+        "",
+        "POOL     HOST   FREE NOW            AFTERWARDS  AFTER THE GRACE",
+        "primary  alpha  512 GiB of 1.0 TiB  512 GiB     513 GiB",
+        "fast     beta   8.0 of 16 GiB       4.0 GiB     -",
+        "",
+        "Expected: about 17s, downtime 210 ms, to move 1.5 GiB (templates 256 MiB, disks 1.0 GiB, memory 256 MiB).",
+        "  preparation 0.5s, templates 2.5s, disks 10s, memory 3s, handover 1s",
+        "  - the link carries 95.4 MiB/s to beta",
+        "It is expected to converge: the copies catch up with the guest.",
+      ])
+    estimate.seconds = nil
+    estimate.parts = nil
+    estimate.converges = false
+    estimate.advice = ["do that"]
+    #expect(
+      Array(EstimateText.lines(estimate, style: .plain).suffix(4)) == [
+        "Expected: to move 1.5 GiB (templates 256 MiB, disks 1.0 GiB, memory 256 MiB), in a time that cannot be told.",
+        "  - the link carries 95.4 MiB/s to beta",
+        "It is not expected to converge: the copies do not catch up with the guest.",
+        "Advice: do that.",
       ])
   }
 

@@ -84,7 +84,7 @@ struct ContractTests {
     #expect(
       coverage.vocabularyNames == [
         "Check.Outcome", "MigrationOptions.Handover", "ImageFormat", "MigrationEventData.Kind", "MigrationEventData.Stage",
-        "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State",
+        "MigrationEstimate.Disk.Kind", "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State",
       ])
     #expect(coverage.optionalFieldCount > 30)
   }

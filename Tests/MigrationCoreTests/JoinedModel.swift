@@ -184,7 +184,7 @@ enum ModelWord: Int, CaseIterable, Hashable {
     case .released: self = .released
     case .rolledBack: self = .rolledBack
     // The operator's word takes the place of what cannot be seen: histories and the simulation have it.
-    case .check, .checked, .layerOffered, .offerLayer, .disown, .assign: return nil
+    case .check, .checked, .layerOffered, .offerLayer, .tryPath, .pathTried, .disown, .assign: return nil
     }
   }
 

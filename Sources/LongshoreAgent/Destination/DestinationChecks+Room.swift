@@ -41,6 +41,21 @@ extension DestinationChecks {
       advice: advice)
   }
 
+  /// The space in the pools that a plan brings files into, and what that is.
+  func space(for plan: MigrationPlan, on connection: LibvirtConnection) async throws -> [DestinationFacts.Pool] {
+    var pools: [DestinationFacts.Pool] = []
+    for name in plan.pools {
+      guard let folder = try await connection.pool(named: name.text)?.configuration().targetPath,
+        let available = FileProbe.availableBytes(in: folder), let capacity = FileProbe.totalBytes(in: folder),
+        let device = FileProbe.device(of: folder)
+      else { continue }
+      let folders = try await PoolFolders(of: [plan], on: device, connection)
+      let room = Room(available: available, coming: try files(of: plan, nil, in: folders), promised: [])
+      pools.append(DestinationFacts.Pool(pool: name, capacity: capacity, available: available, coming: room.needed))
+    }
+    return pools
+  }
+
   /// The files that a migration brings into a file system.
   private func files(of plan: MigrationPlan?, _ id: MigrationID?, in folders: PoolFolders) throws -> [Room.PlannedFile] {
     guard let plan else { return [] }

@@ -10,22 +10,60 @@ struct DestinationChecks: Sendable {
   let journal: Journal
   /// The pools that may be moved into; nil for all.
   let allowedPools: Set<String>?
+  let path: PathChecks
+  let identities: LayerIdentities
+
+  /// What was found.
+  struct Finding: Sendable {
+    var checks: [Check]
+    /// What an estimate needs; nil where it was not asked for, or a check refuses.
+    var facts: DestinationFacts?
+  }
 
   /// Makes all checks.
   ///
   /// - Parameters:
   ///   - plan: What is to be carried out.
-  ///   - id: The migration that does it; nil for a dry run.
+  ///   - migration: The migration that does it, or the dry run.
+  ///   - source: The host that the guest is on.
+  ///   - isDryRun: Whether nothing will be done; then the link is measured too.
   /// - Throws: libvirt's errors where it cannot be asked.
-  func check(_ plan: MigrationPlan, of id: MigrationID?) async throws -> [Check] {
+  func check(_ plan: MigrationPlan, of migration: MigrationID, from source: HostAddress, isDryRun: Bool) async throws -> Finding {
     let connection = try await libvirt.connection()
+    let id = isDryRun ? nil : migration
+    let layers = try await presentLayers(of: plan, on: connection)
+    let present = layers.map(\.id)
+    // While the source tries the path the rest is looked at here.
+    async let tried =
+      plan.sourceTriesPath == true
+      ? path.check(of: migration, from: source, needsTemplates: present.count < plan.layers.count, measures: isDryRun)
+      : PathChecks.Finding()
     var checks = try await checkDomain(plan.guest, on: connection)
     checks += try await checkMachine(plan.guest, on: connection)
     checks += try await checkMemory(plan.guest, on: connection)
     checks += try await checkNetworks(plan.guest, on: connection)
     checks += try await checkAddresses(plan.guest, on: connection)
-    for name in plan.pools { checks += try await checkPool(name, plan, of: id, on: connection) }
-    return checks
+    var ofPools: [Check] = []
+    for name in plan.pools { ofPools += try await checkPool(name, plan, of: id, on: connection) }
+    let path = await tried
+    checks += path.checks + ofPools
+    guard isDryRun, !checks.contains(where: { $0.outcome == .refused }) else { return Finding(checks: checks) }
+    return Finding(
+      checks: checks,
+      facts: DestinationFacts(
+        pools: try await space(for: plan, on: connection), presentLayers: present,
+        unreadLayers: layers.filter { !identities.knows($0.path) }.map(\.id), toDestinationBps: path.toDestinationBps,
+        fromDestinationBps: path.fromDestinationBps))
+  }
+
+  /// The layers whose names are taken here, with their ids in the plan; whether by the same content is compared later.
+  private func presentLayers(of plan: MigrationPlan, on connection: LibvirtConnection) async throws -> [(id: Int, path: String)] {
+    var present: [(id: Int, path: String)] = []
+    for layer in plan.layers {
+      guard let folder = try await connection.pool(named: layer.pool.text)?.configuration().targetPath else { continue }
+      if FileProbe.exists("\(folder)/\(layer.volume)") { present.append((layer.id, "\(folder)/\(layer.volume)")) }
+    }
+    return present
   }
 
   // MARK: - The guest

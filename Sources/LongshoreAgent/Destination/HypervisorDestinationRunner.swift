@@ -25,7 +25,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     switch effect {
     case .check:
       await untilDone("make the checks", migration, failed: { _ in nil }) {
-        .checked(try await checks.check(plan, of: migration.id))
+        .checked(try await checks.check(plan, of: migration.id, from: migration.source, isDryRun: false).checks)
       } report: {
         await report($0)
       }

@@ -21,6 +21,8 @@ struct Inbox: Service, CustomStringConvertible {
   let mailbox: OfferMailbox
   let dryRuns: DryRuns
   let checks: DestinationChecks
+  let trials: PathTrials
+  let paths: PathMailbox
   let peers: any PeerLink
   let endpoint: DestinationEndpoint
   let journal: Journal
@@ -156,7 +158,9 @@ struct Inbox: Service, CustomStringConvertible {
     }
     switch message.body {
     case .check(let plan): answerCheck(plan, message)
-    case .checked(let checks): await dryRuns.deliver(checks, to: message.migration)
+    case .checked(let checks, let facts): await dryRuns.deliver(DryRuns.Answer(checks: checks, facts: facts), to: message.migration)
+    case .tryPath(let question): try await tryPath(question, message)
+    case .pathTried(let answer): await paths.deliver(answer, of: message.migration)
     case .layerOffered(let offer): await mailbox.deliver(offer, of: message.migration)
     case .offerLayer(let layer, let export): answerLayer(layer, export: export, message)
     case .preparing(let progress): try await takePreparing(progress, message)
@@ -166,14 +170,22 @@ struct Inbox: Service, CustomStringConvertible {
 
   private func answerCheck(_ plan: MigrationPlan, _ message: PeerMessage) {
     Task {
-      let answer: [Check]
+      let answer: PeerMessage.Body
       do {
-        answer = try await checks.check(plan, of: nil)
+        let finding = try await checks.check(plan, of: message.migration, from: message.from, isDryRun: true)
+        answer = .checked(finding.checks, facts: finding.facts)
       } catch {
-        answer = [Check(.operationFailed, on: here.host, .refused, Reason.of(error, "make the checks").message)]
+        answer = .checked([Check(.operationFailed, on: here.host, .refused, Reason.of(error, "make the checks").message)])
       }
-      try? await peers.send(.checked(answer), of: message.migration, to: message.from)
+      try? await peers.send(answer, of: message.migration, to: message.from)
     }
+  }
+
+  /// Tries the path to the destination of a migration or a dry run of this host, and of nobody else.
+  private func tryPath(_ question: PathQuestion, _ message: PeerMessage) async throws(JournalError) {
+    let isDestination = try await coordinator.source(message.migration)?.destination == message.from
+    guard await dryRuns.isWaiting(message.migration) || isDestination else { return }
+    Task { await trials.answer(question, of: message.migration, to: message.from) }
   }
 
   private func answerLayer(_ layer: Int, export: Bool, _ message: PeerMessage) {

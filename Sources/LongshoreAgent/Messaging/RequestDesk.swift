@@ -11,7 +11,7 @@ struct RequestDesk: Sendable {
   /// How long a request may be on its way that does not say so itself, in milliseconds: a day.
   private static let defaultValidity: Int64 = 86_400_000
   /// How long a dry run waits for the destination's table, in milliseconds.
-  private static let dryRunWait: Int64 = 20_000
+  private static let dryRunWait: Int64 = 30_000
 
   let here: HostAddress
   let coordinator: MigrationCoordinator
@@ -19,6 +19,8 @@ struct RequestDesk: Sendable {
   let libvirt: LibvirtLink
   let hosts: BothHosts
   let inspector: GuestInspector
+  let sampler: GuestSampler
+  let identities: LayerIdentities
   let peers: any PeerLink
   let dryRuns: DryRuns
   let progress: ProgressBoard
@@ -162,8 +164,10 @@ struct RequestDesk: Sendable {
   private func dryRun(_ id: MigrationID, _ order: MigrateCommand, guest: GuestReference, destination: HostAddress) async -> Reply.Body {
     if let busy = await coordinator.lock(onGuest: guest.uuid) { return .rejected([busy]) }
     let inspection: Inspection
+    let connection: LibvirtConnection
     do {
-      switch try await inspector.inspect(guest.uuid, for: order, on: try await libvirt.connection()) {
+      connection = try await libvirt.connection()
+      switch try await inspector.inspect(guest.uuid, for: order, on: connection) {
       case .refused(let checks): return .checked(checks, disks: [])
       case .ready(let found): inspection = found
       }
@@ -176,7 +180,8 @@ struct RequestDesk: Sendable {
     let silent = unreachable("the agent of \(destination.host) did not answer within \(Self.dryRunWait / 1000) s")
     let unknown = unreachable(
       "no agent of the host \(destination.host) has ever joined the broker", advice: "see whether its name is right")
-    let checks = await dryRuns.checks(of: id, fallback: silent, milliseconds: Self.dryRunWait, clock: clock) { [peers] in
+    async let sampling = sampler.sample(inspection.plan, isPaused: inspection.isPaused == true, on: connection)
+    let answer = await dryRuns.answer(of: id, fallback: silent, milliseconds: Self.dryRunWait, clock: clock) { [peers] in
       do {
         try await peers.send(.check(inspection.plan), of: id, to: destination)
         return nil
@@ -186,7 +191,33 @@ struct RequestDesk: Sendable {
         return silent
       }
     }
-    return .checked(inspection.checks + checks, disks: inspection.plan.diskMoves)
+    let sample = await sampling
+    let estimate = answer.facts.map { facts in
+      Estimator.estimate(
+        EstimateFacts(
+          plan: inspection.plan, source: here.host, destination: destination.host, options: order.options, there: facts,
+          unreadLayers: inspection.layerPaths.filter { !identities.knows($0.value) }.map(\.key), sourcePools: sourcePools(of: inspection),
+          usedMemory: sample.usedMemory, dirtyBps: sample.dirtyBps, writes: sample.writes))
+    }
+    return .checked(inspection.checks + answer.checks, disks: inspection.plan.diskMoves, estimate: estimate)
+  }
+
+  /// The pools that a guest's disks are in, with what they take there. Pools in one file system share its space.
+  private func sourcePools(of inspection: Inspection) -> [EstimateFacts.SourcePool] {
+    var folders: [(pool: ResourceName, folder: String)] = []
+    var held: [UInt64: UInt64] = [:]
+    for disk in inspection.plan.disks {
+      guard let path = inspection.sourcePaths[disk.target] else { continue }
+      let folder = PathText.folder(of: path)
+      if !folders.contains(where: { $0.pool == disk.sourcePool }) { folders.append((disk.sourcePool, folder)) }
+      if let device = FileProbe.device(of: folder) { held[device, default: 0] += disk.allocation }
+    }
+    return folders.compactMap { pool, folder in
+      guard let device = FileProbe.device(of: folder), let capacity = FileProbe.totalBytes(in: folder),
+        let available = FileProbe.availableBytes(in: folder)
+      else { return nil }
+      return EstimateFacts.SourcePool(pool: pool, capacity: capacity, available: available, held: held[device] ?? 0)
+    }
   }
 
   private func cancel(_ id: MigrationID, request: Request) async throws(JournalError) -> Reply.Body {

@@ -47,11 +47,18 @@ struct Agent {
     let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, logger: logger)
     let mailbox = OfferMailbox()
     let metrics = AgentMetrics()
+    let paths = PathMailbox()
     let checks = DestinationChecks(
-      here: here, libvirt: libvirt, journal: journal, allowedPools: configuration.allowedPools)
+      here: here, libvirt: libvirt, journal: journal, allowedPools: configuration.allowedPools,
+      path: PathChecks(
+        here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),
+      identities: identities)
     let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
 
     let destinations = DestinationConnections(logger: logger)
+    let trials = PathTrials(
+      here: here, destinations: destinations, allowed: allowed, templateAddress: configuration.nbdAddress,
+      templatePorts: configuration.nbdPorts, peers: peers, clock: clock, logger: logger)
     let sourceRunner = HypervisorSourceRunner(
       here: here, source: libvirt, destinations: destinations, inspector: inspector, offers: offers,
       retirement: SourceRetirement(
@@ -79,7 +86,9 @@ struct Agent {
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
-      hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector, peers: peers, dryRuns: dryRuns,
+      hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector,
+      sampler: GuestSampler(clock: clock),
+      identities: identities, peers: peers, dryRuns: dryRuns,
       progress: progress, setAside: setAside,
       orphans: Orphans(
         here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
@@ -95,7 +104,8 @@ struct Agent {
       Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
       Inbox(
         here: here, connection: consumer, desk: desk, coordinator: coordinator, offers: offers, mailbox: mailbox, dryRuns: dryRuns,
-        checks: checks, peers: peers, endpoint: configuration.endpoint, journal: journal, outboxChanged: outboxChanged, clock: clock,
+        checks: checks, trials: trials, paths: paths, peers: peers, endpoint: configuration.endpoint, journal: journal,
+        outboxChanged: outboxChanged, clock: clock,
         logger: logger),
     ]
     self.coordinator = coordinator

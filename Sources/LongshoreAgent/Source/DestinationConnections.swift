@@ -50,6 +50,23 @@ enum LibvirtURI {
   }
 }
 
+extension LibvirtURI {
+  /// The TCP port of a URI; where it names none, that of its transport.
+  static func port(of uri: String) -> UInt16 {
+    guard let scheme = uri.firstRange(of: "://") else { return 16_514 }
+    let authority = uri[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
+    // Behind the brackets of an IPv6 address, or the name.
+    let rest = authority.lastIndex(of: "]").map { authority[$0...] } ?? authority
+    if let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]) { return port }
+    let transport = uri[..<scheme.lowerBound].split(separator: "+").dropFirst().first
+    return switch transport {
+    case "tcp": 16_509
+    case "ssh", "libssh", "libssh2": 22
+    default: 16_514
+    }
+  }
+}
+
 extension String {
   /// An address as it stands in a URI: IPv6 in brackets.
   var bracketedIfIPv6: String { contains(":") ? "[\(self)]" : self }

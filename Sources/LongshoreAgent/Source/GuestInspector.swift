@@ -202,7 +202,7 @@ private struct DiskPlan {
   }
 
   func plan(of guest: GuestDescription) -> MigrationPlan? {
-    disks.isEmpty ? nil : MigrationPlan(guest: guest, disks: disks, layers: layers)
+    disks.isEmpty ? nil : MigrationPlan(guest: guest, disks: disks, layers: layers, sourceTriesPath: true)
   }
 
   private mutating func imageFormat(of image: ImageInfo, disk: ResourceName) -> ImageFormat? {

@@ -75,6 +75,13 @@ enum FileProbe {
     return UInt64(status.f_favail)
   }
 
+  /// The size of the file system that a folder is in, in bytes; nil where it cannot be asked.
+  static func totalBytes(in folder: String) -> UInt64? {
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0 else { return nil }
+    return UInt64(status.f_blocks) * UInt64(status.f_frsize)
+  }
+
   /// The free space of the file system that a folder is in, for all users, in bytes; nil where it cannot be asked.
   static func availableBytes(in folder: String) -> UInt64? {
     var status = statvfs()

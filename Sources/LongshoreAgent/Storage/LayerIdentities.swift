@@ -23,6 +23,12 @@ struct LayerIdentities: Sendable {
     LayerDigest(try await reader.identity(ofCopy: path, format: format.rawValue, byteCount: byteCount, following: prefix))
   }
 
+  /// Whether a file's digest is known, so that it is not read again.
+  func knows(_ path: String) -> Bool {
+    guard let status = try? FileStatus(ofPath: path, operation: "look at \(path)") else { return false }
+    return (try? journal.digest(for: FileFingerprint(path: path, status: status))) != nil
+  }
+
   /// Remembers the digest of a file that is known to have it.
   func remember(_ digest: LayerDigest, of path: String) throws {
     let status = try FileStatus(ofPath: path, operation: "look at \(path)")

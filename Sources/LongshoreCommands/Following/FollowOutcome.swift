@@ -55,7 +55,7 @@ enum FollowOutcome: Sendable, Hashable {
 extension Reply {
   /// Whether this is the answer to a dry run whose migration would be refused.
   var refusesDryRun: Bool {
-    if case .checked(let checks, _) = body { return checks.contains { $0.outcome == .refused } }
+    if case .checked(let checks, _, _) = body { return checks.contains { $0.outcome == .refused } }
     return false
   }
 }

@@ -22,8 +22,8 @@ enum OutcomeText {
       let head = style.red("Refused by \(reply.from.host):") + " \(guest) is not moved and nothing was changed."
       return Lines(problem: [head] + list(reasons) + advice(Advice.afterRefusal(reasons, host: reply.from.host)))
     case .checked(let reply):
-      guard case .checked(let checks, let disks) = reply.body else { return Lines() }
-      return Lines(result: ResultText.checks(checks, disks: disks, style: style))
+      guard case .checked(let checks, let disks, let estimate) = reply.body else { return Lines() }
+      return Lines(result: ResultText.checks(checks, disks: disks, estimate: estimate, style: style))
     case .accepted: return Lines(result: [migration.text])
     case .needsAttention(let event):
       let head = style.yellow("Needs attention:") + " the agents cannot decide alone what became of \(name(event))."

@@ -9,8 +9,10 @@ enum ResultText {
     return "\(disk.target) \(way), \(Quantity.bytes(disk.virtualSize)), \(kind)".printable
   }
 
-  /// The table of a dry run.
-  static func checks(_ checks: [Check], disks: [MigrationEventData.Disk], style: Style) -> [String] {
+  /// The table of a dry run, and what the migration is expected to take.
+  static func checks(
+    _ checks: [Check], disks: [MigrationEventData.Disk], estimate: MigrationEstimate? = nil, style: Style
+  ) -> [String] {
     var table = TextTable("CHECK", "HOST", "OUTCOME", "FOUND")
     for check in checks { table.add(check.code.text, check.host.text, check.outcome.rawValue, check.message) }
     var lines = table.lines(style: style)
@@ -19,6 +21,7 @@ enum ResultText {
       lines.append("")
       lines += diskTable(disks, style: style)
     }
+    if let estimate { lines += EstimateText.lines(estimate, style: style) }
     lines.append("")
     let refused = checks.filter { $0.outcome == .refused }.count
     let warnings = checks.filter { $0.outcome == .warning }.count

@@ -11,9 +11,12 @@ struct DryRunsTests {
   private let id = MigrationSamples.id
   private let silent = [Check(.destinationUnreachable, on: MigrationSamples.source.host, .refused, "no answer")]
 
-  private func run(asking: Recorder<Void> = Recorder(), refusal: [Check]? = nil) -> Task<[Check], Never> {
+  private let passed = DryRuns.Answer(
+    checks: [MigrationSamples.passedCheck], facts: DestinationFacts(pools: [], presentLayers: [0], toDestinationBps: 50_000_000))
+
+  private func run(asking: Recorder<Void> = Recorder(), refusal: [Check]? = nil) -> Task<DryRuns.Answer, Never> {
     Task { [dryRuns, clock, id, silent] in
-      await dryRuns.checks(of: id, fallback: silent, milliseconds: 20_000, clock: clock) {
+      await dryRuns.answer(of: id, fallback: silent, milliseconds: 20_000, clock: clock) {
         asking.record(())
         return refusal
       }
@@ -25,10 +28,12 @@ struct DryRunsTests {
     let asked = Recorder<Void>()
     let run = run(asking: asked)
     await asked.wait { !$0.isEmpty }
-    await dryRuns.deliver([MigrationSamples.passedCheck], to: id)
-    #expect(await run.value == [MigrationSamples.passedCheck])
+    #expect(await dryRuns.isWaiting(id))
+    await dryRuns.deliver(passed, to: id)
+    #expect(await run.value == passed)
+    #expect(await !dryRuns.isWaiting(id))
     // A second answer finds nobody.
-    await dryRuns.deliver([MigrationSamples.refusedCheck], to: id)
+    await dryRuns.deliver(DryRuns.Answer(checks: [MigrationSamples.refusedCheck]), to: id)
   }
 
   @Test("A table of another dry run is not taken")
@@ -36,9 +41,9 @@ struct DryRunsTests {
     let asked = Recorder<Void>()
     let run = run(asking: asked)
     await asked.wait { !$0.isEmpty }
-    await dryRuns.deliver([MigrationSamples.refusedCheck], to: try Many.id(2))
-    await dryRuns.deliver([MigrationSamples.passedCheck], to: id)
-    #expect(await run.value == [MigrationSamples.passedCheck])
+    await dryRuns.deliver(DryRuns.Answer(checks: [MigrationSamples.refusedCheck]), to: try Many.id(2))
+    await dryRuns.deliver(passed, to: id)
+    #expect(await run.value == passed)
   }
 
   @Test("A destination that does not answer in time is said to be silent")
@@ -46,12 +51,12 @@ struct DryRunsTests {
     let run = run()
     await clock.waitUntilPending(20_000)
     clock.advance(milliseconds: 20_000)
-    #expect(await run.value == silent)
+    #expect(await run.value.checks == silent)
   }
 
   @Test("A question that cannot be asked is answered at once")
   func refusal() async {
-    #expect(await run(refusal: [MigrationSamples.refusedCheck]).value == [MigrationSamples.refusedCheck])
+    #expect(await run(refusal: [MigrationSamples.refusedCheck]).value.checks == [MigrationSamples.refusedCheck])
   }
 
   @Test("A dry run that takes the place of an earlier one has its full time")
@@ -61,11 +66,11 @@ struct DryRunsTests {
     clock.advance(milliseconds: 15_000)
     let asked = Recorder<Void>()
     let second = run(asking: asked)
-    #expect(await first.value == silent)
+    #expect(await first.value.checks == silent)
     await asked.wait { !$0.isEmpty }
     await clock.waitUntilPending(20_000)
     clock.advance(milliseconds: 5_000)
-    await dryRuns.deliver([MigrationSamples.passedCheck], to: id)
-    #expect(await second.value == [MigrationSamples.passedCheck])
+    await dryRuns.deliver(passed, to: id)
+    #expect(await second.value == passed)
   }
 }

@@ -1,0 +1,116 @@
+import Logging
+import LongshoreMessages
+import LongshoreTestKit
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("The path between the hosts", .timeLimit(.minutes(1)))
+struct PathChecksTests {
+  private static let source = MigrationSamples.source
+  private static let destination = MigrationSamples.destination
+
+  /// Both agents' parts, which hear each other.
+  private struct Pair {
+    let checks: PathChecks
+    let asked: ScriptedPeers
+
+    /// - Parameters:
+    ///   - uri: The destination's libvirt.
+    ///   - ports: Ports that the test has for itself: the first half for the migration, the rest for templates.
+    ///   - change: Changes what the source is asked.
+    init(
+      uri: String = "test:///default", ports: ClosedRange<UInt16>, allowed: Set<String>? = nil, tlsName: String? = nil,
+      clock: any HostClock = SystemHostClock(), change: @escaping @Sendable (inout PathQuestion) -> Void = { _ in }
+    ) {
+      let mailbox = PathMailbox()
+      let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      let middle = ports.lowerBound + (ports.upperBound - ports.lowerBound) / 2
+      let answering = ScriptedPeers { sent in
+        if case .pathTried(let answer) = sent.body { await mailbox.deliver(answer, of: sent.migration) }
+      }
+      let trials = PathTrials(
+        here: source, destinations: DestinationConnections(logger: logger), allowed: AllowedAddresses(hosts: allowed),
+        templateAddress: "127.0.0.1", templatePorts: (middle + 1)...ports.upperBound, peers: answering, clock: clock, logger: logger)
+      asked = ScriptedPeers { sent in
+        guard case .tryPath(var question) = sent.body else { return }
+        change(&question)
+        await trials.answer(question, of: sent.migration, to: destination)
+      }
+      var settings = LibvirtSettings(text: "default_tls_x509_cert_dir = \"/nowhere\"")
+      settings.migrationPorts = ports.lowerBound...middle
+      checks = PathChecks(
+        here: destination, endpoint: DestinationEndpoint(libvirtURI: uri, migrationAddress: "127.0.0.1", tlsName: tlsName),
+        settings: settings, peers: asked, mailbox: mailbox, clock: clock)
+    }
+
+    func check(needsTemplates: Bool = false, measures: Bool = false) async -> PathChecks.Finding {
+      await checks.check(of: MigrationSamples.id, from: source, needsTemplates: needsTemplates, measures: measures)
+    }
+  }
+
+  @Test("passes where libvirt answers and the ports are open, and is measured if asked for")
+  func open() async {
+    let finding = await Pair(ports: 28_200...28_203).check(needsTemplates: true, measures: true)
+    #expect(finding.checks.map(\.outcome) == [.passed, .passed, .passed, .passed], "\(finding.checks)")
+    #expect(finding.checks.map(\.code) == [.addressNotAllowed, .libvirtUnreachable, .portClosed, .portClosed])
+    #expect(finding.checks.map(\.host.text) == ["alpha", "alpha", "alpha", "beta"])
+    #expect(finding.toDestinationBps ?? 0 > 1 << 20 && finding.fromDestinationBps ?? 0 > 1 << 20)
+    let short = await Pair(ports: 28_210...28_213).check()
+    #expect(short.checks.map(\.outcome) == [.passed, .passed, .passed])
+    #expect(short.toDestinationBps == nil && short.fromDestinationBps == nil)
+  }
+
+  @Test("A closed port is named with its host and what to do")
+  func closed() async throws {
+    let finding = await Pair(ports: 28_220...28_223) { $0.listener?.port = 28_229 }.check()
+    let check = try #require(finding.checks.first { $0.outcome == .refused })
+    #expect(check.code == .portClosed)
+    #expect(check.message.hasPrefix("port 28229 of beta, of those for disks and memory, cannot be reached from alpha: "))
+    #expect(check.advice == "open TCP 28220 to 28221 from alpha to 127.0.0.1")
+    #expect(finding.checks.count { $0.outcome == .refused } == 1)
+  }
+
+  @Test("A libvirt that does not answer is named with its port")
+  func noLibvirt() async throws {
+    let finding = await Pair(uri: "test+tcp://127.0.0.1:28239/default", ports: 28_230...28_233).check()
+    let check = try #require(finding.checks.first { $0.outcome == .refused })
+    #expect(check.code == .libvirtUnreachable)
+    #expect(try #require(check.advice).contains("TCP 28239"))
+    // The rest is tried all the same.
+    #expect(finding.checks.contains { $0.code == .portClosed && $0.outcome == .passed })
+  }
+
+  @Test("An address that is not allowed is not even tried")
+  func notAllowed() async {
+    let finding = await Pair(ports: 28_240...28_243, allowed: ["192.0.2.9"]).check(needsTemplates: true)
+    #expect(finding.checks.map(\.code) == [.addressNotAllowed])
+    #expect(finding.checks.map(\.outcome) == [.refused])
+  }
+
+  @Test("A certificate that cannot be read is refused where TLS is used")
+  func certificate() async throws {
+    let finding = await Pair(ports: 28_250...28_253, tlsName: "beta.example.net").check()
+    let check = try #require(finding.checks.first)
+    #expect(check.code == .tlsNameDiffers && check.outcome == .refused)
+    #expect(check.message.hasPrefix("/nowhere/server-cert.pem, "))
+  }
+
+  @Test("A source that does not answer is a warning")
+  func silent() async throws {
+    let clock = ManualClock()
+    let mailbox = PathMailbox()
+    let peers = ScriptedPeers { _ in }
+    var settings = LibvirtSettings(text: "")
+    settings.migrationPorts = 28_260...28_263
+    let checks = PathChecks(
+      here: Self.destination, endpoint: DestinationEndpoint(libvirtURI: "test:///default", migrationAddress: "127.0.0.1"),
+      settings: settings, peers: peers, mailbox: mailbox, clock: clock)
+    let finding = Task { await checks.check(of: MigrationSamples.id, from: Self.source, needsTemplates: true, measures: false) }
+    await clock.waitUntilPending(18_000)
+    await peers.wait(for: "try-path")
+    clock.advance(milliseconds: 18_000)
+    #expect(await finding.value.checks.map(\.outcome) == [.warning])
+    #expect(await finding.value.checks.map(\.code) == [.portClosed])
+  }
+}

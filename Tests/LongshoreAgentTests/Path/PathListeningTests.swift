@@ -1,0 +1,87 @@
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("Ports that are listened on for a check", .timeLimit(.minutes(1)))
+struct PathListeningTests {
+  /// Ports that a test of this suite has for itself.
+  private static func open(_ ports: ClosedRange<UInt16>, once: Bool = false) async throws -> PathListening {
+    try #require(try await PathListening.open(on: "127.0.0.1", ports: ports, once: once))
+  }
+
+  @Test("answer who knows the token, and the highest free one is taken")
+  func answer() async throws {
+    let high = try await Self.open(28_100...28_103)
+    defer { high.close() }
+    let next = try await Self.open(28_100...28_103)
+    defer { next.close() }
+    #expect(high.listener.port > next.listener.port)
+    #expect(high.listener.firstPort == 28_100 && high.listener.lastPort == 28_103)
+    #expect(high.listener.token != next.listener.token)
+    #expect(high.listener.token.utf8.count == PathListening.tokenLength)
+    for _ in 1...2 {
+      let rate = try await high.listener.tryOut(measures: false)
+      #expect(rate == nil)
+    }
+    #expect(high.bytesPerSecond == nil)
+  }
+
+  @Test("do not answer who does not know it")
+  func otherToken() async throws {
+    let listening = try await Self.open(28_110...28_113)
+    defer { listening.close() }
+    var other = listening.listener
+    other.token = String(repeating: "0", count: PathListening.tokenLength)
+    do throws(ImageError) {
+      _ = try await other.tryOut(measures: false)
+      Issue.record("it was answered")
+    } catch {
+      #expect(error.message == "something else answers there")
+    }
+    #expect(try await listening.listener.tryOut(measures: false) == nil)
+  }
+
+  @Test("measure both directions")
+  func measure() async throws {
+    let listening = try await Self.open(28_120...28_123)
+    defer { listening.close() }
+    let back = try #require(try await listening.listener.tryOut(measures: true))
+    let forth = try #require(listening.bytesPerSecond)
+    #expect(back > 1 << 20 && forth > 1 << 20)
+  }
+
+  @Test("let nobody in any more once they are closed, or have answered where one answer is enough")
+  func closed() async throws {
+    let listening = try await Self.open(28_130...28_130)
+    let once = try await Self.open(28_131...28_131, once: true)
+    #expect(try await once.listener.tryOut(measures: false) == nil)
+    listening.close()
+    for port in [listening.listener, once.listener] {
+      // A connection that the kernel took before the end is reset instead of refused.
+      do throws(ImageError) {
+        _ = try await port.tryOut(measures: false)
+        Issue.record("it was answered")
+      } catch {
+        #expect([.system, .changed].contains(error.code))
+      }
+    }
+  }
+
+  @Test("are none where all are in use")
+  func taken() async throws {
+    let listening = try await Self.open(28_140...28_140)
+    defer { listening.close() }
+    #expect(try await PathListening.open(on: "127.0.0.1", ports: 28_140...28_140) == nil)
+  }
+
+  @Test("are all of the host's where the address is none of its own")
+  func foreignAddress() async throws {
+    let listening = try #require(try await PathListening.open(on: "192.0.2.1", ports: 28_150...28_153))
+    defer { listening.close() }
+    #expect(listening.listener.address == "192.0.2.1")
+    var here = listening.listener
+    here.address = "127.0.0.1"
+    #expect(try await here.tryOut(measures: false) == nil)
+  }
+}
