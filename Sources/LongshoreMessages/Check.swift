@@ -150,6 +150,10 @@ extension CheckRule {
   public static let freeDomain = CheckRule(
     .domainExists, at: .destination, "no domain of the guest's name or UUID is there",
     otherwise: "undefine it if it is a left-over, or rename it")
+  /// The destination takes guests.
+  public static let openHost = CheckRule(
+    .maintenance, at: .destination, "the host takes guests: it is not in maintenance",
+    otherwise: "choose another host, or end its maintenance (`incoming.allowed`)")
   /// The destination has what QEMU the guest needs.
   public static let machine = CheckRule(
     .incompatibleMachine, at: .destination, "the guest's machine type, architecture and emulator are there",
@@ -166,10 +170,40 @@ extension CheckRule {
   public static let memory = CheckRule(
     .noMemory, at: .destination, severity: .warn, "as much memory is free as the guest has",
     otherwise: "see what the kernel can give back (`free -m`), or choose another host")
+  /// A guest that sees the host's own processor finds the same one.
+  public static let sameProcessor = CheckRule(
+    .incompatibleCPU, at: .destination,
+    "the processor is the source's, where the guest sees it as it is (`host-passthrough`)",
+    otherwise: "choose another host, or start the guest with a CPU model that both hosts have")
+  /// The guest's clock goes on as it went.
+  public static let timeStampCounter = CheckRule(
+    .incompatibleCPU, at: .destination, "the time stamp counter has the frequency that the guest was given, or can be scaled to it",
+    otherwise: "choose another host, or start the guest without a frequency of its own (`<timer name='tsc'>`)")
+  /// The destination has huge pages for the guest.
+  public static let hugePages = CheckRule(
+    .noHugePages, at: .destination, "as much memory is free in huge pages of the guest's size as the guest has in them",
+    otherwise: "reserve more (`virsh allocpages`, `sysctl vm.nr_hugepages`), or choose another host")
+  /// The destination has what the guest is bound to.
+  public static let placement = CheckRule(
+    .placementImpossible, at: .destination, "the NUMA nodes and processors that the guest is bound to are there",
+    otherwise: "bind it to others (`virsh numatune`, `virsh vcpupin`), or choose another host")
   /// The destination has what the guest's interfaces are connected to.
   public static let networks = CheckRule(
     .missingResource, at: .destination, "every bridge and network that the guest's interfaces need is there, and active",
     otherwise: "make or start it there first")
+  /// The guest's frames fit.
+  public static let mtu = CheckRule(
+    .mtuTooSmall, at: .destination, "every network carries frames as large as the guest may send",
+    otherwise: "raise it there (`ip link set … mtu …`), or lower the guest's")
+  /// The destination has the addresses that the guest's consoles listen on.
+  public static let listenAddresses = CheckRule(
+    .addressMissing, at: .destination, "every address that the guest's consoles and serial ports listen on is one of the host's",
+    otherwise: "let them listen on 127.0.0.1 or 0.0.0.0, or give the host the address")
+  /// The destination has what the guest's serial ports and consoles are connected to.
+  public static let devicePaths = CheckRule(
+    .missingResource, at: .destination,
+    "every device and folder that the guest's serial ports, consoles and their logs use is there",
+    otherwise: "make it there first, or detach the device")
   /// The guest's MAC addresses are its own.
   public static let freeAddresses = CheckRule(
     .macInUse, at: .destination, "no guest there has one of the guest's MAC addresses", otherwise: "give one of the two another address")
@@ -240,8 +274,8 @@ extension CheckRule {
   /// All rules, in the order in which they are applied.
   public static let all: [CheckRule] = [
     guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
-    distinctNames, destinationAnswers, freeDomain, machine, hypervisor, cpu, memory, networks, freeAddresses, allowedAddress,
-    destinationLibvirt, migrationPorts, tlsName, templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage,
-    freeNames, sameTemplate, room, fileCount,
+    distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, cpu, sameProcessor, timeStampCounter, memory, hugePages,
+    placement, networks, mtu, freeAddresses, listenAddresses, devicePaths, allowedAddress, destinationLibvirt, migrationPorts, tlsName,
+    templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage, freeNames, sameTemplate, room, fileCount,
   ]
 }

@@ -6,11 +6,18 @@ public struct GuestDescription: Sendable, Hashable, Codable {
     public var type: String
     /// The name of the bridge, network or device.
     public var source: String
+    /// The kind of port that the interface is on its bridge, such as `openvswitch`; nil on a bridge of Linux.
+    public var virtualPort: String?
+    /// The largest frame that the guest may send, in bytes: the interface's own, or that of the bridge or device at the source; nil
+    /// where it is unknown.
+    public var mtu: Int?
 
     /// An interface's network.
-    public init(type: String, source: String) {
+    public init(type: String, source: String, virtualPort: String? = nil, mtu: Int? = nil) {
       self.type = type
       self.source = source
+      self.virtualPort = virtualPort
+      self.mtu = mtu
     }
   }
 
@@ -38,11 +45,14 @@ public struct GuestDescription: Sendable, Hashable, Codable {
   public var macAddresses: [String]?
   /// The version of the QEMU that libvirt runs at the source, such as `7.2.17`; nil where the source's agent does not say it.
   public var hypervisorVersion: String?
+  /// What else the guest takes of its host; nil where the source's agent does not say it.
+  public var needs: HostNeeds?
 
   /// A guest.
   public init(
     uuid: String, name: ResourceName, persistent: Bool, memoryKiB: UInt64, domainType: String, architecture: String,
-    machine: String, emulator: String?, cpu: String?, networks: [Network], macAddresses: [String]? = nil, hypervisorVersion: String? = nil
+    machine: String, emulator: String?, cpu: String?, networks: [Network], macAddresses: [String]? = nil, hypervisorVersion: String? = nil,
+    needs: HostNeeds? = nil
   ) {
     self.uuid = uuid
     self.name = name
@@ -56,6 +66,7 @@ public struct GuestDescription: Sendable, Hashable, Codable {
     self.networks = networks
     self.macAddresses = macAddresses
     self.hypervisorVersion = hypervisorVersion
+    self.needs = needs
   }
 }
 

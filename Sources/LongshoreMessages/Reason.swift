@@ -52,6 +52,9 @@ extension Reason.Code {
   /// A message on the peers' exchange does not come from an agent's address, or the reverse.
   public static let notAuthorised = Reason.Code("not-authorised")
 
+  /// The broker's user who sent the request may not order anything of the host.
+  public static let notPermitted = Reason.Code("not-permitted")
+
   // The request.
 
   /// Source and destination are the same host.
@@ -121,6 +124,16 @@ extension Reason.Code {
   public static let incompatibleMachine = Reason.Code("incompatible-machine")
   /// The destination's QEMU is older than the one that runs the guest.
   public static let olderHypervisor = Reason.Code("older-hypervisor")
+  /// The destination has too few free huge pages.
+  public static let noHugePages = Reason.Code("no-huge-pages")
+  /// The destination lacks a NUMA node or a processor that the guest is bound to.
+  public static let placementImpossible = Reason.Code("placement-impossible")
+  /// A network of the destination carries smaller frames than the guest may send.
+  public static let mtuTooSmall = Reason.Code("mtu-too-small")
+  /// The destination has no such address as one of the guest's consoles or ports listens on.
+  public static let addressMissing = Reason.Code("address-missing")
+  /// The destination takes no guests at present.
+  public static let maintenance = Reason.Code("maintenance")
   /// A guest of the destination has an interface with the same MAC address.
   public static let macInUse = Reason.Code("mac-in-use")
   /// The destination has too little free memory.

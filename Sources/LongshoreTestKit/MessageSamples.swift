@@ -326,7 +326,7 @@ extension MessageSamples {
 
   private static func bodies(of kind: PeerKind) -> [PeerMessage.Body] {
     switch kind {
-    case .check: [.check(sparsePlan), .check(fullPlan)]
+    case .check: [.check(sparsePlan)] + plainPlans.map { .check($0) } + [.check(fullPlan)]
     case .prepare: [.prepare(sparsePlan), .prepare(fullPlan)]
     case .confirm: [.confirm]
     case .release: [.release]
@@ -365,13 +365,32 @@ extension MessageSamples {
       architecture: "x86_64", machine: "pc-i440fx-7.2", emulator: nil, cpu: nil, networks: []),
     disks: [], layers: [])
 
+  /// Guests that take nothing in particular of their host, and little.
+  private static let plainPlans = [
+    HostNeeds(),
+    HostNeeds(
+      hugePages: HostNeeds.HugePages(sizeKiB: nil, memoryKiB: 1_048_576),
+      processor: HostProcessor(model: nil, vendor: nil, microcode: nil, features: [])),
+  ].map { needs in
+    var plan = sparsePlan
+    plan.guest.networks = [.init(type: "network", source: "default")]
+    plan.guest.needs = needs
+    return plan
+  }
+
   /// A guest with a linked clone on a chain of two layers, and a full clone.
   public static let fullPlan = MigrationPlan(
     guest: GuestDescription(
       uuid: guest.uuid, name: resource(guest.name), persistent: true, memoryKiB: 4_194_304, domainType: "kvm",
       architecture: "x86_64", machine: "pc-q35-7.2", emulator: "/usr/bin/qemu-system-x86_64",
-      cpu: "<cpu mode='custom'><model>Broadwell</model></cpu>", networks: [.init(type: "bridge", source: "br0")],
-      macAddresses: ["52:54:00:12:34:56"], hypervisorVersion: "7.2.17"),
+      cpu: "<cpu mode='custom'><model>Broadwell</model></cpu>",
+      networks: [.init(type: "bridge", source: "br0", virtualPort: "openvswitch", mtu: 9000)],
+      macAddresses: ["52:54:00:12:34:56"], hypervisorVersion: "7.2.17",
+      needs: HostNeeds(
+        hugePages: HostNeeds.HugePages(sizeKiB: 2048, memoryKiB: 4_194_304), memoryNodes: [0], processors: [2, 3],
+        listenAddresses: ["192.0.2.11"], paths: ["/dev/ttyS1"],
+        processor: HostProcessor(model: "Cascadelake-Server", vendor: "Intel", microcode: "83899143", features: ["avx512vnni"]),
+        tscFrequency: 2_100_000_000)),
     disks: [
       PlannedDisk(
         target: resource("vda"), format: .qcow2, virtualSize: 10_737_418_240, allocation: 1_073_741_824,

@@ -31,10 +31,10 @@ struct ReadingTests {
     #expect(live.currentMemoryKiB == 2_097_152)
     #expect(
       live.memoryBacking
-        == MemoryBacking(usesHugePages: true, isLocked: true, source: "memfd", isShared: true))
+        == MemoryBacking(usesHugePages: true, hugePageSizesKiB: [], isLocked: true, source: "memfd", isShared: true))
     #expect(
       live.numa
-        == NUMAPlacement(guestCells: 2, memoryMode: "strict", hostNodes: "0-1", pinsProcessors: true))
+        == NUMAPlacement(guestCells: 2, memoryMode: "strict", hostNodes: [0, 1], processors: [1]))
     #expect(live.virtualCPUs == VirtualCPUs(maximum: 4, current: 2))
     #expect(live.cpuMode == "custom")
     #expect(live.cpuXML?.hasPrefix("<cpu mode='custom' match='exact' check='full'>\n") == true)
@@ -42,11 +42,44 @@ struct ReadingTests {
 
     #expect(passthrough.currentMemoryKiB == 1_048_577)
     #expect(passthrough.virtualCPUs == VirtualCPUs(maximum: 2, current: 2))
-    #expect(passthrough.numa.pinsProcessors)
+    #expect(passthrough.numa.processors == [0, 1, 2, 3])
     #expect(
       passthrough.memoryBacking
-        == MemoryBacking(usesHugePages: false, isLocked: false, source: nil, isShared: false))
+        == MemoryBacking(usesHugePages: false, hugePageSizesKiB: [], isLocked: false, source: nil, isShared: false))
     #expect(passthrough.cpuXML == "<cpu mode='host-passthrough' check='none' migratable='on'/>")
+  }
+
+  @Test(
+    "Sets of numbers are libvirt's",
+    arguments: [
+      ("0", [0]), ("0-3,^2,8", [0, 1, 3, 8]), ("^1,0-1", [0]), (" 4 , 2-3", [2, 3, 4]), ("", []), ("3-1", []), ("0-99999999999", []),
+      ("all", []), ("-1", []),
+    ])
+  func sets(text: String, numbers: [Int]) { #expect(DomainDocument.numbers(in: text) == numbers) }
+
+  @Test("What a guest is bound to")
+  func bindings() throws {
+    let document = try DomainDocument(
+      parsing: """
+        <domain type='kvm'><name>a</name>
+          <vcpu cpuset='7'>2</vcpu>
+          <cputune><vcpupin vcpu='0' cpuset='2-3'/><emulatorpin cpuset='1'/><iothreadpin iothread='1' cpuset='3,5'/></cputune>
+          <memoryBacking><hugepages><page size='1' unit='G' nodeset='0'/><page size='2048' unit='KiB'/></hugepages></memoryBacking>
+          <clock offset='utc'><timer name='rtc'/><timer name='tsc' frequency='2100000000'/></clock>
+          <devices>
+            <interface type='bridge'>
+              <source bridge='ovs0'/><virtualport type='openvswitch'/><mtu size='9000'/>
+            </interface>
+            <serial type='tcp'><source mode='bind' host='192.0.2.1' service='4555'/></serial>
+          </devices>
+        </domain>
+        """)
+    #expect(document.numa.processors == [1, 2, 3, 5, 7])
+    #expect(document.memoryBacking.hugePageSizesKiB == [1 << 20, 2048])
+    #expect(document.tscFrequency == 2_100_000_000)
+    #expect(document.interfaces.map(\.virtualPort) == ["openvswitch"])
+    #expect(document.interfaces.map(\.mtu) == [9000])
+    #expect(document.characterDevices.map(\.listenAddress) == ["192.0.2.1"])
   }
 
   @Test(
@@ -181,11 +214,11 @@ struct ReadingTests {
     #expect(
       live.characterDevices == [
         CharacterDevice(
-          kind: .serial, type: "pty", path: "/dev/pts/4", logFile: "/var/log/libvirt/web-01-serial.log", name: nil),
-        CharacterDevice(kind: .console, type: "pty", path: "/dev/pts/4", logFile: nil, name: nil),
+          kind: .serial, type: "pty", path: "/dev/pts/4", listenAddress: nil, logFile: "/var/log/libvirt/web-01-serial.log", name: nil),
+        CharacterDevice(kind: .console, type: "pty", path: "/dev/pts/4", listenAddress: nil, logFile: nil, name: nil),
         CharacterDevice(
           kind: .channel, type: "unix", path: "/run/libvirt/qemu/channel/7-web-01/org.qemu.guest_agent.0",
-          logFile: nil, name: "org.qemu.guest_agent.0"),
+          listenAddress: nil, logFile: nil, name: "org.qemu.guest_agent.0"),
       ])
   }
 

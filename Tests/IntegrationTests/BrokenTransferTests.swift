@@ -37,6 +37,38 @@ extension MigrationTests {
       }
     }
 
+    @Test("the destination loses its power when it has acknowledged all that QEMU sent and answered none of it")
+    func destinationPowerUnanswered() async throws {
+      let lab = try ResidentGuest.guest.lab
+      try await lab.restartAgent(on: .alpha, with: ["LONGSHORED_MIGRATION_ATTENTION_AFTER": "5s"])
+      try await finally {
+        try await expectFailure { lab in
+          // An acknowledgement alone is shorter than any answer of QEMU's.
+          let answers = "OUTPUT --protocol tcp --sport 49152:49215 --match length --length 65:65535 --jump DROP"
+          try await lab.shell(on: .beta, "iptables --append \(answers)")
+          try await finally {
+            try await lab.command("link", "beta", "unlimited")
+            // QEMU sends no more than it may without an answer, and nothing of it is on its way: all is acknowledged.
+            try await lab.shell(
+              on: .alpha,
+              #"""
+              connections() { ss --no-header --tcp --numeric --info state established '( dport >= 49152 and dport <= 49215 )'; }
+              sent() { connections | grep -o 'bytes_acked:[0-9]*'; }
+              on_its_way() { connections | awk '/^[0-9]/ { sum += $2 } END { exit sum == 0 }'; }
+              timeout 60 bash -c "$(declare -f connections sent on_its_way)"'
+                until before=$(sent); sleep 0.5; [[ $before == "$(sent)" ]] && ! on_its_way; do :; done' || { connections >&2; exit 1; }
+              """#)
+            try await lab.command("power", "beta", "cut")
+            try await lab.command("up")
+          } do: {
+            try await lab.shell(on: .beta, "iptables --delete \(answers)")
+          }
+        }
+      } do: {
+        try await lab.restartAgent(on: .alpha)
+      }
+    }
+
     @Test("the network between the hosts is cut until the destination gives up")
     func network() async throws {
       try await expectFailure { lab in

@@ -18,6 +18,8 @@ public struct CharacterDevice: Sendable, Hashable {
   public let type: String
   /// The path on the host of a file, device, pipe, socket or pseudo terminal.
   public let path: String?
+  /// The address of the host that a server (`tcp`, `udp`) listens on; `nil` where it is none.
+  public let listenAddress: String?
   /// The file on the host that everything said is copied into.
   public let logFile: String?
   /// The name of a channel in the guest, for example `org.qemu.guest_agent.0`.
@@ -31,6 +33,7 @@ extension CharacterDevice {
       kind: kind,
       type: element[attribute: "type"] ?? "",
       path: source?[attribute: "path"],
+      listenAddress: element.all("source").first { $0[attribute: "mode"] == "bind" }?[attribute: "host"],
       logFile: element.first("log")?[attribute: "file"],
       name: element.first("target")?[attribute: "name"])
   }

@@ -2,6 +2,8 @@
 public struct MemoryBacking: Sendable, Hashable {
   /// Whether the guest's memory is in huge pages.
   public let usesHugePages: Bool
+  /// The sizes of the huge pages that are asked for, in KiB; none for the host's usual size.
+  public let hugePageSizesKiB: [UInt64]
   /// Whether all of the guest's memory is kept in RAM.
   public let isLocked: Bool
   /// Where the memory comes from when it is set: `file`, `anonymous` or `memfd`.
@@ -16,10 +18,10 @@ public struct NUMAPlacement: Sendable, Hashable {
   public let guestCells: Int
   /// How strictly memory is bound to nodes of the host: `strict`, `preferred`, `interleave`, `restrictive`.
   public let memoryMode: String?
-  /// The nodes of the host that memory is bound to, in libvirt's notation, for example `0-1`.
-  public let hostNodes: String?
-  /// Whether virtual CPUs are pinned to processors of the host.
-  public let pinsProcessors: Bool
+  /// The nodes of the host that memory is bound to, in ascending order.
+  public let hostNodes: [Int]
+  /// The processors of the host that virtual CPUs or QEMU's own threads are pinned to, in ascending order.
+  public let processors: [Int]
 }
 
 extension DomainDocument {
@@ -38,6 +40,9 @@ extension DomainDocument {
     let backing = root.first("memoryBacking")
     return MemoryBacking(
       usesHugePages: backing?.has("hugepages") == true,
+      hugePageSizesKiB: backing?.first("hugepages")?.all("page").compactMap {
+        Self.kibibytes($0[attribute: "size"], unit: $0[attribute: "unit"])
+      } ?? [],
       isLocked: backing?.has("locked") == true,
       source: backing?.first("source")?[attribute: "type"],
       isShared: backing?.first("access")?[attribute: "mode"] == "shared")
@@ -46,19 +51,39 @@ extension DomainDocument {
   /// How the domain is spread over NUMA nodes.
   public var numa: NUMAPlacement {
     let memory = root.first("numatune")?.first("memory")
+    let tuning = root.first("cputune")
+    let pins = ["vcpupin", "emulatorpin", "iothreadpin"].flatMap { tuning?.all($0) ?? [] }.map { $0[attribute: "cpuset"] }
+    let processors = (pins + [root.first("vcpu")?[attribute: "cpuset"]]).compactMap(\.self).flatMap(Self.numbers)
     return NUMAPlacement(
       guestCells: root.first("cpu")?.first("numa")?.all("cell").count ?? 0,
       memoryMode: memory?[attribute: "mode"],
-      hostNodes: memory?[attribute: "nodeset"],
-      pinsProcessors: root.first("cputune")?.has("vcpupin") == true
-        || root.first("vcpu")?[attribute: "cpuset"] != nil)
+      hostNodes: memory?[attribute: "nodeset"].map(Self.numbers) ?? [],
+      processors: Set(processors).sorted())
+  }
+
+  /// The numbers of a set as libvirt and the kernel write it, such as `0-3,^2,8`, in ascending order; nothing for what is no set.
+  public static func numbers(in text: String) -> [Int] {
+    var included = Set<Int>()
+    var excluded = Set<Int>()
+    for part in text.split(separator: ",") {
+      let part = part.filter { !$0.isWhitespace }
+      let bounds = part.drop { $0 == "^" }.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Int($0) }
+      // No host has more processors or nodes (libvirt's VIR_NUMA_MAX_N_CPUS is below this).
+      guard let first = bounds.first ?? nil, let last = bounds.last ?? nil, 0 <= first, first <= last, last < 65536 else { return [] }
+      if part.hasPrefix("^") { excluded.formUnion(first...last) } else { included.formUnion(first...last) }
+    }
+    return included.subtracting(excluded).sorted()
   }
 
   /// The size in an element with a `unit` attribute, rounded up as libvirt does. The units are those of libvirt's
   /// `virScaleInteger`; without one, it is KiB.
   private static func kibibytes(_ element: XMLElement) -> UInt64? {
-    guard let number = element.trimmedText.flatMap({ UInt64($0) }) else { return nil }
-    let unit = (element[attribute: "unit"] ?? "KiB").lowercased()
+    kibibytes(element.trimmedText, unit: element[attribute: "unit"])
+  }
+
+  private static func kibibytes(_ number: String?, unit: String?) -> UInt64? {
+    guard let number = number.flatMap({ UInt64($0) }) else { return nil }
+    let unit = (unit ?? "KiB").lowercased()
     let bytes: UInt64
     if unit == "b" || unit == "bytes" {
       bytes = 1

@@ -20,6 +20,10 @@ public struct NetworkInterface: Sendable, Hashable {
   public let model: String?
   /// The name of the interface on the host, for example `vnet3`.
   public let target: String?
+  /// The kind of port that it is on its bridge, for example `openvswitch`; `nil` on a bridge of Linux.
+  public let virtualPort: String?
+  /// The largest frame, in bytes; `nil` for what the bridge has.
+  public let mtu: Int?
 }
 
 extension NetworkInterface {
@@ -28,7 +32,9 @@ extension NetworkInterface {
       attachment: Attachment(element),
       macAddress: element.first("mac")?[attribute: "address"],
       model: element.first("model")?[attribute: "type"],
-      target: element.first("target")?[attribute: "dev"])
+      target: element.first("target")?[attribute: "dev"],
+      virtualPort: element.first("virtualport")?[attribute: "type"],
+      mtu: element.first("mtu")?[attribute: "size"].flatMap { Int($0) })
   }
 }
 

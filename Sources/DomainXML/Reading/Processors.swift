@@ -28,4 +28,8 @@ extension DomainDocument {
   public var cpuMode: String? {
     root.first("cpu")?[attribute: "mode"]
   }
+  /// The frequency that the guest's time stamp counter must have, in Hz; `nil` for that of the host.
+  public var tscFrequency: UInt64? {
+    root.first("clock")?.all("timer").first { $0[attribute: "name"] == "tsc" }?[attribute: "frequency"].flatMap { UInt64($0) }
+  }
 }

@@ -31,6 +31,10 @@ struct AgentConfiguration: Sendable {
   /// The address and the ports on which templates are served.
   var nbdAddress: String
   var nbdPorts: ClosedRange<UInt16>
+  /// Whether guests may come: not where the host is in maintenance.
+  var takesGuests: Bool
+  /// The broker's users who may order; nil for all whom the broker lets publish requests.
+  var orderingUsers: Set<String>?
   /// The pools that guests may be moved into; nil for all.
   var allowedPools: Set<String>?
   /// How many migrations may work at once.
@@ -73,6 +77,8 @@ struct AgentConfiguration: Sendable {
     let last = try settings.integer(.nbdLastPort, in: 1...65_535) ?? max(first, 10_872)
     guard first <= last else { throw settings.wrong(.nbdLastPort, "\(last) is below nbd.firstPort, \(first)") }
     nbdPorts = UInt16(first)...UInt16(last)
+    takesGuests = try settings.truth(.incomingAllowed) ?? true
+    orderingUsers = try settings.list(.requestsUsers).map(Set.init)
     allowedPools = try settings.list(.poolsAllowed).map(Set.init)
     limits = HostMigrations.Limits(
       outgoing: try settings.integer(.limitsOutgoing, in: 1...64) ?? 4, incoming: try settings.integer(.limitsIncoming, in: 1...64) ?? 4)

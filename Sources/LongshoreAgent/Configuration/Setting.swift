@@ -30,6 +30,8 @@ enum Setting: String, CaseIterable, Sendable {
   case nbdAddress = "nbd.address"
   case nbdFirstPort = "nbd.firstPort"
   case nbdLastPort = "nbd.lastPort"
+  case incomingAllowed = "incoming.allowed"
+  case requestsUsers = "requests.users"
   case poolsAllowed = "pools.allowed"
   case limitsOutgoing = "limits.outgoing"
   case limitsIncoming = "limits.incoming"
@@ -48,9 +50,9 @@ enum Setting: String, CaseIterable, Sendable {
 
   var kind: Kind {
     switch self {
-    case .brokerAddresses, .migrationAllowedAddresses, .poolsAllowed: .list
+    case .brokerAddresses, .migrationAllowedAddresses, .requestsUsers, .poolsAllowed: .list
     case .nbdFirstPort, .nbdLastPort, .limitsOutgoing, .limitsIncoming: .integer
-    case .brokerTLSEnabled, .brokerTLSVerify: .truth
+    case .brokerTLSEnabled, .brokerTLSVerify, .incomingAllowed: .truth
     case .brokerHeartbeat, .migrationDeadline, .migrationGrace, .migrationAnswerTimeout, .migrationAttentionAfter: .duration
     default: .text
     }

@@ -8,6 +8,8 @@ struct DestinationChecks: Sendable {
   let here: HostAddress
   let libvirt: LibvirtLink
   let journal: Journal
+  /// Whether guests may come.
+  let takesGuests: Bool
   /// The pools that may be moved into; nil for all.
   let allowedPools: Set<String>?
   let path: PathChecks
@@ -38,11 +40,13 @@ struct DestinationChecks: Sendable {
       plan.sourceTriesPath == true
       ? path.check(of: migration, from: source, needsTemplates: present.count < plan.layers.count, measures: isDryRun)
       : PathChecks.Finding()
-    var checks = try await checkDomain(plan.guest, on: connection)
+    var checks = [checkMaintenance()]
+    checks += try await checkDomain(plan.guest, on: connection)
     checks += try await checkMachine(plan.guest, on: connection)
     checks += try await checkMemory(plan.guest, on: connection)
     checks += try await checkNetworks(plan.guest, on: connection)
     checks += try await checkAddresses(plan.guest, on: connection)
+    checks += try await checkNeeds(plan.guest, on: connection)
     var ofPools: [Check] = []
     for name in plan.pools { ofPools += try await checkPool(name, plan, of: id, on: connection) }
     let path = await tried
@@ -64,6 +68,12 @@ struct DestinationChecks: Sendable {
       if FileProbe.exists("\(folder)/\(layer.volume)") { present.append((layer.id, "\(folder)/\(layer.volume)")) }
     }
     return present
+  }
+
+  private func checkMaintenance() -> Check {
+    takesGuests
+      ? CheckRule.openHost.passed(on: here.host, "\(here.host) takes guests")
+      : CheckRule.openHost.failed(on: here.host, "\(here.host) is in maintenance and takes no guests")
   }
 
   // MARK: - The guest
@@ -136,36 +146,6 @@ struct DestinationChecks: Sendable {
     // Free memory without what the kernel can give back: too little of it is a reason to look, not to refuse.
     let found = "\(ByteCount(free)) of memory are free on \(here.host), and the guest has \(ByteCount(needed))"
     return [free >= needed ? CheckRule.memory.passed(on: here.host, found) : CheckRule.memory.failed(on: here.host, found)]
-  }
-
-  private func checkNetworks(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
-    let rule = CheckRule.networks
-    var checks: [Check] = []
-    for network in Set(guest.networks).sorted(by: { ($0.type, $0.source) < ($1.type, $1.source) }) {
-      switch network.type {
-      case "bridge", "direct":
-        let what = network.type == "bridge" ? "bridge" : "network device"
-        checks.append(
-          FileProbe.exists("/sys/class/net/\(network.source)")
-            ? rule.passed(on: here.host, "the \(what) \(network.source) is on \(here.host)")
-            : rule.failed(on: here.host, "the \(what) \(network.source) is not on \(here.host)"))
-      case "network":
-        switch try await connection.networkIsActive(network.source) {
-        case true?: checks.append(rule.passed(on: here.host, "the network \(network.source) is active on \(here.host)"))
-        case false?:
-          checks.append(
-            rule.failed(
-              on: here.host, "the network \(network.source) of \(here.host) is not active",
-              advice: "start it (`virsh net-start \(network.source)`)"))
-        case nil:
-          checks.append(
-            rule.failed(
-              on: here.host, "the network \(network.source) is not on \(here.host)", advice: "define it there (`virsh net-define`)"))
-        }
-      default: continue
-      }
-    }
-    return checks
   }
 
   /// Compares the guest's MAC addresses with those of all guests here, running or not.

@@ -14,6 +14,8 @@ struct Inbox: Service, CustomStringConvertible {
   private static let prefetch: UInt16 = 64
 
   let here: HostAddress
+  /// The broker's users who may order; nil for all.
+  let orderingUsers: Set<String>?
   let connection: AMQPConnection
   let desk: RequestDesk
   let coordinator: MigrationCoordinator
@@ -106,6 +108,10 @@ struct Inbox: Service, CustomStringConvertible {
       try refuse(delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
       return
     }
+    if let reason = objection(to: request, of: delivery.properties.userID) {
+      try refuse(delivery, id: request.id, [reason])
+      return
+    }
     if !request.mayTakeLong { return try await answer(request, delivery) }
     // A question may take long, and a dry run waits for another host: neither holds up what comes behind it, and nothing is lost
     // with them. Nor with a removal: who asked for it has no answer, and asks again.
@@ -116,6 +122,18 @@ struct Inbox: Service, CustomStringConvertible {
         logger.error("The journal cannot be read or written", metadata: [LogKeys.error: "\(error)"])
       }
     }
+  }
+
+  /// Why a user must not make a request; nil where there is nothing against it. Questions are free.
+  ///
+  /// - Parameter user: Who sent it. The broker lets nobody name another user than the connection's.
+  private func objection(to request: Request, of user: String?) -> Reason? {
+    guard let orderingUsers, request.isOrder else { return nil }
+    guard let user else {
+      return Reason(.notPermitted, "\(here.host) takes orders of certain users only: name yours in the message's property user-id")
+    }
+    return orderingUsers.contains(user)
+      ? nil : Reason(.notPermitted, "the broker's user \(user) may not order anything of \(here.host): see requests.users there")
   }
 
   private func answer(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
@@ -241,6 +259,12 @@ extension Request {
     case .cancel, .resolve, .extendGrace, .purgeGrace, .removeOrphans: true
     case .status, .list, .describe, .listGrace, .listOrphans: false
     }
+  }
+
+  /// Whether the request asks for something to be done, be it on trial.
+  fileprivate var isOrder: Bool {
+    if case .migrate = command { return true }
+    return changesSomething
   }
 
   /// Whether the answer waits for libvirt or for files to be removed.

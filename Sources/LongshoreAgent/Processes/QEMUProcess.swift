@@ -3,7 +3,8 @@ internal import Glibc
 
 /// The QEMU of a guest on this host, and never another process that got its number.
 struct QEMUProcess: Sendable {
-  private let pid: Int32
+  /// Its process id.
+  let pid: Int32
   private let descriptor: ProcessDescriptor
 
   /// Finds a guest's QEMU by libvirt's note of it.

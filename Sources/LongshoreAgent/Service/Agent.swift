@@ -49,7 +49,8 @@ struct Agent {
     let metrics = AgentMetrics()
     let paths = PathMailbox()
     let checks = DestinationChecks(
-      here: here, libvirt: libvirt, journal: journal, allowedPools: configuration.allowedPools,
+      here: here, libvirt: libvirt, journal: journal, takesGuests: configuration.takesGuests,
+      allowedPools: configuration.allowedPools,
       path: PathChecks(
         here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),
       identities: identities)
@@ -103,7 +104,8 @@ struct Agent {
       CoordinatorService(coordinator: coordinator),
       Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
       Inbox(
-        here: here, connection: consumer, desk: desk, coordinator: coordinator, offers: offers, mailbox: mailbox, dryRuns: dryRuns,
+        here: here, orderingUsers: configuration.orderingUsers, connection: consumer, desk: desk, coordinator: coordinator, offers: offers,
+        mailbox: mailbox, dryRuns: dryRuns,
         checks: checks, trials: trials, paths: paths, peers: peers, endpoint: configuration.endpoint, journal: journal,
         outboxChanged: outboxChanged, clock: clock,
         logger: logger),

@@ -34,7 +34,8 @@ struct GuestInspector: Sendable {
     checks += disks.checks
     let persistent = try await domain.isPersistent()
     let hypervisor = try await connection.versions().hypervisor.description
-    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, hypervisor: hypervisor)),
+    let needs = HostNeeds(of: live, cpu: try await connection.hostCPU())
+    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, hypervisor: hypervisor, needs: needs)),
       !checks.contains(where: { $0.outcome == .refused })
     else { return .refused(checks) }
     return .ready(
@@ -48,7 +49,7 @@ struct GuestInspector: Sendable {
   }
 
   private func description(
-    of live: DomainDocument, uuid: String, persistent: Bool, hypervisor: String
+    of live: DomainDocument, uuid: String, persistent: Bool, hypervisor: String, needs: HostNeeds
   ) throws -> GuestDescription {
     guard let name = ResourceName(live.name) else {
       throw Reason.Failure(.operationFailed, "the guest's name \(live.name) cannot be sent: it has / or control characters")
@@ -57,8 +58,8 @@ struct GuestInspector: Sendable {
     return GuestDescription(
       uuid: uuid, name: name, persistent: persistent, memoryKiB: live.memoryKiB, domainType: live.domainType,
       architecture: os.architecture ?? "", machine: os.machine ?? "", emulator: live.emulator, cpu: live.cpuXML,
-      networks: live.interfaces.compactMap(\.attachment.sharedNetwork),
-      macAddresses: live.interfaces.compactMap { $0.macAddress?.lowercased() }, hypervisorVersion: hypervisor)
+      networks: live.interfaces.compactMap(GuestDescription.Network.init),
+      macAddresses: live.interfaces.compactMap { $0.macAddress?.lowercased() }, hypervisorVersion: hypervisor, needs: needs)
   }
 
   // MARK: - The guest
@@ -219,18 +220,6 @@ private struct DiskPlan {
 
   private mutating func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) {
     checks.append(rule.failed(on: here, found, advice: advice))
-  }
-}
-
-extension NetworkInterface.Attachment {
-  /// The network of the host that the interface needs; nil for one that needs none.
-  fileprivate var sharedNetwork: GuestDescription.Network? {
-    switch self {
-    case .bridge(let name): GuestDescription.Network(type: "bridge", source: name)
-    case .network(let name): GuestDescription.Network(type: "network", source: name)
-    case .direct(let name): GuestDescription.Network(type: "direct", source: name)
-    default: nil
-    }
   }
 }
 

@@ -285,7 +285,9 @@ struct Transfer: Sendable {
       guest: migration.guest, memoryKiB: migration.inspection?.plan.guest.memoryKiB ?? 0, acceptedSeconds: accepted)
     var downtimeIsSet = migration.order.options?.maxDowntimeMs == nil
     var stillSince: Int64?
+    var watch = StallWatch(patience: migration.patience.attention)
     while !Task.isCancelled {
+      var counters: [UInt64]?
       if let connection = try? await source.connection(),
         let domain = try? await connection.domain(uuid: migration.guest.uuid),
         let statistics = try? await domain.jobStatistics(.running), statistics.operation == .migrationOut
@@ -295,9 +297,12 @@ struct Transfer: Sendable {
           downtimeIsSet = (try? await domain.setMaxDowntime(milliseconds: downtime)) != nil
         }
         let now = Double(clock.now().bootMilliseconds) / 1000
-        await self.progress.post(
-          progress.progress(statistics, disks: await disks(of: domain), at: now), of: migration.id)
+        let disks = await disks(of: domain)
+        counters =
+          [statistics.dataProcessed, statistics.memoryProcessed, statistics.memoryIteration].map { $0 ?? 0 } + disks.map(\.bytes.done)
+        await self.progress.post(progress.progress(statistics, disks: disks, at: now), of: migration.id)
       }
+      if watch.isStill(counters, at: clock.now().bootMilliseconds) { await giveUpConnections() }
       await reportStalled(since: &stillSince)
       guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return }
     }
@@ -322,6 +327,36 @@ struct Transfer: Sendable {
           .transferStalled,
           "the guest has stood still at \(migration.source.host) for \((now - stillSince) / 1000) s, and libvirt neither ends its migration nor gives it up: see `virsh domjobinfo` there; where the destination does not have the guest, only ending it (`virsh destroy`) frees it"
         )))
+  }
+
+  /// Ends what QEMU has open to a destination that does not have the guest or cannot be reached, where nothing moves any more: it may
+  /// wait for answers that never come, and libvirt for it. The guest runs on here. At the switch nothing is ended: both hosts are
+  /// looked at then.
+  private func giveUpConnections() async {
+    guard let endpoint = migration.preparation?.endpoint, let connection = try? await source.connection(),
+      let domain = try? await connection.domain(uuid: migration.guest.uuid), case .running? = try? await domain.state()
+    else { return }
+    let there: GuestSight
+    do throws(LibvirtError) {
+      there = await GuestSighting.look(for: migration.guest.uuid, on: try await destinations.connection(to: endpoint.libvirtURI))
+    } catch {
+      there = .unreachable(error.message)
+    }
+    if case .active = there { return }
+    var metadata: Logger.Metadata = [LogKeys.migration: "\(migration.id)"]
+    do throws(ImageError) {
+      let process = try QEMUProcess(guest: migration.guest.name, uuid: migration.guest.uuid)
+      defer { process.close() }
+      let addresses = try await BlockingWork.run { HostLookup.addresses(of: endpoint.migrationAddress) }
+      let ended = try await QEMUConnections().end(of: process.pid, to: addresses)
+      metadata["connections"] = "\(ended.map(\.remote))"
+      logger.warning(
+        "Nothing was copied for \(migration.patience.attention / 1000) s, and the destination does not have the guest: QEMU's connections to it are ended",
+        metadata: metadata)
+    } catch {
+      metadata[LogKeys.error] = "\(error)"
+      logger.error("Nothing is copied, and QEMU's connections to the destination cannot be ended", metadata: metadata)
+    }
   }
 
   private func disks(of domain: Domain) async -> [Progress.Disk] {

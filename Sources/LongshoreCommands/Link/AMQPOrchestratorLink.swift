@@ -9,10 +9,12 @@ final class AMQPOrchestratorLink: OrchestratorLink {
   let notices: AsyncStream<LinkNotice>
 
   private let connection: AMQPConnection
+  private let user: String
   private let replies: RequestReply
 
-  private init(connection: AMQPConnection, replies: RequestReply, notices: AsyncStream<LinkNotice>) {
+  private init(connection: AMQPConnection, user: String, replies: RequestReply, notices: AsyncStream<LinkNotice>) {
     self.connection = connection
+    self.user = user
     self.replies = replies
     self.notices = notices
   }
@@ -48,7 +50,8 @@ final class AMQPOrchestratorLink: OrchestratorLink {
     }
     let replies = RequestReply(connection: connection, exchange: Wire.replies)
     let (notices, teller) = AsyncStream.makeStream(of: LinkNotice.self)
-    let link = AMQPOrchestratorLink(connection: connection, replies: replies, notices: notices)
+    let link = AMQPOrchestratorLink(
+      connection: connection, user: configuration.user, replies: replies, notices: notices)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       defer { group.cancelAll() }
       group.addTask { try await connection.run() }
@@ -71,7 +74,7 @@ final class AMQPOrchestratorLink: OrchestratorLink {
 
   func ask(_ request: Request, of host: HostAddress, within time: Duration) async throws(LinkError) -> Reply {
     let operation = "asking \(host)"
-    let message = Self.message(request, expiration: time)
+    let message = message(request, expiration: time)
     let clock = ContinuousClock()
     let end = clock.now + time
     while true {
@@ -101,7 +104,7 @@ final class AMQPOrchestratorLink: OrchestratorLink {
   ) -> AsyncThrowingStream<Reply, any Error> {
     let operation = "asking the hosts of cluster \(cluster)"
     let deliveries = replies.requests(
-      Self.message(request, expiration: time), to: Wire.requests, routingKey: cluster.text, collectingFor: time)
+      message(request, expiration: time), to: Wire.requests, routingKey: cluster.text, collectingFor: time)
     return AsyncThrowingStream { continuation in
       let task = Task {
         do {
@@ -121,12 +124,12 @@ final class AMQPOrchestratorLink: OrchestratorLink {
     }
   }
 
-  private static func message(_ request: Request, expiration: Duration) -> Message {
+  private func message(_ request: Request, expiration: Duration) -> Message {
     Message(
       body: MessageCoding.encode(request),
       properties: Message.Properties(
         contentType: Wire.jsonContentType, expiration: expiration, messageID: request.id.text, type: request.typeName,
-        appID: "longshore/\(LongshoreVersion.current)"))
+        userID: user, appID: "longshore/\(LongshoreVersion.current)"))
   }
 
   private static func reply(_ delivery: Delivery, while operation: String) throws(LinkError) -> Reply {

@@ -135,11 +135,13 @@ extension Orchestrator {
 
   /// Publishes a message as it is.
   ///
-  /// - Parameter correlation: the correlation id with which the reply shall come; nil for a message without `reply_to`.
+  /// - Parameters:
+  ///   - correlation: the correlation id with which the reply shall come; nil for a message without `reply_to`.
+  ///   - user: the broker's user that the message names.
   func publish(
-    _ body: [UInt8], to host: Lab.Host, exchange: String = Wire.requests, correlation: String?
+    _ body: [UInt8], to host: Lab.Host, exchange: String = Wire.requests, correlation: String?, user: String? = nil
   ) async throws {
-    var properties = Message.Properties(contentType: Wire.jsonContentType)
+    var properties = Message.Properties(contentType: Wire.jsonContentType, userID: user)
     properties.correlationID = correlation
     properties.replyTo = correlation.map { _ in replyQueue }
     try await connection.waitUntilConnected()
@@ -148,15 +150,15 @@ extension Orchestrator {
   }
 
   /// Sends a request and returns the reply.
-  func ask(_ request: Request, of host: Lab.Host) async throws -> Reply {
+  func ask(_ request: Request, of host: Lab.Host, as user: String? = nil) async throws -> Reply {
     await entries.add(ContractChecker.Entry(request))
-    return try await ask(MessageCoding.encode(request), of: host)
+    return try await ask(MessageCoding.encode(request), of: host, as: user)
   }
 
   /// Sends a body as a request and returns the reply.
-  func ask(_ body: [UInt8], of host: Lab.Host) async throws -> Reply {
+  func ask(_ body: [UInt8], of host: Lab.Host, as user: String? = nil) async throws -> Reply {
     let correlation = UUID().uuidString
-    try await publish(body, to: host, correlation: correlation)
+    try await publish(body, to: host, correlation: correlation, user: user)
     return try await replies.wait(for: "the reply to \(String(decoding: body.prefix(300), as: UTF8.self))") { replies in
       replies.first { $0.correlation == correlation }?.reply
     }

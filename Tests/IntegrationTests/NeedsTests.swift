@@ -1,0 +1,139 @@
+import LongshoreMessages
+import Testing
+
+extension MigrationTests {
+  /// What a guest takes of its host beside disks, and who may order what.
+  @Suite(.serialized) struct Needs {
+    /// What the guest takes, made on a host where it is to be there. `$address` is on no other host.
+    private static let provisions = """
+      name=$1 uuid=$2 address=198.18.200.1
+      make_bridge() { ip link add lab-bridge type bridge; ip link set lab-bridge mtu "$1" up; }
+      make_rest() {
+        mkdir -p /run/lab-serial /dev/hugepages
+        mountpoint -q /dev/hugepages || mount -t hugetlbfs hugetlbfs /dev/hugepages
+        ip address add "$address/32" dev lo
+      }
+      remove_all() {
+        ip link delete lab-bridge 2>/dev/null || true
+        ip address delete "$address/32" dev lo 2>/dev/null || true
+        rm -rf /run/lab-serial
+        umount /dev/hugepages 2>/dev/null || true
+      }
+      # The pages of 2 MiB that the guest has, so many times. Both hosts have them together.
+      reserve() { echo "$((64 * $1))" >/proc/sys/vm/nr_hugepages; [[ $(</proc/sys/vm/nr_hugepages) == "$((64 * $1))" ]]; }
+
+      """
+
+    @Test("what the destination lacks of it is named, all at once, and the guest moves when it is there")
+    func hostResources() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      func shell(_ host: Lab.Host, _ program: String, _ guest: Guest) async throws {
+        try await lab.shell(on: host, Self.provisions + program, guest.name, guest.uuid)
+      }
+      let form = Guest.Form(options: ["--disks", "1", "--stopped"])
+      try await Guest.with(form, in: lab) { guest in
+        try await finally {
+          try await shell(.alpha, "make_bridge 9000; make_rest; reserve 1", guest)
+          // It looks for huge pages when it starts.
+          try await restartLibvirt(on: .alpha, lab)
+          try await shell(
+            .alpha,
+            #"""
+            virsh --quiet dumpxml --inactive "$name" | sed \
+              -e "s|<vcpu [^>]*>|<memoryBacking><hugepages/></memoryBacking><vcpu cpuset='0'>|" \
+              -e "s|</devices>|<interface type='bridge'><source bridge='lab-bridge'/><mac address='52:54:00:ab:cd:01'/></interface>\
+            <serial type='file'><source path='/run/lab-serial/out'/><target port='1'/></serial>\
+            <graphics type='vnc' port='-1' listen='$address'/></devices>|" | virsh --quiet define /dev/stdin
+            virsh --quiet start "$name"
+            """#, guest)
+          try await guest.waitForWrite(on: .alpha)
+
+          try await Orchestrator.with(lab) { orchestrator in
+            try await shell(.beta, "echo 1 >/run/online; mount --bind /run/online /sys/devices/system/cpu/online", guest)
+            var refused = try await refusals(guest, orchestrator)
+            try await shell(.beta, "umount /sys/devices/system/cpu/online; rm /run/online", guest)
+            #expect(refused == [.missingResource, .noHugePages, .placementImpossible, .addressMissing, .missingResource])
+
+            try await shell(.beta, "make_bridge 1500; make_rest; reserve 2", guest)
+            try await restartLibvirt(on: .beta, lab)
+            try await orchestrator.waitForLibvirt(on: .beta)
+            try await shell(
+              .beta,
+              """
+              virsh --quiet define /dev/stdin <<<"<domain type='qemu'><name>other</name><memory>16384</memory>\
+              <os><type arch='x86_64' machine='pc'>hvm</type></os>\
+              <devices><interface type='bridge'><source bridge='lab-bridge'/><mac address='52:54:00:AB:CD:01'/></interface></devices></domain>"
+              """, guest)
+            refused = try await refusals(guest, orchestrator)
+            #expect(refused == [.mtuTooSmall, .macInUse])
+
+            try await shell(.beta, "virsh --quiet undefine other; ip link set lab-bridge mtu 9000", guest)
+            try await lab.restartAgent(on: .beta, with: ["LONGSHORED_INCOMING_ALLOWED": "false"])
+            #expect(try await refusals(guest, orchestrator) == [.maintenance])
+            try await lab.restartAgent(on: .beta)
+            #expect(try await refusals(guest, orchestrator) == [])
+            let id = try await orchestrator.migrate(guest, from: .alpha)
+            #expect(try await orchestrator.end(of: id).kind == .completed)
+            try await guest.waitForWrite(on: .beta)
+          }
+          try await guest.verify(.alpha, .beta).expectGood()
+        } do: {
+          for host in Lab.Host.allCases {
+            try await shell(host, #"virsh --quiet destroy "$uuid" 2>/dev/null || true; remove_all; reserve 0"#, guest)
+            try await restartLibvirt(on: host, lab)
+          }
+        }
+      }
+    }
+
+    @Test("a host obeys the users that it is told to, and answers everybody's questions")
+    func users() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Orchestrator.with(lab) { orchestrator in
+        func order(as user: String?) async throws -> [Reason.Code] {
+          let order = MigrateCommand(
+            guest: try #require(ResourceName("nobody")), destination: .init(host: try #require(NodeName("beta"))), dryRun: true)
+          let reply = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .migrate(order)), of: .alpha, as: user)
+          guard case .rejected(let reasons) = reply.body else { return [] }
+          return reasons.map(\.code)
+        }
+        try await finally {
+          try await lab.restartAgent(on: .alpha, with: ["LONGSHORED_REQUESTS_USERS": "operator"])
+          #expect(try await order(as: nil) == [.notPermitted])
+          #expect(try await order(as: "longshore") == [.notPermitted])
+          let question = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .list(includeEnded: false)), of: .alpha)
+          guard case .migrations = question.body else {
+            Issue.record("\(question.body)")
+            return
+          }
+          try await lab.restartAgent(on: .alpha, with: ["LONGSHORED_REQUESTS_USERS": "operator,longshore"])
+          #expect(try await order(as: nil) == [.notPermitted])
+          #expect(try await order(as: "longshore") == [.unknownGuest])
+        } do: {
+          try await lab.restartAgent(on: .alpha)
+        }
+      }
+    }
+
+    private func restartLibvirt(on host: Lab.Host, _ lab: Lab) async throws {
+      try await lab.endLibvirt(on: host, with: "TERM")
+      try await lab.startLibvirt(on: host)
+    }
+
+    /// The codes of what a dry run refuses, in the order of the table.
+    private func refusals(_ guest: Guest, _ orchestrator: Orchestrator) async throws -> [Reason.Code] {
+      var order = try orchestrator.order(guest, from: .alpha)
+      order.dryRun = true
+      let reply = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .migrate(order)), of: .alpha)
+      guard case .checked(let checks, _, _) = reply.body else {
+        Issue.record("\(reply.body)")
+        return []
+      }
+      let refused = checks.filter { $0.outcome == .refused }
+      #expect(refused.allSatisfy { $0.host.text == "beta" && $0.advice?.isEmpty == false })
+      return refused.map(\.code)
+    }
+  }
+}
