@@ -330,19 +330,27 @@ struct Transfer: Sendable {
   }
 
   /// Ends what QEMU has open to a destination that does not have the guest or cannot be reached, where nothing moves any more: it may
-  /// wait for answers that never come, and libvirt for it. The guest runs on here. At the switch nothing is ended: both hosts are
-  /// looked at then.
+  /// wait for answers that never come, and libvirt for it.
+  ///
+  /// It fails the transfer, and libvirt lets the guest go on here. At the switch of a direct handover that is for a destination alone
+  /// that is known not to have the guest: any other may run it. In a fenced one it waits there paused until it is gone here.
   private func giveUpConnections() async {
-    guard let endpoint = migration.preparation?.endpoint, let connection = try? await source.connection(),
-      let domain = try? await connection.domain(uuid: migration.guest.uuid), case .running? = try? await domain.state()
-    else { return }
+    guard let endpoint = migration.preparation?.endpoint, let state = await stateByNewConnection() else { return }
     let there: GuestSight
     do throws(LibvirtError) {
       there = await GuestSighting.look(for: migration.guest.uuid, on: try await destinations.connection(to: endpoint.libvirtURI))
     } catch {
       there = .unreachable(error.message)
     }
-    if case .active = there { return }
+    switch (state, there) {
+    case (.running, .absent), (.running, .unreachable), (.paused(.migration), .absent): break
+    case (.paused(.migration), .unreachable) where migration.isFenced: break
+    default:
+      logger.notice(
+        "Nothing was copied for \(migration.patience.attention / 1000) s",
+        metadata: [LogKeys.migration: "\(migration.id)", "guest.state": "\(state)", "destination": "\(there)"])
+      return
+    }
     var metadata: Logger.Metadata = [LogKeys.migration: "\(migration.id)"]
     do throws(ImageError) {
       let process = try QEMUProcess(guest: migration.guest.name, uuid: migration.guest.uuid)
@@ -357,6 +365,14 @@ struct Transfer: Sendable {
       metadata[LogKeys.error] = "\(error)"
       logger.error("Nothing is copied, and QEMU's connections to the destination cannot be ended", metadata: metadata)
     }
+  }
+
+  /// The guest's state here. Calls that wait for a QEMU that does not answer can hold all places that the daemon gives a connection.
+  private func stateByNewConnection() async -> DomainState? {
+    guard let connection = try? await LibvirtConnection.open(source.uri) else { return nil }
+    let state = try? await connection.domain(uuid: migration.guest.uuid)?.state()
+    await connection.close()
+    return state
   }
 
   private func disks(of domain: Domain) async -> [Progress.Disk] {
