@@ -27,8 +27,10 @@ enum GuestMemory {
       let mapping = mapping(in: String(decoding: maps, as: UTF8.self), memoryKiB: memoryKiB)
     else { return nil }
     let pages = memoryKiB << 10 / page
-    let stride = max(1, pages / samples)
-    guard let part = try? filledPart(of: pid, pages: stride.dividing(pages), from: mapping.start) else { return mapping.residentKiB << 10 }
+    let step = max(1, pages / samples)
+    guard let part = try? filledPart(of: pid, pages: Array(stride(from: 0, to: pages, by: Int(step))), from: mapping.start) else {
+      return mapping.residentKiB << 10
+    }
     return UInt64(Double(memoryKiB << 10) * part)
   }
 
@@ -87,9 +89,4 @@ enum GuestMemory {
     }
     return pages.isEmpty ? 0 : Double(filled) / Double(pages.count)
   }
-}
-
-extension UInt64 {
-  /// Every so-manieth number below an end.
-  fileprivate func dividing(_ end: UInt64) -> [UInt64] { Array(Swift.stride(from: 0, to: end, by: Int(self))) }
 }

@@ -21,6 +21,7 @@ struct PathChecksTests {
     ///   - change: Changes what the source is asked.
     init(
       uri: String = "test:///default", ports: ClosedRange<UInt16>, allowed: Set<String>? = nil, tlsName: String? = nil,
+      certificates: String = "/nowhere",
       clock: any HostClock = SystemHostClock(), change: @escaping @Sendable (inout PathQuestion) -> Void = { _ in }
     ) {
       let mailbox = PathMailbox()
@@ -37,7 +38,8 @@ struct PathChecksTests {
         change(&question)
         await trials.answer(question, of: sent.migration, to: destination)
       }
-      var settings = LibvirtSettings(text: "default_tls_x509_cert_dir = \"/nowhere\"")
+      var settings = LibvirtSettings(text: "")
+      settings.certificates = certificates
       settings.migrationPorts = ports.lowerBound...middle
       checks = PathChecks(
         here: destination, endpoint: DestinationEndpoint(libvirtURI: uri, migrationAddress: "127.0.0.1", tlsName: tlsName),
@@ -94,6 +96,19 @@ struct PathChecksTests {
     let check = try #require(finding.checks.first)
     #expect(check.code == .tlsNameDiffers && check.outcome == .refused)
     #expect(check.message.hasPrefix("/nowhere/server-cert.pem, "))
+  }
+
+  @Test("The certificate's name is compared with the one that the source is to expect")
+  func certificateNames() async throws {
+    try await withTemporaryFolder { folder in
+      try await folder.run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "key.pem", "-out",
+        "server-cert.pem", "-subj", "/CN=beta", "-addext", "subjectAltName=DNS:beta.example.net")
+      for (name, outcome) in [("beta.example.net", Check.Outcome.passed), ("gamma.example.net", .refused)] {
+        let finding = await Pair(ports: 28_270...28_273, tlsName: name, certificates: folder.path).check()
+        #expect(finding.checks.first?.code == .tlsNameDiffers && finding.checks.first?.outcome == outcome, "\(finding.checks)")
+      }
+    }
   }
 
   @Test("A source that does not answer is a warning")
