@@ -66,7 +66,8 @@ guest_await_ack() {
   grep -q -m 1 '^ack ' < <(exec timeout "$3" tail -n "+${4:-1}" -F -- "$console" 2>/dev/null)
 }
 
-# The files behind a guest's disks on a host, from vda on.
+# The files behind a guest's disks on a host, from vda on. In another locale, virsh would escape what is not ASCII.
 guest_disks() {
-  on_host "$1" virsh --quiet domblklist --details "$2" | awk '$2 == "disk" { print $4 }'
+  LC_ALL=C.UTF-8 on_host "$1" env LC_ALL=C.UTF-8 virsh --quiet domblklist --details "$2" |
+    sed -En 's/^ *[^ ]+ +disk +[^ ]+ +(.*[^ ]) *$/\1/p'
 }

@@ -72,8 +72,9 @@ struct Guest: Sendable {
 
   /// The paths of the guest's disks on a host, from `vda` on.
   func disks(on host: Lab.Host) async throws -> [String] {
+    // In another locale, virsh would escape what is not ASCII.
     try await lab.shell(
-      on: host, #"virsh --quiet domblklist --details "$1" | awk '$2 == "disk" { print $4 }'"#, uuid
+      on: host, #"LC_ALL=C.UTF-8 virsh --quiet domblklist --details "$1" | sed -En 's/^ *[^ ]+ +disk +[^ ]+ +(.*[^ ]) *$/\1/p'"#, uuid
     ).split(separator: "\n").map(String.init)
   }
 

@@ -34,7 +34,7 @@
 
 #include "block.h"
 
-#define MAXIMUM_DISKS 8
+#define MAXIMUM_DISKS 26
 #define NANOSECONDS UINT64_C(1000000000)
 
 static int console = 1, orders = -1;

@@ -6,6 +6,7 @@
 // Prints one JSON object; exits with 0 when every acknowledged block is on every disk, nothing else has changed and the
 // guest ran on without a gap, with 1 when not, with 2 when it cannot tell.
 
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "block.h"
 
@@ -151,6 +153,14 @@ static uint64_t check_disk(const char *path, const struct console *console, uint
   return newest;
 }
 
+// The next place from an offset on where a file has data; its end where there is none.
+static uint64_t next_data(FILE *file, uint64_t offset) {
+  const off_t data = lseek(fileno(file), (off_t)offset, SEEK_DATA);
+  if (data >= 0) return (uint64_t)data;
+  const off_t end = lseek(fileno(file), 0, SEEK_END);
+  return end < (off_t)offset ? offset : (uint64_t)end;
+}
+
 // Where a disk differs from its first content, other than where the guest writes; UINT64_MAX when nowhere.
 static uint64_t first_change(const char *path, const char *content, const struct console *console) {
   static unsigned char one[CHUNK], other[CHUNK];
@@ -160,6 +170,10 @@ static uint64_t first_change(const char *path, const char *content, const struct
   if (original == NULL) fail(content);
   uint64_t changed = UINT64_MAX;
   for (uint64_t offset = 0; changed == UINT64_MAX; offset += CHUNK) {
+    // What both have not written to is the same.
+    const uint64_t here = next_data(file, offset), there = next_data(original, offset), next = here < there ? here : there;
+    offset = next / CHUNK * CHUNK < offset ? offset : next / CHUNK * CHUNK;
+    if (fseeko(file, (off_t)offset, SEEK_SET) != 0 || fseeko(original, (off_t)offset, SEEK_SET) != 0) fail(path);
     const size_t length = fread(one, 1, CHUNK, file), wanted = fread(other, 1, CHUNK, original);
     if (length == wanted && memcmp(one, other, length) == 0) {
       if (length < CHUNK) break;
