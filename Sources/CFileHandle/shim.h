@@ -14,3 +14,6 @@ struct longshore_file_handle {
 // name_to_handle_at(2).
 extern int longshore_name_to_handle_at(
     int directory, const char *path, struct longshore_file_handle *handle, int *mount, int flags) __asm__("name_to_handle_at");
+
+// fallocate(2), likewise for GNU sources only.
+extern int longshore_fallocate(int file, int mode, long long offset, long long length) __asm__("fallocate");

@@ -90,6 +90,9 @@ public struct CheckRule: Sendable, Hashable {
     return Check(code, on: host, outcome, found, expected: expected, advice: advice ?? self.advice)
   }
 
+  /// The rule is not passed, which is as the order wants it.
+  public func waived(on host: NodeName, _ found: String) -> Check { Check(code, on: host, .warning, found, expected: expected) }
+
   /// The rule could not be applied, which is no reason to refuse.
   public func unknown(on host: NodeName, _ why: String) -> Check {
     Check(code, on: host, .warning, why, expected: expected, advice: "see to it yourself before you move the guest")
@@ -121,12 +124,12 @@ extension CheckRule {
   /// The guest is not tied to its host.
   public static let movableDevices = CheckRule(
     .unmovableDevice, at: .source,
-    "no device ties the guest to its host: no host device, shared folder, shared memory or medium in a drive",
-    otherwise: "detach it (`virsh detach-device`) or eject the medium (`virsh change-media --eject`)")
+    "no device ties the guest to its host: no host device, shared folder, shared memory or floppy that can be written to",
+    otherwise: "detach it (`virsh detach-device`) or eject the floppy (`virsh change-media --eject`)")
   /// The disks are such as can be copied.
   public static let supportedDisks = CheckRule(
     .unsupportedDisk, at: .source,
-    "every disk is a file in qcow2 or raw, written by this guest alone, neither encrypted nor damaged, and its chain says its formats",
+    "every disk is a file in qcow2 or raw, neither transient nor damaged nor encrypted but by LUKS in qcow2, on a chain that says its formats and that libvirt runs it by",
     otherwise: "change or detach the disk")
   /// The disks are known to libvirt's pools.
   public static let disksInPools = CheckRule(
@@ -253,7 +256,20 @@ extension CheckRule {
   /// The pool is another storage than the one that the disks are on.
   public static let otherStorage = CheckRule(
     .samePool, at: .destination, "the pool is not the storage that the disk is on already",
-    otherwise: "name a pool on other storage; where both hosts see the disk, `virsh migrate` moves the guest without it")
+    otherwise: "name a pool on other storage, or leave the disk where it is (`--in-place DISK`)")
+  /// The disks that stay are seen there.
+  public static let sharedDisks = CheckRule(
+    .notShared, at: .destination,
+    "a disk that stays where it is (`--in-place`, or `<shareable/>`) is seen in a pool there: the same file, in use, on the same chain",
+    otherwise: "mount its storage there and define the pool, or let the disk be copied")
+  /// The media are there.
+  public static let media = CheckRule(
+    .missingMedium, at: .destination, "the media in the guest's drives are in the pools of the same names",
+    otherwise: "put it there, eject it, or say what to do (`--missing-media eject`, or `copy`)")
+  /// The secrets are there.
+  public static let secrets = CheckRule(
+    .missingSecret, at: .destination, "the secret of an encrypted disk is there under the same UUID, not private, and has a value",
+    otherwise: "define it there (`virsh secret-define`, `virsh secret-set-value`)")
   /// The names are free.
   public static let freeNames = CheckRule(
     .nameTaken, at: .destination, "no file has the name of one of the guest's: none is ever overwritten",
@@ -276,6 +292,7 @@ extension CheckRule {
     guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
     distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, cpu, sameProcessor, timeStampCounter, memory, hugePages,
     placement, networks, mtu, freeAddresses, listenAddresses, devicePaths, allowedAddress, destinationLibvirt, migrationPorts, tlsName,
-    templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage, freeNames, sameTemplate, room, fileCount,
+    templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets,
+    freeNames, sameTemplate, room, fileCount,
   ]
 }

@@ -78,6 +78,46 @@ public enum ImageFormat: String, Hashable, WireWord {
   case raw
 }
 
+/// How an image is made, beside its format and size: what a stub has to have so that the disk arrives as it was.
+public struct ImageProperties: Sendable, Hashable, Codable {
+  /// How much of an image's space is taken before the guest writes to it.
+  public enum Preallocation: String, Hashable, WireWord {
+    /// qcow2: every cluster has its place in the file, and takes no space until it is written to.
+    case metadata
+    /// All of it takes its space, as `falloc` and `full` make it.
+    case full
+  }
+
+  /// The size of a cluster, in bytes; qcow2 only.
+  public var clusterSize: UInt64?
+  /// The version of qcow2: `0.10` or `1.1`.
+  public var compat: String?
+  /// Whether clusters are split in 32; qcow2 only.
+  public var extendedL2: Bool?
+  /// Whether reference counts may be written late; qcow2 only.
+  public var lazyRefcounts: Bool?
+  /// The width of a reference count, in bits; qcow2 only.
+  public var refcountBits: UInt64?
+  /// How compressed clusters are compressed: `zlib` or `zstd`; qcow2 only.
+  public var compressionType: String?
+  /// How much of its space is taken in advance; nil for none.
+  public var preallocation: Preallocation?
+
+  /// An image's properties.
+  public init(
+    clusterSize: UInt64? = nil, compat: String? = nil, extendedL2: Bool? = nil, lazyRefcounts: Bool? = nil,
+    refcountBits: UInt64? = nil, compressionType: String? = nil, preallocation: Preallocation? = nil
+  ) {
+    self.clusterSize = clusterSize
+    self.compat = compat
+    self.extendedL2 = extendedL2
+    self.lazyRefcounts = lazyRefcounts
+    self.refcountBits = refcountBits
+    self.compressionType = compressionType
+    self.preallocation = preallocation
+  }
+}
+
 /// A lower layer of a disk's chain (a template, or an image between it and the disk), which must be at the destination, the
 /// same, before the disk is copied.
 public struct TemplateLayer: Sendable, Hashable, Codable {
@@ -119,7 +159,7 @@ public struct PlannedDisk: Sendable, Hashable, Codable {
   public var format: ImageFormat
   /// The size of the disk, in bytes. The stub has exactly this size.
   public var virtualSize: UInt64
-  /// The bytes that the top layer takes at the source, which is about what will be copied.
+  /// The bytes that the top layer takes at the source, which is about what will be copied; of one that is preallocated, all of the disk's.
   public var allocation: UInt64
   /// The pool at the source.
   public var sourcePool: ResourceName
@@ -132,11 +172,16 @@ public struct PlannedDisk: Sendable, Hashable, Codable {
   /// The number of the file's inode at the source, by which a host that sees the same storage knows it; nil where the source's agent
   /// does not say it.
   public var inode: UInt64?
+  /// How the top layer is made; nil where the source's agent does not say it.
+  public var image: ImageProperties?
+  /// The UUID of the secret whose value encrypts the disk, on either host by that host's own; nil for a disk that is not encrypted.
+  public var secret: String?
 
   /// A disk.
   public init(
     target: ResourceName, format: ImageFormat, virtualSize: UInt64, allocation: UInt64, sourcePool: ResourceName,
-    destinationPool: ResourceName, volume: ResourceName, backing: Int?, inode: UInt64? = nil
+    destinationPool: ResourceName, volume: ResourceName, backing: Int?, inode: UInt64? = nil, image: ImageProperties? = nil,
+    secret: String? = nil
   ) {
     self.target = target
     self.format = format
@@ -147,6 +192,59 @@ public struct PlannedDisk: Sendable, Hashable, Codable {
     self.volume = volume
     self.backing = backing
     self.inode = inode
+    self.image = image
+    self.secret = secret
+  }
+}
+
+/// A disk that both hosts see, and that stays where it is.
+public struct SharedDisk: Sendable, Hashable, Codable {
+  /// A file of its chain.
+  public struct File: Sendable, Hashable, Codable {
+    /// The pool at the destination that the file is in.
+    public var pool: ResourceName
+    /// The volume's name, on both hosts.
+    public var volume: ResourceName
+    /// The image's format.
+    public var format: ImageFormat
+    /// The number of the file's inode, by which the destination knows it.
+    public var inode: UInt64
+
+    /// A file.
+    public init(pool: ResourceName, volume: ResourceName, format: ImageFormat, inode: UInt64) {
+      self.pool = pool
+      self.volume = volume
+      self.format = format
+      self.inode = inode
+    }
+  }
+
+  /// The disk's target in the guest's definition, such as `vdc`.
+  public var target: ResourceName
+  /// The disk's file and the layers below it, from the top down.
+  public var files: [File]
+
+  /// A disk that stays where it is.
+  public init(target: ResourceName, files: [File]) {
+    self.target = target
+    self.files = files
+  }
+}
+
+/// A disk, or a medium in a drive, that the guest only reads: its files are layers, which have to be at the destination and be the same.
+public struct ReadOnlyDisk: Sendable, Hashable, Codable {
+  /// The target in the guest's definition, such as `sda`.
+  public var target: ResourceName
+  /// Its file, by the layer's id; nil for a medium that is ejected whatever is at the destination.
+  public var layer: Int?
+  /// What to do where its file is not at the destination; nil for a disk, whose file is copied like a template.
+  public var missing: MissingMedium?
+
+  /// A disk that is only read.
+  public init(target: ResourceName, layer: Int?, missing: MissingMedium? = nil) {
+    self.target = target
+    self.layer = layer
+    self.missing = missing
   }
 }
 
@@ -162,12 +260,21 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   public var layers: [TemplateLayer]
   /// Whether the source's agent answers `try-path`; nil in plans of agents that do not know it.
   public var sourceTriesPath: Bool?
+  /// The guest's disks that stay where they are; nil for none.
+  public var shared: [SharedDisk]?
+  /// The guest's disks and media that it only reads; nil for none.
+  public var readOnly: [ReadOnlyDisk]?
 
   /// A plan.
-  public init(guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], sourceTriesPath: Bool? = nil) {
+  public init(
+    guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
+    sourceTriesPath: Bool? = nil
+  ) {
     self.guest = guest
     self.disks = disks
     self.layers = layers
+    self.shared = shared
+    self.readOnly = readOnly
     self.sourceTriesPath = sourceTriesPath
   }
 
@@ -180,6 +287,8 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     disks = try container.decode([PlannedDisk].self, forKey: .disks)
     layers = try container.decode([TemplateLayer].self, forKey: .layers)
     sourceTriesPath = try container.decodeIfPresent(Bool.self, forKey: .sourceTriesPath)
+    shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
+    readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)
     var rest = Self.largest
     for size in disks.map(\.allocation) + layers.map(\.fileSize) {
       guard size <= rest else { throw invalidValue(decoder, "its files have more than \(Self.largest) bytes") }
@@ -192,6 +301,16 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
 
   /// The layer of an id.
   public func layer(_ id: Int) -> TemplateLayer? { layers.first { $0.id == id } }
+
+  /// The targets of all disks and media that have to be at the destination: those that are copied, then the others.
+  public var targets: [ResourceName] { disks.map(\.target) + (shared ?? []).map(\.target) + (readOnly ?? []).map(\.target) }
+
+  /// Whether a layer is that of a medium that is ejected where it is not at the destination, and of nothing else.
+  public func isEjected(_ layer: TemplateLayer) -> Bool {
+    let users = (readOnly ?? []).filter { $0.layer == layer.id }
+    return !users.isEmpty && users.allSatisfy { $0.missing == .eject } && !disks.contains { $0.backing == layer.id }
+      && !layers.contains { $0.backing == layer.id }
+  }
 
   /// The layers below a disk or another layer, from the top down.
   public func chain(below backing: Int?) -> [TemplateLayer] {
@@ -240,7 +359,7 @@ public struct PreparedDisk: Sendable, Hashable, Codable {
 
   /// The disk's target, such as `vda`.
   public var target: ResourceName
-  /// The stub and the layers below it, from the top down.
+  /// The disk's file (where it is copied, its stub) and the layers below it, from the top down; empty where a medium is ejected.
   public var chain: [Layer]
 
   /// A prepared disk.
@@ -269,7 +388,7 @@ public struct DestinationEndpoint: Sendable, Hashable, Codable {
 
 /// What the destination has prepared.
 public struct Preparation: Sendable, Hashable, Codable {
-  /// The disks, in the order of the plan.
+  /// The disks, in the order of the plan: those that are copied, then those that stay and those that are only read.
   public var disks: [PreparedDisk]
   /// How to reach the destination.
   public var endpoint: DestinationEndpoint

@@ -110,6 +110,12 @@ extension Reason.Code {
   public static let noInodes = Reason.Code("no-inodes")
   /// The destination's pool is the one that the disk is in.
   public static let samePool = Reason.Code("same-pool")
+  /// A disk that is to stay where it is is not at the destination.
+  public static let notShared = Reason.Code("not-shared")
+  /// A medium in one of the guest's drives is not at the destination.
+  public static let missingMedium = Reason.Code("missing-medium")
+  /// The destination lacks the secret of an encrypted disk, or its value.
+  public static let missingSecret = Reason.Code("missing-secret")
   /// The destination's pool has too little room.
   public static let noSpace = Reason.Code("no-space")
   /// A file of the same name is in the destination's pool.

@@ -81,16 +81,27 @@ public struct MigrateCommand: Sendable, Hashable, Codable {
     public var `default`: ResourceName?
     /// By the disk's target, such as `vdb`.
     public var disks: [ResourceName: ResourceName]?
+    /// For the layers below disks that are in another pool than their disk; nil: the pools of the same names.
+    public var templates: ResourceName?
+    /// The targets of disks that stay where they are, because both hosts see their pools.
+    public var inPlace: [ResourceName]?
 
     /// Pools for the disks.
-    public init(default: ResourceName? = nil, disks: [ResourceName: ResourceName]? = nil) {
+    public init(
+      default: ResourceName? = nil, disks: [ResourceName: ResourceName]? = nil, templates: ResourceName? = nil,
+      inPlace: [ResourceName]? = nil
+    ) {
       self.default = `default`
       self.disks = disks
+      self.templates = templates
+      self.inPlace = inPlace
     }
 
     public init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       `default` = try container.decodeIfPresent(ResourceName.self, forKey: .default)
+      templates = try container.decodeIfPresent(ResourceName.self, forKey: .templates)
+      inPlace = try container.decodeIfPresent([ResourceName].self, forKey: .inPlace)
       guard let named = try container.decodeIfPresent([String: ResourceName].self, forKey: .disks) else { return }
       var disks: [ResourceName: ResourceName] = [:]
       for (target, pool) in named {
@@ -147,6 +158,16 @@ public struct MigrateCommand: Sendable, Hashable, Codable {
   }
 }
 
+/// What to do with a medium in a drive whose file is not at the destination.
+public enum MissingMedium: String, Hashable, WireWord {
+  /// Refuse the migration.
+  case refuse
+  /// Let the guest arrive with an empty drive.
+  case eject
+  /// Copy it like a template.
+  case copy
+}
+
 /// How a guest is moved. Everything is optional.
 public struct MigrationOptions: Sendable, Hashable, Codable {
   /// Who starts the guest at the destination.
@@ -176,13 +197,16 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public var handover: Handover?
   /// Keep the source's disks under their names instead of setting them aside.
   public var keepSource: Bool?
+  /// What to do with a medium in a drive whose file is not at the destination; nil: `refuse`.
+  public var missingMedia: MissingMedium?
   /// Post-copy is not offered: `true` is refused with `unsupported-option`.
   public var postCopy: Bool?
 
   /// Options, all nil unless given.
   public init(
     bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil,
-    synchronousWrites: Bool? = nil, handover: Handover? = nil, keepSource: Bool? = nil, postCopy: Bool? = nil
+    synchronousWrites: Bool? = nil, handover: Handover? = nil, keepSource: Bool? = nil, missingMedia: MissingMedium? = nil,
+    postCopy: Bool? = nil
   ) {
     self.bandwidthMiBps = bandwidthMiBps
     self.maxDowntimeMs = maxDowntimeMs
@@ -190,6 +214,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     self.synchronousWrites = synchronousWrites
     self.handover = handover
     self.keepSource = keepSource
+    self.missingMedia = missingMedia
     self.postCopy = postCopy
   }
 }
@@ -203,6 +228,7 @@ extension MigrationOptions {
     synchronousWrites = try container.decodeIfPresent(Bool.self, forKey: .synchronousWrites)
     handover = try container.decodeIfPresent(Handover.self, forKey: .handover)
     keepSource = try container.decodeIfPresent(Bool.self, forKey: .keepSource)
+    missingMedia = try container.decodeIfPresent(MissingMedium.self, forKey: .missingMedia)
     postCopy = try container.decodeIfPresent(Bool.self, forKey: .postCopy)
   }
 }

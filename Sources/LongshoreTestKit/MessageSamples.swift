@@ -118,11 +118,13 @@ extension MessageSamples {
   private static func fullOrder(_ handover: MigrationOptions.Handover) -> MigrateCommand {
     MigrateCommand(
       guest: resource(guest.uuid), destination: .init(cluster: destination.cluster, host: destination.host),
-      pools: .init(default: resource("primary-2"), disks: [resource("vdb"): resource("archive")]),
+      pools: .init(
+        default: resource("primary-2"), disks: [resource("vdb"): resource("archive")], templates: resource("templates"),
+        inPlace: [resource("vdc")]),
       deadlineSeconds: Request.deadlineRange.upperBound,
       options: MigrationOptions(
         bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false, handover: handover,
-        keepSource: true, postCopy: false),
+        keepSource: true, missingMedia: handover == .direct ? .copy : .refuse, postCopy: false),
       dryRun: true)
   }
 }
@@ -395,11 +397,25 @@ extension MessageSamples {
       PlannedDisk(
         target: resource("vda"), format: .qcow2, virtualSize: 10_737_418_240, allocation: 1_073_741_824,
         sourcePool: resource("primary"), destinationPool: resource("primary-2"), volume: resource("web-1.qcow2"),
-        backing: 2, inode: 1_234_567),
+        backing: 2, inode: 1_234_567,
+        image: ImageProperties(
+          clusterSize: 131_072, compat: "1.1", extendedL2: true, lazyRefcounts: false, refcountBits: 16, compressionType: "zstd",
+          preallocation: .metadata)),
       PlannedDisk(
         target: resource("vdb"), format: .raw, virtualSize: 53_687_091_200, allocation: 0,
         sourcePool: resource("primary"), destinationPool: resource("archive"), volume: resource("web-1-data.img"),
         backing: nil),
+      PlannedDisk(
+        target: resource("vdd"), format: .raw, virtualSize: 1_073_741_824, allocation: 1_073_741_824, sourcePool: resource("primary"),
+        destinationPool: resource("primary-2"), volume: resource("web-1-log.img"), backing: nil,
+        image: ImageProperties(preallocation: .full)),
+      PlannedDisk(
+        target: resource("vdg"), format: .qcow2, virtualSize: 1_073_741_824, allocation: 196_608, sourcePool: resource("primary"),
+        destinationPool: resource("primary-2"), volume: resource("web-1-keys.qcow2"), backing: nil,
+        secret: "5b0f9c1e-2222-4d8e-b7a7-3a1c0c7d9e02"),
+      PlannedDisk(
+        target: resource("vde"), format: .raw, virtualSize: 1_073_741_824, allocation: 4096, sourcePool: resource("primary"),
+        destinationPool: resource("primary-2"), volume: resource("web-1-tmp.img"), backing: nil, image: ImageProperties()),
     ],
     layers: [
       TemplateLayer(
@@ -408,7 +424,20 @@ extension MessageSamples {
       TemplateLayer(
         id: 2, pool: resource("primary-2"), volume: resource("debian-12-web.qcow2"), format: .qcow2,
         fileSize: 268_435_456, virtualSize: 10_737_418_240, backing: 1),
-    ], sourceTriesPath: true)
+      TemplateLayer(
+        id: 3, pool: resource("media"), volume: resource("drivers.iso"), format: .raw, fileSize: 67_108_864, virtualSize: 67_108_864,
+        backing: nil),
+    ],
+    shared: [
+      SharedDisk(
+        target: resource("vdc"),
+        files: [.init(pool: resource("nfs"), volume: resource("web-1-files.img"), format: .raw, inode: 7_654_321)])
+    ],
+    readOnly: [
+      ReadOnlyDisk(target: resource("sda"), layer: 3, missing: .eject), ReadOnlyDisk(target: resource("sdb"), layer: nil, missing: .eject),
+      ReadOnlyDisk(target: resource("vdf"), layer: 1),
+    ],
+    sourceTriesPath: true)
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",
@@ -429,6 +458,7 @@ extension MessageSamples {
           .init(path: "/srv/pools/primary-2/debian-12.img", format: .raw),
         ]),
       PreparedDisk(target: resource("vdb"), chain: [.init(path: "/srv/pools/archive/web-1-data.img", format: .raw)]),
+      PreparedDisk(target: resource("sda"), chain: []),
     ],
     endpoint: DestinationEndpoint(
       libvirtURI: "qemu+tls://beta.example.net/system", migrationAddress: "192.0.2.2", tlsName: "beta.example.net"),

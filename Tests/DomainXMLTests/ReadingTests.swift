@@ -171,6 +171,8 @@ struct ReadingTests {
       passthrough.disk("vdb")?.source
         == .network(protocol: "rbd", name: "pool/image", hosts: ["mon1.example.org:6789", "mon2.example.org"]))
     #expect(passthrough.disk("vdb")?.isEncrypted == true)
+    #expect(passthrough.disk("vdb")?.luksSecret == "1b3a1f3e-0000-4000-8000-000000000002")
+    #expect(passthrough.disk("vda")?.luksSecret == nil)
     #expect(passthrough.disk("vdc")?.source == .volume(pool: "fast", volume: "scratch.qcow2"))
     #expect(passthrough.disk("vdc")?.isTransient == true)
     #expect(passthrough.disk("vdd")?.source == .other(type: "nvme"))

@@ -48,6 +48,7 @@ struct DaemonTests {
       let capabilities = try await connection.domainCapabilities(arch: "x86_64", virtType: "qemu")
       #expect(capabilities.contains("<domainCapabilities>"))
       #expect(try await connection.freeMemory() > 1 << 20)
+      #expect(try await connection.secretValue(uuid: UUID().uuidString) == nil)
     }
   }
 

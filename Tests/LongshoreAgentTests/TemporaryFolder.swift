@@ -53,7 +53,10 @@ struct TemporaryFolder {
   }
 
   /// Runs a program that must succeed.
-  func run(_ program: String, _ arguments: String...) async throws {
+  func run(_ program: String, _ arguments: String...) async throws { try await run(program, arguments) }
+
+  /// Runs a program that must succeed, with arguments that were put together.
+  func run(_ program: String, _ arguments: [String]) async throws {
     let result = try await Subprocess.run(
       .name(program), arguments: Arguments(arguments), workingDirectory: FilePath(path), output: .discarded,
       error: .string(limit: 1 << 16))

@@ -22,7 +22,8 @@ import Testing
     let command = try parsed(
       "migrate", "web-1", "--from", "alpha", "--to", "beta", "--pool", "fast", "--disk", "vdb=bulk", "--disk", "vdc=a=b",
       "--deadline", "2h", "--bandwidth", "100", "--max-downtime", "500", "--auto-converge", "--synchronous-writes",
-      "--handover", "fenced", "--keep-source")
+      "--handover", "fenced", "--keep-source", "--template-pool", "golden", "--in-place", "vdd", "--in-place", "vde",
+      "--missing-media", "eject")
     let order = command.options.order(for: command.guest)
     #expect(
       order
@@ -30,11 +31,12 @@ import Testing
           guest: Sample.name("web-1"), destination: MigrateCommand.Destination(host: Sample.beta.host),
           pools: MigrateCommand.Pools(
             default: Sample.name("fast"),
-            disks: [Sample.name("vdb"): Sample.name("bulk"), Sample.name("vdc"): Sample.name("a=b")]),
+            disks: [Sample.name("vdb"): Sample.name("bulk"), Sample.name("vdc"): Sample.name("a=b")],
+            templates: Sample.name("golden"), inPlace: [Sample.name("vdd"), Sample.name("vde")]),
           deadlineSeconds: 7_200,
           options: MigrationOptions(
             bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: true, handover: .fenced,
-            keepSource: true)))
+            keepSource: true, missingMedia: .eject)))
   }
 
   @Test func anOrderSaysNothingThatWasNotAsked() throws {

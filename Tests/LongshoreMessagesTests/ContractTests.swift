@@ -84,7 +84,8 @@ struct ContractTests {
     #expect(
       coverage.vocabularyNames == [
         "Check.Outcome", "MigrationOptions.Handover", "ImageFormat", "MigrationEventData.Kind", "MigrationEventData.Stage",
-        "MigrationEstimate.Disk.Kind", "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State",
+        "MigrationEstimate.Disk.Kind",
+        "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State", "MissingMedium", "ImageProperties.Preallocation",
       ])
     #expect(coverage.optionalFieldCount > 30)
   }

@@ -5,6 +5,10 @@
 # shellcheck disable=SC2034  # read by `guest-up`
 readonly GUEST_REGION=16 GUEST_SLOTS=4096
 
+# The secret of encrypted disks, and its value.
+# shellcheck disable=SC2034  # read by `kinds.sh`
+readonly GUEST_SECRET=6c0ab7d2-6f0e-4d5c-9f4e-2f6b4f3f0a11 GUEST_PASSPHRASE=longshore-lab
+
 guest_cache() { printf '%s/guest' "$LAB_STATE"; }
 guest_record() { printf '%s/guests/%s' "$LAB_STATE" "$1"; }
 guest_console_path() { printf '/var/log/libvirt/qemu/%s-console.log' "$1"; }

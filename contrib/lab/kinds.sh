@@ -6,8 +6,9 @@
 # Sourced by guest-up, which sets $host and $guest.
 # shellcheck disable=SC2154  # host, guest: of guest-up
 
-# The definitions of the disks and drives, and for each disk that the guest writes to its file and format.
-KIND_XML='' KIND_FILES=() KIND_FORMATS=() KIND_COUNT=0 KIND_DRIVES=0
+# The definitions of the disks and drives, and for each disk that the guest writes to its file, its format and, where it is known without
+# reading the file, the raw image that has its content.
+KIND_XML='' KIND_FILES=() KIND_FORMATS=() KIND_CONTENTS=() KIND_COUNT=0 KIND_DRIVES=0
 readonly KIND_SIZE=8M
 readonly KIND_LETTERS=abcdefghijklmnopqrstuvwxyz
 
@@ -24,7 +25,7 @@ disk() {
   KIND_COUNT=$((KIND_COUNT + 1))
   KIND_XML+="<disk type='file' device='disk'><driver name='qemu' type='$1' ${3:-cache='none' discard='unmap'}/>"
   KIND_XML+="<source file='$(xml_text "$2")'/><target dev='vd$letter' bus='virtio'/>${4:-}</disk>"
-  [[ ${4:-} == *'<readonly/>'* ]] || { KIND_FILES+=("$2") && KIND_FORMATS+=("$1"); }
+  [[ ${4:-} == *'<readonly/>'* ]] || { KIND_FILES+=("$2") KIND_FORMATS+=("$1") KIND_CONTENTS+=(''); }
 }
 
 # Defines a CD-ROM drive: drive [FILE]
@@ -118,6 +119,28 @@ kind_rawfull() {
   file=$(in_pool primary full.raw)
   full_clone raw "$file" preallocation=full
   disk raw "$file"
+}
+
+# Encrypted by a secret that all hosts have.
+kind_encrypted() {
+  local file content each xml error
+  file=$(in_pool primary encrypted.qcow2) content=$(random_image kinds)
+  require_absent "$file"
+  xml="<secret ephemeral='no' private='no'><uuid>$GUEST_SECRET</uuid><description>disks of the lab</description></secret>"
+  for each in $LAB_HOSTS; do
+    on_host "$each" virsh --quiet secret-define /dev/stdin <<<"$xml"
+    on_host "$each" virsh --quiet secret-set-value "$GUEST_SECRET" --base64 "$(printf '%s' "$GUEST_PASSPHRASE" | base64)" 2>/dev/null
+  done
+  # QEMU 7.2 cannot always measure how long a passphrase takes.
+  for ((each = 0; each < 50; each++)); do
+    error=$(on_host "$host" qemu-img create -q -f qcow2 --object "secret,id=lab,data=$GUEST_PASSPHRASE" \
+      -o encrypt.format=luks,encrypt.key-secret=lab,encrypt.iter-time=10 "$file" "$KIND_SIZE" 2>&1) && break
+    [[ $error == *'Unable to get accurate CPU usage'* ]] || die "$error"
+  done
+  on_host "$host" qemu-img convert -q -n -f raw --object "secret,id=lab,data=$GUEST_PASSPHRASE" --target-image-opts "$content" \
+    "driver=qcow2,encrypt.format=luks,encrypt.key-secret=lab,file.filename=$file"
+  disk qcow2 "$file" '' "<encryption format='luks'><secret type='passphrase' uuid='$GUEST_SECRET'/></encryption>"
+  KIND_CONTENTS[-1]=$content
 }
 
 # Everything that a definition can say of a disk and that has to arrive.

@@ -46,6 +46,8 @@ public struct Disk: Sendable, Hashable {
   public let isTransient: Bool
   /// Whether the image is encrypted.
   public let isEncrypted: Bool
+  /// The UUID of the secret whose value opens the image, where QEMU opens it by LUKS and one passphrase.
+  public let luksSecret: String?
   /// Whether a block copy runs on it (`<mirror>`).
   public let hasMirror: Bool
   /// The serial number that the guest sees.
@@ -77,10 +79,20 @@ extension Disk {
       isShareable: element.has("shareable"),
       isTransient: element.has("transient"),
       isEncrypted: element.has("encryption") || source?.has("encryption") == true,
+      luksSecret: Self.luksSecret(source?.first("encryption") ?? element.first("encryption")),
       hasMirror: element.has("mirror"),
       serial: element.first("serial")?.trimmedText,
       wwn: element.first("wwn")?.trimmedText,
       backingChain: BackingChain(in: element))
+  }
+}
+
+extension Disk {
+  fileprivate static func luksSecret(_ encryption: XMLElement?) -> String? {
+    guard let encryption, encryption[attribute: "format"] == "luks", (encryption[attribute: "engine"] ?? "qemu") == "qemu",
+      encryption.all("secret").count == 1, let secret = encryption.first("secret"), secret[attribute: "type"] == "passphrase"
+    else { return nil }
+    return secret[attribute: "uuid"]
   }
 }
 

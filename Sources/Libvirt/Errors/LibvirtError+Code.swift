@@ -59,6 +59,10 @@ extension LibvirtError {
     public static let noStoragePool = Code(VIR_ERR_NO_STORAGE_POOL)
     /// There is no such storage volume.
     public static let noStorageVolume = Code(VIR_ERR_NO_STORAGE_VOL)
+    /// There is no such secret, or it has no value.
+    public static let noSecret = Code(VIR_ERR_NO_SECRET)
+    /// The secret cannot be used, or its value is not given out.
+    public static let invalidSecret = Code(VIR_ERR_INVALID_SECRET)
     /// The operation does not fit the present state.
     public static let operationInvalid = Code(VIR_ERR_OPERATION_INVALID)
     /// The hypervisor does not support this configuration.
@@ -146,6 +150,7 @@ extension LibvirtError {
       .invalidStorageVolume: "VIR_ERR_INVALID_STORAGE_VOL",
       .noNetwork: "VIR_ERR_NO_NETWORK", .noStoragePool: "VIR_ERR_NO_STORAGE_POOL",
       .noStorageVolume: "VIR_ERR_NO_STORAGE_VOL",
+      .noSecret: "VIR_ERR_NO_SECRET", .invalidSecret: "VIR_ERR_INVALID_SECRET",
       .operationInvalid: "VIR_ERR_OPERATION_INVALID",
       .configUnsupported: "VIR_ERR_CONFIG_UNSUPPORTED",
       .operationTimeout: "VIR_ERR_OPERATION_TIMEOUT",

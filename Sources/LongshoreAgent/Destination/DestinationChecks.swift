@@ -8,6 +8,7 @@ struct DestinationChecks: Sendable {
   let here: HostAddress
   let libvirt: LibvirtLink
   let journal: Journal
+  let images: QemuImg
   /// Whether guests may come.
   let takesGuests: Bool
   /// The pools that may be moved into; nil for all.
@@ -51,6 +52,9 @@ struct DestinationChecks: Sendable {
     for name in plan.pools { ofPools += try await checkPool(name, plan, of: id, on: connection) }
     let path = await tried
     checks += path.checks + ofPools
+    checks += try await checkSharedDisks(plan, on: connection)
+    checks += try await checkMedia(plan, on: connection)
+    checks += try await checkSecrets(plan, on: connection)
     guard isDryRun, !checks.contains(where: { $0.outcome == .refused }) else { return Finding(checks: checks) }
     return Finding(
       checks: checks,
@@ -205,6 +209,7 @@ struct DestinationChecks: Sendable {
       }
       checks.append(CheckRule.mountedPool.passed(on: here.host, "\(folder) is mounted"))
     }
+    guard plan.brings(into: name, folder) else { return checks + checkNames(in: folder, pool: name, plan) }
     if let error = FileProbe.obstacleToFiles(in: folder) {
       return checks + [
         CheckRule.writablePool.failed(on: here.host, "no files can be made in \(folder), the folder of the pool \(name): \(error)")
@@ -249,7 +254,7 @@ struct DestinationChecks: Sendable {
 
   private func checkFileCount(in folder: String, pool: ResourceName, _ plan: MigrationPlan) -> Check? {
     guard let available = FileProbe.availableFiles(in: folder) else { return nil }
-    let layers = plan.layers.count { $0.pool == pool && !FileProbe.exists("\(folder)/\($0.volume)") }
+    let layers = plan.layers.count { $0.pool == pool && !plan.isEjected($0) && !FileProbe.exists("\(folder)/\($0.volume)") }
     // Each file and its draft, and the folder that the drafts are in.
     let needed = 2 * UInt64(plan.disks.count { $0.destinationPool == pool } + layers) + 1
     let found = "the file system of the pool \(pool) of \(here.host) has room for \(available) more files, and \(needed) are needed"
@@ -258,11 +263,18 @@ struct DestinationChecks: Sendable {
 }
 
 extension MigrationPlan {
-  /// The pools at the destination that the plan uses.
+  /// The pools at the destination that the plan needs. That of a medium that would be ejected is not one.
   var pools: [ResourceName] {
     var pools: [ResourceName] = []
-    for pool in disks.map(\.destinationPool) + layers.map(\.pool) where !pools.contains(pool) { pools.append(pool) }
+    let needed = layers.filter { !isEjected($0) }
+    for pool in disks.map(\.destinationPool) + needed.map(\.pool) where !pools.contains(pool) { pools.append(pool) }
     return pools
+  }
+
+  /// Whether files are made in a pool: a pool that only has what is there already may be read-only.
+  fileprivate func brings(into pool: ResourceName, _ folder: String) -> Bool {
+    disks.contains { $0.destinationPool == pool }
+      || layers.contains { $0.pool == pool && !isEjected($0) && !FileProbe.exists("\(folder)/\($0.volume)") }
   }
 }
 

@@ -135,10 +135,26 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     }
   }
 
+  /// Gives disks that had all their space at the source all their space here: the copy has given back what the guest had not written to.
+  private func takeSpace(for migration: DestinationMigration) async {
+    for disk in migration.plan?.disks ?? [] where disk.image?.preallocation == .full {
+      guard let path = migration.disks.first(where: { $0.target == disk.target })?.chain.first?.path else { continue }
+      do throws(ImageError) {
+        guard try await FileSpace.take(for: path) else { continue }
+        logger.debug("A disk has its space", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)"])
+      } catch {
+        logger.warning(
+          "A disk that had all its space at the source does not get it here",
+          metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+      }
+    }
+  }
+
   /// Forgets the registered files: they are the guest's own from now on.
   private func keepFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("forget the registered files", migration, failed: { _ in nil }) {
       try await RegisteredFiles.handOver(of: migration.id, journal: journal)
+      await takeSpace(for: migration)
       return .filesKept
     } report: {
       await report($0)

@@ -26,8 +26,12 @@ struct LayerProvider: Sendable {
 
   /// Puts a layer in place and returns its path and the bytes that had to be copied for it.
   func provide(_ layer: TemplateLayer, of migration: DestinationMigration) async throws -> (path: String, copied: UInt64) {
-    let folder = try await PoolFolder.path(of: layer.pool, on: try await libvirt.connection())
+    let connection = try await libvirt.connection()
+    let isEjected = migration.plan?.isEjected(layer) == true
+    if isEjected, try await connection.pool(named: layer.pool.text)?.isActive() != true { return ("", 0) }
+    let folder = try await PoolFolder.path(of: layer.pool, on: connection)
     let path = "\(folder)/\(layer.volume)"
+    if isEjected, !FileProbe.exists(path) { return (path, 0) }
     // Two migrations that need the same template at once: the second waits, and adopts what the first has published.
     return try await turns.withTurn(at: path) {
       while true {
@@ -47,10 +51,20 @@ struct LayerProvider: Sendable {
     async let present = identities.digest(of: path, format: layer.format)
     let wanted = try await digest(of: layer, of: migration)
     let found = try await present
-    guard let difference = wanted.difference(from: found) else { return }
+    var difference = wanted.difference(from: found)
+    if difference == nil { difference = try await self.difference(inBackingOf: path, as: layer, of: migration) }
+    guard let difference else { return }
     throw Reason.Failure(
       .templateDiffers,
       "the file \(path) on \(here.host) is not the template at the source (\(difference)): rename it or move the guest into another pool")
+  }
+
+  /// In which way a file's header names another layer below than the one that is in place, in words; nil where it does not.
+  private func difference(inBackingOf path: String, as layer: TemplateLayer, of migration: DestinationMigration) async throws -> String? {
+    let found = try await images.info(of: path, format: layer.format.rawValue)
+    let wanted = try backing(of: layer, in: migration)
+    guard found.fullBackingFilename.map(PathText.normalized) != wanted.map({ PathText.normalized($0.path) }) else { return nil }
+    return "it lies on \(found.fullBackingFilename ?? "nothing"), not on \(wanted?.path ?? "nothing")"
   }
 
   /// Compares all layers that are in place again: hours may have gone by since the first was, and others may have changed it.
@@ -58,6 +72,7 @@ struct LayerProvider: Sendable {
   func verify(of migration: DestinationMigration) async throws {
     for layer in migration.plan?.layers ?? [] {
       guard let path = migration.layerPaths[layer.id] else { continue }
+      if migration.plan?.isEjected(layer) == true, !FileProbe.exists(path) { continue }
       try await adopt(path, as: layer, of: migration)
     }
   }

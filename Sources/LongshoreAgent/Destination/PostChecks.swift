@@ -29,15 +29,21 @@ struct PostChecks: Sendable {
     let live = try DomainDocument(parsing: try await domain.xml([]))
     let stored = plan.guest.persistent ? try DomainDocument(parsing: try await domain.xml([.inactive])) : live
     for disk in migration.disks {
-      guard let path = disk.chain.first?.path else { continue }
       let target = disk.target.text
+      guard let path = disk.chain.first?.path else {
+        expect(live.disk(target)?.source == nil, "the drive \(target) is not empty")
+        continue
+      }
       expect(
         live.disk(target)?.source?.path == path, "disk \(target) runs on \(live.disk(target)?.source?.path ?? "nothing"), not on \(path)")
+      // Not every disk is in the definition to start by: a guest may have been given it while it ran. A drive can be empty there.
+      let isAbsent = stored.disk(target).map { $0.device != .disk && $0.source == nil } ?? true
       expect(
-        stored.disk(target)?.source?.path == path,
+        isAbsent || stored.disk(target)?.source?.path == path,
         "disk \(target) is defined on \(stored.disk(target)?.source?.path ?? "nothing"), not on \(path)")
       let chain = try await images.chain(of: path, format: disk.chain[0].format.rawValue).map(\.path)
-      expect(chain == disk.chain.map(\.path), "the chain of disk \(target) is \(chain.joined(separator: " over "))")
+      expect(
+        chain == disk.chain.map { PathText.normalized($0.path) }, "the chain of disk \(target) is \(chain.joined(separator: " over "))")
     }
     guard reasons.isEmpty else { return (nil, reasons) }
     return (Confirmation(console: live.graphics.first.flatMap(Console.init)), [])

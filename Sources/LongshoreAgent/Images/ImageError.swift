@@ -18,6 +18,8 @@ struct ImageError: Error, Sendable, Equatable {
     static let malformed = Code(rawValue: "malformed")
     /// A created image is not as it was asked for.
     static let notAsRequested = Code(rawValue: "not-as-requested")
+    /// QEMU could not measure how long a passphrase takes to check, and has made no image. It may be able to the next time.
+    static let unmeasured = Code(rawValue: "unmeasured")
     /// There is no space left on the file system, or the quota is used up.
     static let noSpace = Code(rawValue: "no-space")
     /// No port of the range is free.

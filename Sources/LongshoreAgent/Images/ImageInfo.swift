@@ -37,6 +37,9 @@ struct ImageInfo: Sendable, Equatable {
   /// `zlib` or `zstd`.
   let compressionType: String?
   let hasExtendedL2: Bool
+  let hasLazyRefcounts: Bool
+  /// The width of a reference count, in bits.
+  let refcountBits: UInt64?
 }
 
 extension ImageInfo: Decodable {
@@ -76,12 +79,16 @@ extension ImageInfo: Decodable {
     let bitmaps: [Bitmap]?
     let corrupt: Bool?
     let extendedL2: Bool?
+    let lazyRefcounts: Bool?
+    let refcountBits: UInt64?
 
     enum CodingKeys: String, CodingKey {
       case compat, bitmaps, corrupt
       case compressionType = "compression-type"
       case dataFile = "data-file"
       case extendedL2 = "extended-l2"
+      case lazyRefcounts = "lazy-refcounts"
+      case refcountBits = "refcount-bits"
     }
   }
 
@@ -105,5 +112,7 @@ extension ImageInfo: Decodable {
     compat = qcow2?.compat
     compressionType = qcow2?.compressionType
     hasExtendedL2 = qcow2?.extendedL2 ?? false
+    hasLazyRefcounts = qcow2?.lazyRefcounts ?? false
+    refcountBits = qcow2?.refcountBits
   }
 }

@@ -15,14 +15,17 @@ struct ImageTool: Sendable {
   /// When the time is over or the task is cancelled, the program gets `SIGTERM` and, after two seconds, `SIGKILL`. A
   /// program that waits for a dead NFS server dies only when the server answers; the call takes that long then.
   ///
+  /// - Parameter input: What the program reads on its standard input; nothing is like an empty file.
   /// - Throws: `toolFailed` with what the program said on standard error, `timedOut`, `cancelled`, `toolMissing`.
   @discardableResult
-  func run(_ arguments: [String], operation: String, limit: Duration) async throws(ImageError) -> [UInt8] {
+  func run(
+    _ arguments: [String], input: [UInt8] = [], operation: String, limit: Duration
+  ) async throws(ImageError) -> [UInt8] {
     let configuration = try await configuration(arguments, operation: operation)
     let result = try await Self.mapErrors(operation: operation) {
       try await withTimeLimit(limit, operation: operation) {
         let result = try await Subprocess.run(
-          configuration, input: .none, output: .bytes(limit: Self.outputLimit),
+          configuration, input: .array(input), output: .bytes(limit: Self.outputLimit),
           error: .string(limit: Self.outputLimit))
         return (result.terminationStatus, result.standardOutput, result.standardError)
       }
@@ -50,8 +53,10 @@ struct ImageTool: Sendable {
     if Task.isCancelled { throw ImageError(.cancelled, operation: operation, message: "the task was cancelled") }
     let lines = message.split(whereSeparator: \.isNewline).joined(separator: "; ")
     let isFull = lines.contains("No space left on device") || lines.contains("Disk quota exceeded")
+    // Seen where the kernel counts a thread's time by ticks: the first measurement is a short one.
+    let isUnmeasured = lines.contains("Unable to get accurate CPU usage")
     throw ImageError(
-      isFull ? .noSpace : .toolFailed, operation: operation, message: lines.isEmpty ? "\(status)" : lines)
+      isFull ? .noSpace : isUnmeasured ? .unmeasured : .toolFailed, operation: operation, message: lines.isEmpty ? "\(status)" : lines)
   }
 
   /// Turns the errors of starting and watching a program into the module's own.

@@ -35,6 +35,14 @@ struct QemuImg: Sendable {
     var compat: String?
     /// Whether clusters are split in 32; qcow2 only.
     var hasExtendedL2 = false
+    /// Whether reference counts may be written late; qcow2 only.
+    var hasLazyRefcounts = false
+    /// The width of a reference count, in bits; qcow2 only, `nil` for QEMU's default.
+    var refcountBits: UInt64?
+    /// `zlib` or `zstd`; qcow2 only, `nil` for QEMU's default.
+    var compressionType: String?
+    /// Whether every cluster gets its place in the file at once; qcow2 only, and with a backing file only with extended L2 entries.
+    var hasAllClusters = false
   }
 
   /// Reads an image and all that it lies on, the image itself first, without taking its locks (`-U`), so that it may
@@ -72,22 +80,34 @@ struct QemuImg: Sendable {
 
   /// Makes an image of an empty file that was created exclusively (and registered) before.
   ///
-  /// `qemu-img create` truncates what has the name, so the file must be the registered one and empty. Nothing is
+  /// `qemu-img create` truncates what has the name, so the file must be the registered one and empty. No data is
   /// allocated in advance. The image is read back: its virtual size, to the byte, its format and its backing file must
   /// be as asked for.
   ///
-  /// - Throws: `changed` when the file is another or is not empty; `notAsRequested`; `noSpace`; `toolFailed`.
+  /// - Parameter passphrase: What the image is encrypted by (LUKS); qcow2 only, nil for an image that is not. The program reads it from its
+  ///   standard input, where nobody else sees it.
+  /// - Throws: `changed` when the file is another or is not empty; `notAsRequested`; `noSpace`; `unmeasured`; `toolFailed`. Where an image
+  ///   cannot be made, the program may have removed the file.
   @discardableResult
-  func initialize(_ file: ExclusiveFile, as specification: Specification) async throws(ImageError) -> ImageInfo {
+  func initialize(
+    _ file: ExclusiveFile, as specification: Specification, passphrase: [UInt8]? = nil
+  ) async throws(ImageError) -> ImageInfo {
     let operation = "create the image \(file.path)"
     try ImageError.check(path: file.path, operation: operation)
     try Self.check(specification, operation: operation)
     try await Self.requireEmpty(file, operation: operation)
+    if passphrase != nil, specification.format != "qcow2" {
+      throw ImageError(.unsupported, operation: operation, message: "only qcow2 images are encrypted")
+    }
+    let encryption: [String] =
+      passphrase == nil
+      ? []
+      : ["--object", "secret,id=passphrase,file=/dev/stdin", "-o", "encrypt.format=luks,encrypt.key-secret=passphrase"]
+    let backing = Self.option("-b", specification.backing?.path) + Self.option("-F", specification.backing?.format)
     try await tool.run(
-      ["create", "-q", "-f", specification.format] + Self.options(of: specification)
-        + Self.option("-b", specification.backing?.path) + Self.option("-F", specification.backing?.format)
+      ["create", "-q", "-f", specification.format] + encryption + Self.options(of: specification) + backing
         + [file.path, String(specification.virtualSize)],
-      operation: operation, limit: limit)
+      input: passphrase ?? [], operation: operation, limit: limit)
     try await file.synchronize()
     let info = try await info(of: file.path, format: specification.format)
     guard info.virtualSize == specification.virtualSize else {
@@ -99,6 +119,9 @@ struct QemuImg: Sendable {
     else {
       throw ImageError(
         .notAsRequested, operation: operation, message: "its backing file is \(info.backingFilename ?? "none")")
+    }
+    guard info.isEncrypted == (passphrase != nil) else {
+      throw ImageError(.notAsRequested, operation: operation, message: "it is \(info.isEncrypted ? "" : "not ")encrypted")
     }
     return info
   }
@@ -152,10 +175,13 @@ struct QemuImg: Sendable {
 
   private static func options(of specification: Specification) -> [String] {
     guard specification.format == "qcow2" else { return [] }
-    var options = ["preallocation=off"]
+    var options = ["preallocation=\(specification.hasAllClusters ? "metadata" : "off")"]
     if let size = specification.clusterSize { options.append("cluster_size=\(size)") }
     if let compat = specification.compat { options.append("compat=\(compat)") }
     if specification.hasExtendedL2 { options.append("extended_l2=on") }
+    if specification.hasLazyRefcounts { options.append("lazy_refcounts=on") }
+    if let bits = specification.refcountBits { options.append("refcount_bits=\(bits)") }
+    if let type = specification.compressionType { options.append("compression_type=\(type)") }
     return ["-o", options.joined(separator: ",")]
   }
 
@@ -170,6 +196,9 @@ struct QemuImg: Sendable {
     guard specification.virtualSize <= UInt64(Int64.max) else { throw refuse("the virtual size is too large") }
     guard specification.compat == nil || ["0.10", "1.1"].contains(specification.compat) else {
       throw refuse("there is no version \(specification.compat ?? "") of qcow2")
+    }
+    guard specification.compressionType == nil || ["zlib", "zstd"].contains(specification.compressionType) else {
+      throw refuse("there is no compression \(specification.compressionType ?? "") of qcow2")
     }
     if let backing = specification.backing {
       guard specification.format == "qcow2" else { throw refuse("a raw image has no backing file") }

@@ -49,7 +49,7 @@ struct Agent {
     let metrics = AgentMetrics()
     let paths = PathMailbox()
     let checks = DestinationChecks(
-      here: here, libvirt: libvirt, journal: journal, takesGuests: configuration.takesGuests,
+      here: here, libvirt: libvirt, journal: journal, images: images, takesGuests: configuration.takesGuests,
       allowedPools: configuration.allowedPools,
       path: PathChecks(
         here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),

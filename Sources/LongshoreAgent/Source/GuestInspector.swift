@@ -29,7 +29,11 @@ struct GuestInspector: Sendable {
     checks += checkDevices(of: live)
 
     var disks = DiskPlan(here: here, order: order)
-    for disk in live.disks { try await add(disk, to: &disks, on: connection) }
+    // Only what is not meant for another host lists the layers below.
+    let running = try DomainDocument(parsing: try await domain.xml([]))
+    for disk in live.disks {
+      try await add(disk, running: running.disk(disk.target)?.backingChain ?? .unlisted, to: &disks, on: connection)
+    }
     disks.checkNames(of: order)
     checks += disks.checks
     let persistent = try await domain.isPersistent()
@@ -104,126 +108,60 @@ struct GuestInspector: Sendable {
 
   // MARK: - The disks
 
-  private func add(_ disk: Disk, to plan: inout DiskPlan, on connection: LibvirtConnection) async throws {
+  private func add(
+    _ disk: Disk, running: BackingChain, to plan: inout DiskPlan, on connection: LibvirtConnection
+  ) async throws {
     guard let source = disk.source else { return }
     func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) {
       plan.checks.append(rule.failed(on: here, "disk \(disk.target): \(found)", advice: advice))
     }
-    guard disk.device == .disk else {
-      return refuse(.movableDevices, "it is a \(disk.device.rawValue) with a medium")
+    let isDrive = disk.device == .cdrom || disk.device == .floppy
+    let mayEject = isDrive && plan.order.options?.missingMedia == .eject
+    guard let target = ResourceName(disk.target) else { return refuse(.supportedDisks, "its target cannot be sent") }
+    guard disk.device == .disk || isDrive else { return refuse(.supportedDisks, "it is a \(disk.device.rawValue)") }
+    guard !isDrive || disk.isReadOnly else {
+      return mayEject ? plan.eject(target) : refuse(.movableDevices, "it is a \(disk.device.rawValue) that can be written to")
     }
     guard case .file(let path) = source else {
-      return refuse(.supportedDisks, "its source is \(source), not a file")
+      return mayEject ? plan.eject(target) : refuse(.supportedDisks, "its source is \(source), not a file")
     }
     guard let format = disk.format.flatMap(ImageFormat.init(rawValue:)) else {
       return refuse(.supportedDisks, "its format is \(disk.format ?? "not given")")
     }
-    if disk.isReadOnly || disk.isShareable || disk.isTransient || disk.isEncrypted {
-      return refuse(.supportedDisks, "it is read-only, shareable, transient or encrypted")
+    if disk.isTransient { return refuse(.supportedDisks, "it is transient") }
+    if disk.isEncrypted, disk.luksSecret == nil {
+      return refuse(.supportedDisks, "it is encrypted otherwise than by LUKS and one passphrase that is named by its UUID")
     }
     if disk.hasMirror { return refuse(.guestIsIdle, "a block job copies it") }
-    guard let target = ResourceName(disk.target), let volume = ResourceName(PathText.name(of: path)) else {
-      return refuse(.supportedDisks, "its target or its file's name cannot be sent")
+    guard ResourceName(PathText.name(of: path)) != nil else { return refuse(.supportedDisks, "its file's name cannot be sent") }
+    guard let pool = try await pool(of: path, on: connection) else {
+      return mayEject ? plan.eject(target) : refuse(.disksInPools, "its file \(path) is in no active pool of \(here)")
     }
-    guard let pool = try await connection.pool(targetPath: PathText.folder(of: path)), let poolName = ResourceName(pool.name)
-    else {
-      return refuse(.disksInPools, "its file \(path) is in no active pool of \(here)")
+    let images: [ImageInfo]
+    do throws(ImageError) {
+      images = try await self.images.chain(of: path, format: format.rawValue)
+    } catch {
+      guard error.code == .notFound, mayEject else { throw error }
+      return plan.eject(target)
     }
-    let chain = try await images.chain(of: path, format: format.rawValue)
-    let destination = plan.order.pool(forDisk: target) ?? poolName
-    plan.add(target: target, volume: volume, pool: poolName, to: destination, chain: chain)
-  }
-}
-
-/// The growing plan of a guest's disks.
-private struct DiskPlan {
-  let here: NodeName
-  let order: MigrateCommand
-  var checks: [Check] = []
-  var sourcePaths: [ResourceName: String] = [:]
-  var layerPaths: [Int: String] = [:]
-
-  private var disks: [PlannedDisk] = []
-  private var layers: [TemplateLayer] = []
-
-  init(here: NodeName, order: MigrateCommand) {
-    self.here = here
-    self.order = order
-  }
-
-  /// Adds a disk with the layers below it. `chain` is its real chain, from the top down.
-  mutating func add(
-    target: ResourceName, volume: ResourceName, pool: ResourceName, to destination: ResourceName, chain: [ImageInfo]
-  ) {
-    guard let top = chain.first, let format = imageFormat(of: top, disk: target) else { return }
-    if let image = chain.first(where: { $0.backingFilename != nil && $0.backingFormat == nil }) {
+    if let difference = running.difference(from: images.dropFirst().map(\.path)) {
       return refuse(
-        .supportedDisks, "disk \(target): \(image.filename) does not say its backing file's format",
-        advice: "add it while the guest is off (`qemu-img rebase -u -b FILE -F FORMAT`)")
+        .supportedDisks, "libvirt and the images do not agree on what it lies on: \(difference)",
+        advice: "let the guest start anew, by definitions that say what the images say")
     }
-    var below: Int?
-    for image in chain.dropFirst().reversed() {
-      guard let format = imageFormat(of: image, disk: target), let name = ResourceName(PathText.name(of: image.path)) else {
-        return
-      }
-      if let known = layers.first(where: { $0.pool == destination && $0.volume == name }) {
-        guard layerPaths[known.id] == image.path else {
-          return refuse(
-            .distinctNames,
-            "two different files are named \(name) in the chains of the guest's disks, and both would go into \(destination)")
-        }
-        below = known.id
-        continue
-      }
-      let layer = TemplateLayer(
-        id: layers.count, pool: destination, volume: name, format: format, fileSize: FileProbe.size(of: image.path) ?? 0,
-        virtualSize: image.virtualSize, backing: below)
-      layers.append(layer)
-      layerPaths[layer.id] = image.path
-      below = layer.id
-    }
-    if disks.contains(where: { $0.destinationPool == destination && $0.volume == volume }) {
-      return refuse(.distinctNames, "two disks have files named \(volume), and both would go into \(destination)")
-    }
-    sourcePaths[target] = top.path
-    disks.append(
-      PlannedDisk(
-        target: target, format: format, virtualSize: top.virtualSize, allocation: top.actualSize ?? top.virtualSize, sourcePool: pool,
-        destinationPool: destination, volume: volume, backing: below, inode: FileProbe.inode(of: top.path)))
-  }
-
-  /// Refuses an order that names disks that the guest does not have, and one without anything to move.
-  mutating func checkNames(of order: MigrateCommand) {
-    for target in (order.pools?.disks ?? [:]).keys where !disks.contains(where: { $0.target == target }) {
-      refuse(.knownDisks, "the request names the disk \(target), which is not one that can be moved")
-    }
-    if disks.isEmpty, !checks.contains(where: { $0.outcome == .refused }) {
-      refuse(.supportedDisks, "the guest has no disk to move", advice: "move it with `virsh migrate`")
+    var pools: [ResourceName?] = [pool]
+    for image in images.dropFirst() { pools.append(try await self.pool(of: image.path, on: connection)) }
+    let chain = DiskPlan.Chain(path: path, images: images, pools: pools)
+    if disk.isShareable || plan.order.pools?.inPlace?.contains(target) == true {
+      plan.share(target, chain)
+    } else if disk.isReadOnly {
+      plan.addReadOnly(target, chain, missing: isDrive ? plan.order.options?.missingMedia ?? .refuse : nil)
+    } else {
+      plan.add(target, chain, secret: disk.luksSecret)
     }
   }
 
-  func plan(of guest: GuestDescription) -> MigrationPlan? {
-    disks.isEmpty ? nil : MigrationPlan(guest: guest, disks: disks, layers: layers, sourceTriesPath: true)
+  private func pool(of path: String, on connection: LibvirtConnection) async throws -> ResourceName? {
+    try await connection.pool(targetPath: PathText.folder(of: path)).flatMap { ResourceName($0.name) }
   }
-
-  private mutating func imageFormat(of image: ImageInfo, disk: ResourceName) -> ImageFormat? {
-    guard let format = ImageFormat(rawValue: image.format) else {
-      refuse(.supportedDisks, "disk \(disk): \(image.filename) has the format \(image.format)")
-      return nil
-    }
-    if image.isEncrypted || image.dataFile != nil || image.isCorrupt {
-      refuse(.supportedDisks, "disk \(disk): \(image.filename) is encrypted, has an external data file or is corrupt")
-      return nil
-    }
-    return format
-  }
-
-  private mutating func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) {
-    checks.append(rule.failed(on: here, found, advice: advice))
-  }
-}
-
-extension ImageInfo {
-  /// The file's path: what the image above says, resolved against its folder.
-  var path: String { filename }
 }

@@ -134,7 +134,7 @@ struct Transfer: Sendable {
     }
     return Call(
       uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection),
-      parameters: try parameters(live: live, persistent: persistent, preparation: preparation), connection: connection,
+      parameters: try parameters(live: live, persistent: persistent, preparation, inspection.plan), connection: connection,
       domain: moving)
   }
 
@@ -150,7 +150,8 @@ struct Transfer: Sendable {
   private func checkDisks(of live: String, _ inspection: Inspection) throws {
     var planned: [String: String] = [:]
     for (target, path) in inspection.sourcePaths { planned[target.text] = path }
-    for disk in try DomainDocument(parsing: live).disks {
+    let ejected = Set((inspection.plan.readOnly ?? []).filter { $0.layer == nil }.map(\.target.text))
+    for disk in try DomainDocument(parsing: live).disks where !ejected.contains(disk.target) {
       guard let source = disk.source else { continue }
       guard planned.removeValue(forKey: disk.target) == source.path else {
         throw Reason.Failure(.unsupportedDisk, "disk \(disk.target) is on \(source) now, which is not what was prepared for: order again")
@@ -164,6 +165,8 @@ struct Transfer: Sendable {
   private func flags(for inspection: Inspection) -> MigrateFlags {
     var flags: MigrateFlags = [.live, .peerToPeer, .abortOnError]
     if !inspection.plan.disks.isEmpty { flags.insert(.nonSharedIncremental) }
+    // libvirt knows shared storage by the type of its file system; here the destination has seen the very files.
+    if inspection.plan.shared?.isEmpty == false { flags.insert(.unsafe) }
     if inspection.plan.guest.persistent { flags.insert(.persistDestination) }
     if migration.isFenced { flags.insert(.paused) }
     if migration.order.options?.autoConverge == true { flags.insert(.autoConverge) }
@@ -172,16 +175,22 @@ struct Transfer: Sendable {
     return flags
   }
 
-  private func parameters(live: String, persistent: String?, preparation: Preparation) throws -> MigrationParameters {
+  private func parameters(
+    live: String, persistent: String?, _ preparation: Preparation, _ plan: MigrationPlan
+  ) throws -> MigrationParameters {
+    if let target = plan.targets.first(where: { target in !preparation.disks.contains { $0.target == target } }) {
+      throw Reason.Failure(
+        .unsupportedDisk, "\(migration.destination.host) has prepared nothing for disk \(target): its agent is too old for it")
+    }
     var parameters = MigrationParameters()
     parameters.destinationXML = try DestinationXML.rewrite(live, disks: preparation.disks)
     parameters.persistentXML = try persistent.map { try DestinationXML.rewrite($0, disks: preparation.disks) }
-    parameters.disks = preparation.disks.map(\.target.text)
+    parameters.disks = plan.disks.map(\.target.text)
     parameters.uri = "tcp://\(preparation.endpoint.migrationAddress.bracketedIfIPv6)"
     parameters.tlsDestination = preparation.endpoint.tlsName
     // The cap holds for memory and for each disk separately, so each gets its share.
     if let cap = migration.order.options?.bandwidthMiBps {
-      parameters.bandwidth = max(1, cap / UInt64(preparation.disks.count + 1))
+      parameters.bandwidth = max(1, cap / UInt64(plan.disks.count + 1))
     }
     return parameters
   }

@@ -52,6 +52,16 @@ enum PathText {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// An absolute path without `.`, `..` and empty parts, by its text alone.
+  static func normalized(_ path: String) -> String {
+    guard path.hasPrefix("/") else { return path }
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
+  }
+
   /// A path's last part.
   static func name(of path: String) -> String {
     path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path

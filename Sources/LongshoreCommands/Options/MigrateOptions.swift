@@ -21,6 +21,23 @@ struct MigrateOptions: ParsableArguments {
   var disks: [DiskPool] = []
 
   @Option(
+    help: ArgumentHelp(
+      "The pool for the layers below disks that are in another pool than their disk (default: pools of the same names).",
+      valueName: "pool"),
+    transform: NameArgument.resource)
+  var templatePool: ResourceName?
+
+  @Option(
+    help: ArgumentHelp("Leave a disk where it is, because both hosts see its pool; can be repeated.", valueName: "disk"),
+    transform: NameArgument.resource)
+  var inPlace: [ResourceName] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "What to do with a CD-ROM or floppy that the destination does not have: refuse (default), eject or copy.", valueName: "what"))
+  var missingMedia: MissingMediaArgument?
+
+  @Option(
     help: ArgumentHelp("How long the migration may take in all, such as 90s, 2h, 1d.", valueName: "duration"),
     transform: DurationArgument.parse)
   var deadline: Duration?
@@ -78,14 +95,30 @@ struct MigrateOptions: ParsableArguments {
   func order(for guest: ResourceName) -> MigrateCommand {
     let options = MigrationOptions(
       bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
-      synchronousWrites: synchronousWrites ? true : nil, handover: handover?.handover, keepSource: keepSource ? true : nil)
+      synchronousWrites: synchronousWrites ? true : nil, handover: handover?.handover, keepSource: keepSource ? true : nil,
+      missingMedia: missingMedia?.missingMedium)
     let pools = MigrateCommand.Pools(
       default: pool,
-      disks: disks.isEmpty ? nil : Dictionary(disks.map { ($0.disk, $0.pool) }, uniquingKeysWith: { _, last in last }))
+      disks: disks.isEmpty ? nil : Dictionary(disks.map { ($0.disk, $0.pool) }, uniquingKeysWith: { _, last in last }),
+      templates: templatePool, inPlace: inPlace.isEmpty ? nil : inPlace)
     return MigrateCommand(
       guest: guest, destination: MigrateCommand.Destination(host: to),
-      pools: pool == nil && disks.isEmpty ? nil : pools, deadlineSeconds: deadline?.components.seconds,
+      pools: pools == MigrateCommand.Pools() ? nil : pools, deadlineSeconds: deadline?.components.seconds,
       options: options == MigrationOptions() ? nil : options, dryRun: dryRun ? true : nil)
+  }
+}
+
+/// The values of `--missing-media`.
+enum MissingMediaArgument: String, CaseIterable, ExpressibleByArgument {
+  case refuse, eject, copy
+
+  /// The same on the wire.
+  var missingMedium: MissingMedium {
+    switch self {
+    case .refuse: .refuse
+    case .eject: .eject
+    case .copy: .copy
+    }
   }
 }
 

@@ -66,6 +66,7 @@ struct Lab: Sendable {
   var brokerURL: String { get throws { try #require(variables["LONGSHORE_BROKER"]) } }
 
   /// The folder of everything that the lab has.
+  var state: String { get throws { try #require(variables["LONGSHORE_LAB_STATE"]) } }
 
   /// The folder of a pool, as its host sees it.
   func folder(_ pool: Pool, on host: Host) throws -> String {
@@ -198,7 +199,6 @@ extension Lab {
   }
 
   private var brokerLogFile: String { get throws { try "\(state)/broker/1/log/longshore-\(name)-1@localhost.log" } }
-  private var state: String { get throws { try #require(variables["LONGSHORE_LAB_STATE"]) } }
 
   /// Every host sees the machine's files.
   private func waitForLine(_ file: String, _ text: String, times: Int, after lines: Int) async throws {
@@ -271,7 +271,7 @@ extension Lab {
       """
       for folder; do
         [[ ! -d $folder ]] || find "$folder" -mindepth 1 -printf '%p %y %i %m\\n' | sort
-        [[ ! -d $folder ]] || find "$folder" -mindepth 1 -maxdepth 1 -name '*.qcow2' -not -name '*-root.*' -not -name '*-data*' \
+        [[ ! -d $folder ]] || find "$folder" -mindepth 1 -maxdepth 1 -name '*.qcow2' -not -name 'guest-*' \
           -exec sha256sum {} +
       done
       for domain in $(virsh --quiet list --all --uuid); do echo "$domain $(virsh --quiet domstate "$domain")"; done | sort

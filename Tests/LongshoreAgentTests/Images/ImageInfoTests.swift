@@ -17,7 +17,7 @@ struct ImageInfoTests {
        "format": "qcow2", "actual-size": 405504, "encrypted": true, "dirty-flag": true,
        "snapshots": [{"id": "1", "name": "before"}, {"id": "2", "name": "after"}],
        "format-specific": {"type": "qcow2", "data": {"compat": "1.1", "compression-type": "zstd",
-         "lazy-refcounts": false, "data-file": "data.raw", "data-file-raw": true,
+         "lazy-refcounts": true, "data-file": "data.raw", "data-file-raw": true,
          "bitmaps": [{"flags": ["auto"], "name": "b0", "granularity": 65536}],
          "refcount-bits": 16, "corrupt": true, "extended-l2": true}},
        "full-backing-filename": "/p/base.img", "backing-filename": "base.img"}
@@ -29,7 +29,7 @@ struct ImageInfoTests {
           clusterSize: 131_072, backingFilename: "base.img", fullBackingFilename: "/p/base.img",
           backingFormat: "raw", isEncrypted: true, isDirty: true, isCorrupt: true, dataFile: "data.raw",
           bitmaps: [.init(name: "b0", granularity: 65_536, flags: ["auto"])], snapshots: 2, compat: "1.1",
-          compressionType: "zstd", hasExtendedL2: true))
+          compressionType: "zstd", hasExtendedL2: true, hasLazyRefcounts: true, refcountBits: 16))
   }
 
   @Test("Formats that have other details, or none")

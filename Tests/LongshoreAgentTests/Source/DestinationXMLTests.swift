@@ -110,4 +110,25 @@ struct DestinationXMLTests {
     }
     #expect(error?.reason.message.contains("vda") == true)
   }
+
+  @Test("A medium gets its new file, is ejected where nothing was prepared for it, and is not put into a drive that is to be empty")
+  func media() throws {
+    func definition(_ media: [String: String?]) -> String {
+      let drives = media.map { target, path in
+        "<disk type='file' device='cdrom'>\(path.map { "<source file='\($0)'/>" } ?? "")<target dev='\(target)'/><readonly/></disk>"
+      }
+      return "<domain type='kvm'><name>web</name><devices>\(drives.joined())</devices></domain>"
+    }
+    let prepared = [
+      PreparedDisk(target: MigrationSamples.name("sda"), chain: [.init(path: "/mnt/iso/a.iso", format: .raw)]),
+      PreparedDisk(target: MigrationSamples.name("sdb"), chain: []),
+    ]
+    let live = try DomainDocument(
+      parsing: DestinationXML.rewrite(definition(["sda": "/iso/a.iso", "sdb": "/iso/b.iso", "sdc": nil]), disks: prepared))
+    #expect(live.disk("sda")?.source == .file("/mnt/iso/a.iso"))
+    #expect(live.disk("sdb")?.source == nil && live.disk("sdc")?.source == nil)
+    let persistent = try DomainDocument(
+      parsing: DestinationXML.rewrite(definition(["sda": nil, "sdb": "/iso/b.iso", "sdc": "/iso/c.iso"]), disks: prepared))
+    #expect(persistent.disks.count == 3 && persistent.disks.allSatisfy { $0.source == nil })
+  }
 }
