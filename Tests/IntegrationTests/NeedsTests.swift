@@ -87,6 +87,51 @@ extension MigrationTests {
       }
     }
 
+    @Test("a guest with UEFI firmware and a TPM takes the firmware's variables and the TPM's state with it, and starts there again")
+    func firmware() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      let variables = #"sha256sum <"$(virsh --quiet dumpxml "$1" | sed -n 's|.*<nvram.*>\(.*\)</nvram>.*|\1|p')""#
+      try await Guest.with(Guest.Form(options: ["--disks", "1", "--memory", "256", "--stopped"]), in: lab) { guest in
+        try await finally {
+          let template = try await lab.shell(
+            on: .alpha,
+            #"""
+            variables=/usr/share/OVMF/OVMF_VARS_4M.fd
+            virsh --quiet dumpxml --inactive "$1" | sed \
+              -e "s|</os>|<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram template='$variables'/></os>|" \
+              -e "s|</devices>|<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm></devices>|" |
+              virsh --quiet define /dev/stdin >&2
+            virsh --quiet start "$1" >&2
+            sha256sum <"$variables"
+            """#, guest.name)
+          try await guest.waitForWrite(on: .alpha)
+          let before = try await lab.shell(on: .alpha, variables, guest.name)
+          #expect(before != template, "the firmware has written variables of its own")
+          try await Orchestrator.with(lab) { orchestrator in
+            let id = try await orchestrator.migrate(guest, from: .alpha)
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+          }
+          try await guest.waitForWrite(on: .beta)
+          #expect(try await lab.shell(on: .beta, variables, guest.name) == before)
+          let state = try await lab.shell(on: .beta, #"find "/var/lib/libvirt/swtpm/$1" -name '*.permall' -size +0"#, guest.uuid)
+          #expect(!state.isEmpty)
+          try await guest.verify(.alpha, .beta).expectGood()
+          try await lab.shell(on: .beta, #"virsh --quiet destroy "$1"; virsh --quiet start "$1""#, guest.name)
+          try await guest.waitForWrite(on: .beta)
+          #expect(try await lab.shell(on: .beta, variables, guest.name) != template)
+        } do: {
+          for host in Lab.Host.allCases {
+            try await lab.shell(
+              on: host,
+              #"virsh --quiet destroy "$1" 2>/dev/null || true; virsh --quiet undefine "$1" --nvram 2>/dev/null || true; rm -f "/var/lib/libvirt/qemu/nvram/$1"*"#,
+              guest.name)
+          }
+        }
+      }
+    }
+
     @Test("a host obeys the users that it is told to, and answers everybody's questions")
     func users() async throws {
       let lab = try await Lab.find()

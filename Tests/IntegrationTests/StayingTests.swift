@@ -49,16 +49,21 @@ extension MigrationTests {
     @Test("a host whose agent does not run fails when it has not answered in time")
     func silentHost() async throws {
       let guest = try ResidentGuest.guest
-      try await Orchestrator.with(guest.lab) { orchestrator in
-        try await guest.lab.withoutAgent(on: .beta) {
-          try await expectUnchanged(guest) {
-            let id = try await orchestrator.migrate(guest, from: .alpha)
-            let end = try await orchestrator.end(of: id)
-            #expect(end.kind == .failed)
-            #expect(end.reasons?.map(\.code) == [.destinationUnreachable])
-            #expect(try #require(end.seconds) >= 29, "the time that an agent has to answer is 30 s")
+      try await guest.lab.restartAgent(on: .alpha, with: ["LONGSHORED_MIGRATION_ANSWER_TIMEOUT": "3s"])
+      try await finally {
+        try await Orchestrator.with(guest.lab) { orchestrator in
+          try await guest.lab.withoutAgent(on: .beta) {
+            try await expectUnchanged(guest) {
+              let id = try await orchestrator.migrate(guest, from: .alpha)
+              let end = try await orchestrator.end(of: id)
+              #expect(end.kind == .failed)
+              #expect(end.reasons?.map(\.code) == [.destinationUnreachable])
+              #expect(try #require(end.seconds) >= 3, "the time that an agent has to answer is 3 s")
+            }
           }
         }
+      } do: {
+        try await guest.lab.restartAgent(on: .alpha)
       }
     }
 

@@ -179,7 +179,8 @@ int main(void) {
   parse_boot(boot, block->boot);
   block->slots = slots;
   block_crc_prepare();
-  say("start %s disks=%llu region=%llu slots=%llu every=%llu\n", boot, (unsigned long long)disks,
+  // A firmware leaves its last line open.
+  say("\nstart %s disks=%llu region=%llu slots=%llu every=%llu\n", boot, (unsigned long long)disks,
       (unsigned long long)region, (unsigned long long)slots, (unsigned long long)every);
 
   uint64_t next = now();
