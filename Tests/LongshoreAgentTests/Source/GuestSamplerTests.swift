@@ -56,8 +56,8 @@ struct GuestSamplerTests {
   @Test("Memory that holds nothing, or zeros, is not in use")
   func pages() async throws {
     try await withTemporaryFolder { folder in
-      let size = 64 << 20
-      // This process is the guest's QEMU for once: nothing else in it has a mapping of this size.
+      // This process is the guest's QEMU for once: nothing else in it, no heap and no sanitizer, has a mapping of this size.
+      let size = 84 << 20
       let memory = try #require(mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
       defer { munmap(memory, size) }
       try #require(memory != MAP_FAILED)
