@@ -5,6 +5,15 @@ agent_pid() { host_daemon "$1" longshored; }
 agent_running() { agent_pid "$1" >/dev/null; }
 agent_stopped() { ! agent_running "$1"; }
 
+# The capabilities that the unit leaves the agent, as setpriv(1) takes them: it works with no more than these here either.
+agent_capabilities() {
+  local names
+  names=$(sed -n 's/^CapabilityBoundingSet=//p' "$LAB_SOURCE/../systemd/longshored.service")
+  [[ -n $names ]] || die "the unit names no capabilities"
+  names=${names,,}
+  printf -- '-all,+%s' "${names// /,+}" | sed 's/+cap_/+/g'
+}
+
 # Starts the agent unless it runs: agent_start HOST [VARIABLE=VALUE]…
 # Returns when it has a process, which can be waited for.
 agent_start() {
@@ -15,7 +24,8 @@ agent_start() {
   [[ -x $LAB_AGENT ]] || die "no agent at $LAB_AGENT: build it first (swift build)"
   agent_running "$host" && return
   rm -f "$record"
-  start_on_host "$host" longshored env "$@" "$LAB_AGENT" --config /etc/longshore/longshored.yaml
+  start_on_host "$host" longshored env "$@" setpriv --bounding-set "$(agent_capabilities)" --inh-caps=-all --no-new-privs \
+    "$LAB_AGENT" --config /etc/longshore/longshored.yaml
   wait_until 30 test -s "$record" || die "the agent of $host is not started"
 }
 
