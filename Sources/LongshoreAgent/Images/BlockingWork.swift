@@ -1,23 +1,25 @@
-internal import Dispatch
+internal import Glibc
 internal import Synchronization
+internal import SystemPackage
 
-/// Runs calls that block (files on NFS may block for minutes) on threads of their own, so that they never hold a
-/// thread of Swift's cooperative pool.
+/// Runs calls that block (files on NFS may block for minutes) each on a thread of its own.
+///
+/// Not on a queue of Dispatch: its threads are those that Swift's tasks run on, and there are few. Some calls that block would hold up
+/// the whole agent.
 enum BlockingWork {
-  private static let queue = DispatchQueue(label: "longshore.images", attributes: .concurrent)
-
   /// Runs a body on a thread that may block, and waits for its end.
   static func run<Value: Sendable>(
     _ body: @escaping @Sendable () throws(ImageError) -> Value
   ) async throws(ImageError) -> Value {
     let result: Result<Value, ImageError> = await withCheckedContinuation { continuation in
-      queue.async {
+      let status = OwnThread.start {
         do throws(ImageError) {
           continuation.resume(returning: .success(try body()))
         } catch {
           continuation.resume(returning: .failure(error))
         }
       }
+      if status != 0 { continuation.resume(returning: .failure(ImageError(Errno(rawValue: status), operation: "start a thread"))) }
     }
     return try result.get()
   }
@@ -44,5 +46,35 @@ enum BlockingWork {
     private let value = Atomic(false)
     var isSet: Bool { value.load(ordering: .relaxed) }
     func set() { value.store(true, ordering: .relaxed) }
+  }
+}
+
+/// A detached thread that runs one function.
+private enum OwnThread {
+  private final class Body {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Starts a thread. Returns 0, or the number of the error (`pthread_create(3)`) where nothing will run.
+  static func start(_ run: @escaping @Sendable () -> Void) -> Int32 {
+    // The reference is handed to the new thread, which releases it.
+    let body = unsafe Unmanaged.passRetained(Body(run))
+    var thread = pthread_t()
+    let status = unsafe pthread_create(&thread, nil, runBody, body.toOpaque())
+    guard status == 0 else {
+      unsafe body.release()
+      return status
+    }
+    pthread_detach(thread)
+    return 0
+  }
+
+  /// Called by pthread_create on the new thread, once.
+  private static let runBody: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { pointer in
+    if let pointer = unsafe pointer {
+      unsafe Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
+    }
+    return nil
   }
 }
