@@ -18,25 +18,11 @@ extension MigrationTests {
         try await lab.command("broker", "ctl", "set_vm_memory_high_watermark", "absolute", "1MB")
         try await lab.command("broker", "ctl", "close_all_connections", "of the test")
         try await lab.command("broker", "ctl", "set_vm_memory_high_watermark", "0.4")
-        for host in Lab.Host.allCases {
-          try await lab.command("broker", "ctl", "delete_queue", "longshore.host.\(Lab.cluster).\(host)")
-        }
-        // RabbitMQ 3.10 that is killed while it makes a queue can leave one that it cannot start any more.
-        try await Self.waitForConsumers(in: lab)
         try await lab.command("broker", "kill")
         try await lab.command("broker", "start")
-      }
-    }
-
-    /// Returns when the agents have their queues again and consume them.
-    private static func waitForConsumers(in lab: Lab) async throws {
-      var waiting = Set(Lab.Host.allCases.map { "longshore.host.\(Lab.cluster).\($0)" })
-      while !waiting.isEmpty {
-        try Task.checkCancellation()
-        let listing = try await lab.report("broker", ["ctl", "--quiet", "list_queues", "--no-table-headers", "name", "consumers"])
-        for line in listing.split(separator: "\n") {
-          let fields = line.split(separator: "\t")
-          if fields.count == 2, fields[1] != "0" { waiting.remove(String(fields[0])) }
+        // Last: RabbitMQ 3.10 that is killed soon after it has made a quorum queue can leave one that it never starts again.
+        for host in Lab.Host.allCases {
+          try await lab.command("broker", "ctl", "delete_queue", "longshore.host.\(Lab.cluster).\(host)")
         }
       }
     }
