@@ -12,6 +12,7 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           let disks = try await SourceDisks(of: guest, on: .alpha)
           try await lab.withTemplateAtDestination {
+            // How long it lasts is the fault.
             let cut = Task {
               try await lab.command(
                 "at-switch", guest.name, "alpha", "bridge", "bash", "-c",

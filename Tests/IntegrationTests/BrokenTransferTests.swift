@@ -53,10 +53,12 @@ extension MigrationTests {
               on: .alpha,
               #"""
               connections() { ss --no-header --tcp --numeric --info state established '( dport >= 49152 and dport <= 49215 )'; }
-              sent() { connections | grep -o 'bytes_acked:[0-9]*'; }
-              on_its_way() { connections | awk '/^[0-9]/ { sum += $2 } END { exit sum == 0 }'; }
-              timeout 60 bash -c "$(declare -f connections sent on_its_way)"'
-                until before=$(sent); sleep 0.5; [[ $before == "$(sent)" ]] && ! on_its_way; do :; done' || { connections >&2; exit 1; }
+              # Whether all is acknowledged (the second field) and the last of it was sent half a second ago.
+              is_quiet() {
+                connections | awk '/^[0-9]/ { all++; waiting += $2 } match($0, /lastsnd:[0-9]+/) {
+                  known++; if (substr($0, RSTART + 8, RLENGTH - 8) < 500) busy = 1 } END { exit !all || known < all || waiting || busy }'
+              }
+              timeout 60 bash -c "$(declare -f connections is_quiet)"'; until is_quiet; do :; done' || { connections >&2; exit 1; }
               """#)
             try await lab.command("power", "beta", "cut")
             try await lab.command("up")
