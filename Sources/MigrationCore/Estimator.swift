@@ -322,14 +322,6 @@ public enum Estimator {
   private static func rate(_ bytesPerSecond: Double) -> String { bytes(bytesPerSecond) + "/s" }
 
   private static func bytes(_ count: Double) -> String {
-    var value = count.isNaN ? 0 : min(max(count, 0), 0x1p63)
-    var unit = "B"
-    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB"] where value >= 1023.95 {
-      value /= 1024
-      unit = larger
-    }
-    if unit == "B" { return "\(Int(value.rounded())) B" }
-    let tenths = Int((value * 10).rounded())
-    return "\(tenths / 10).\(tenths % 10) \(unit)"
+    ByteCount(UInt64(count.isNaN ? 0 : min(max(count, 0), 0x1p63).rounded())).description
   }
 }

@@ -122,8 +122,11 @@ struct StubMaker: Sendable {
       } catch {
         attempts += 1
         guard error.code == .unmeasured, attempts < Self.measurements else { throw error }
-        // qemu-img removes the file itself, or leaves it.
+        // qemu-img removes the file itself, or leaves it. The name alone is registered before another file gets it: an agent that dies
+        // then takes what is there for its own.
         if FileProbe.exists(file.path) { _ = try await file.remove() }
+        draft.identity = nil
+        try journal.update(draft)
       }
     }
   }

@@ -1,6 +1,5 @@
+import LongshoreMessages
 import Testing
-
-@testable import LongshoreAgent
 
 @Suite("Numbers of bytes")
 struct ByteCountTests {
