@@ -1,36 +1,31 @@
 internal import Glibc
 
-/// Finds the addresses of a host.
+/// Questions about hosts by name or address.
 enum HostLookup {
   /// The addresses of a name, or of an address itself, in digits; none where it has none. Blocks while servers are asked.
-  static func addresses(of host: String) -> Set<String> {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    var list: UnsafeMutablePointer<addrinfo>?
-    guard unsafe getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
-    defer { unsafe freeaddrinfo(list) }
-    var found: Set<String> = []
-    var entry = unsafe list
-    while let info = unsafe entry?.pointee {
-      var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-      if unsafe getnameinfo(info.ai_addr, info.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 {
-        found.insert(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
-      }
-      unsafe entry = unsafe info.ai_next
-    }
-    return found
+  static func addresses(of host: String) -> Set<String> { Set(resolve(host).compactMap(\.digits)) }
+
+  /// Whether a name or address is one of this host's. Blocks while servers are asked.
+  static func isOfThisHost(_ host: String) -> Bool { resolve(host).contains(where: \.isOfThisHost) }
+
+  private static func resolve(_ host: String) -> [SocketAddress] {
+    (try? SocketAddress.resolve(host, port: 0, passive: false, operation: "look up \(host)")) ?? []
   }
-  /// Whether a name or address is one of this host's: whether a socket can be bound to it.
-  static func isOfThisHost(_ host: String) -> Bool {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    var list: UnsafeMutablePointer<addrinfo>?
-    guard unsafe getaddrinfo(host, "0", &hints, &list) == 0 else { return false }
-    defer { unsafe freeaddrinfo(list) }
-    guard let info = unsafe list?.pointee else { return false }
-    let end = socket(info.ai_family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+}
+
+extension SocketAddress {
+  /// The address without its port, in digits.
+  fileprivate var digits: String? {
+    var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+    let result = withPointer { getnameinfo($0, $1, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) }
+    return result == 0 ? String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+  }
+
+  /// Whether a socket can be bound to it.
+  fileprivate var isOfThisHost: Bool {
+    let end = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard end >= 0 else { return false }
     defer { close(end) }
-    return unsafe bind(end, info.ai_addr, info.ai_addrlen) == 0
+    return withPointer { bind(end, $0, $1) } == 0
   }
 }
