@@ -169,7 +169,7 @@ extension Reason.Code {
   public static let stubFailed = Reason.Code("stub-failed")
   /// libvirt's migration failed; the guest runs at the source.
   public static let transferFailed = Reason.Code("transfer-failed")
-  /// The guest stands still for the switch, and libvirt neither goes on nor gives up.
+  /// The guest stands still for the switch, or its copy does, and libvirt neither goes on nor gives up.
   public static let transferStalled = Reason.Code("transfer-stalled")
   /// Fenced handover: the source's QEMU could not be ended at once, so that the guest stood still until it had ended by itself.
   public static let fenceWaited = Reason.Code("fence-waited")

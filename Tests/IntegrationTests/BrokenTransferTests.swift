@@ -16,9 +16,12 @@ extension MigrationTests {
 
     @Test("the destination's libvirtd is killed and started again")
     func destinationLibvirt() async throws {
-      try await expectFailure { lab in
-        try await lab.endLibvirt(on: .beta, with: "KILL")
-        try await lab.startLibvirt(on: .beta)
+      // libvirt 9.0 can miss the end of a copy, and the agent aborts the migration then.
+      try await withShortPatience {
+        try await expectFailure { lab in
+          try await lab.endLibvirt(on: .beta, with: "KILL")
+          try await lab.startLibvirt(on: .beta)
+        }
       }
     }
 
@@ -39,12 +42,10 @@ extension MigrationTests {
 
     @Test("the destination loses its power when it has acknowledged all that QEMU sent and answered none of it")
     func destinationPowerUnanswered() async throws {
-      let lab = try ResidentGuest.guest.lab
-      try await lab.restartAgent(on: .alpha, with: ["LONGSHORED_MIGRATION_ATTENTION_AFTER": "5s"])
-      try await finally {
+      try await withShortPatience {
         try await expectFailure { lab in
-          // An acknowledgement alone is shorter than any answer of QEMU's.
-          let answers = "OUTPUT --protocol tcp --sport 49152:49215 --match length --length 65:65535 --jump DROP"
+          // Each answer of QEMU's is pushed, an acknowledgement alone is not.
+          let answers = "OUTPUT --protocol tcp --sport 49152:49215 --tcp-flags PSH PSH --jump DROP"
           try await lab.shell(on: .beta, "iptables --append \(answers)")
           try await finally {
             try await lab.command("link", "beta", "unlimited")
@@ -66,8 +67,6 @@ extension MigrationTests {
             try await lab.shell(on: .beta, "iptables --delete \(answers)")
           }
         }
-      } do: {
-        try await lab.restartAgent(on: .alpha)
       }
     }
 
@@ -81,6 +80,17 @@ extension MigrationTests {
         } do: {
           try await lab.command("link", "beta", "restore")
         }
+      }
+    }
+
+    /// Runs the body with a source's agent that soon finds that nothing moves.
+    private func withShortPatience(_ body: () async throws -> Void) async throws {
+      let lab = try ResidentGuest.guest.lab
+      try await lab.restartAgent(on: .alpha, with: ["LONGSHORED_MIGRATION_ATTENTION_AFTER": "5s"])
+      try await finally {
+        try await body()
+      } do: {
+        try await lab.restartAgent(on: .alpha)
       }
     }
 

@@ -2,78 +2,79 @@ import AMQP
 import LongshoreMessages
 import Testing
 
-extension MigrationTests {
-  /// A broker of three nodes that loses one of them.
-  @Suite(.serialized, .clusteredLab, .enabled(if: ClusteredLab.isUsable, ClusteredLab.missing)) struct BrokerCluster {
-    @Test("what agents declare has a replica on every node")
-    func replicas() async throws {
-      let lab = try ClusteredLab.lab
-      try await lab.clear()
-      try await Orchestrator.with(lab) { orchestrator in
-        for host in Lab.Host.allCases { try await orchestrator.waitForLibvirt(on: host) }
-        let queues = try await lab.queues().filter { $0.name.hasPrefix("longshore.") }
-        #expect(
-          queues.map { "\($0.name) \($0.kind) \($0.members)" } == [
-            "longshore.dead-letters quorum 1,2,3", "longshore.events.history stream 1,2,3",
-            "longshore.host.lab.alpha quorum 1,2,3", "longshore.host.lab.beta quorum 1,2,3",
-          ])
-      }
+/// Whole migrations with a broker of three nodes that loses one of them, in a lab of their own beside the other migrations.
+@Suite(
+  .serialized, .enabled(if: ClusteredLab.isUsable, ClusteredLab.missing), .kept(lab: ClusteredLab.name), .clusteredLab,
+  .timeLimit(.minutes(5)))
+struct BrokerClusterTests {
+  @Test("what agents declare has a replica on every node")
+  func replicas() async throws {
+    let lab = try ClusteredLab.lab
+    try await lab.clear()
+    try await Orchestrator.with(lab) { orchestrator in
+      for host in Lab.Host.allCases { try await orchestrator.waitForLibvirt(on: host) }
+      let queues = try await lab.queues().filter { $0.name.hasPrefix("longshore.") }
+      #expect(
+        queues.map { "\($0.name) \($0.kind) \($0.members)" } == [
+          "longshore.dead-letters quorum 1,2,3", "longshore.events.history stream 1,2,3",
+          "longshore.host.lab.alpha quorum 1,2,3", "longshore.host.lab.beta quorum 1,2,3",
+        ])
     }
+  }
 
-    @Test(
-      "the node that leads a host's inbox is killed",
-      arguments: [(Lab.Host.beta, Moment.accepted), (.alpha, .copying), (.alpha, .switching), (.beta, .switching)])
-    func killedLeader(of host: Lab.Host, at moment: Moment) async throws {
-      let lab = try ClusteredLab.lab
-      try await lab.clear()
-      let leader = try await lab.leader(of: "longshore.host.\(Lab.cluster).\(host)")
-      // The switch is not to be waited for.
-      try await expectMove(in: lab, at: moment, rate: moment == .copying ? "20mbit" : "100mbit") { guest, orchestrator, id in
-        let killed = Timestamp.now
-        try await lab.command("broker", "--node", leader, "kill")
-        if moment == .copying {
-          try await expectProgress(of: id, since: killed, orchestrator, "node \(leader), which led the inbox of \(host), was killed")
-          try await guest.expectTransferring()
-        }
-      }
-    }
-
-    @Test("the node that leads the history stands still with an event that it has not confirmed, and is killed")
-    func frozenLeader() async throws {
-      let lab = try ClusteredLab.lab
-      try await lab.clear()
-      let leader = try await lab.leader(of: Wire.history)
-      // The source's agent is connected to another node: its channel stays.
-      try await lab.command("broker", "--node", leader, "cut", "alpha", "reset")
-      while try await lab.nodes(of: .alpha).contains(leader) { try Task.checkCancellation() }
-      try await expectMove(in: lab, at: .copying) { guest, _, _ in
-        try await lab.command("broker", "--node", leader, "freeze")
-        try await lab.command("link", "beta", "unlimited")
-        try await guest.waitForWrite(on: .beta)
-        try await lab.command("broker", "--node", leader, "kill")
-      }
-    }
-
-    @Test(
-      "a host is cut off the node that its agent is connected to",
-      arguments: [(Lab.Host.alpha, "reset"), (.alpha, "drop"), (.beta, "drop")])
-    func cutOff(_ host: Lab.Host, _ manner: String) async throws {
-      let lab = try ClusteredLab.lab
-      try await lab.clear()
-      let node = try await lab.node(publishedToBy: host)
-      try await expectMove(in: lab, at: .copying) { guest, orchestrator, id in
-        let cut = Timestamp.now
-        try await lab.command("broker", "--node", node, "cut", host.rawValue, manner)
-        try await expectProgress(of: id, since: cut, orchestrator, "\(host) was cut off node \(node) (\(manner))")
+  @Test(
+    "the node that leads a host's inbox is killed",
+    arguments: [(Lab.Host.beta, Moment.accepted), (.alpha, .copying), (.alpha, .switching), (.beta, .switching)])
+  func killedLeader(of host: Lab.Host, at moment: Moment) async throws {
+    let lab = try ClusteredLab.lab
+    try await lab.clear()
+    let leader = try await lab.leader(of: "longshore.host.\(Lab.cluster).\(host)")
+    // The switch is not to be waited for.
+    try await expectMove(in: lab, at: moment, rate: moment == .copying ? "20mbit" : "100mbit") { guest, orchestrator, id in
+      let killed = Timestamp.now
+      try await lab.command("broker", "--node", leader, "kill")
+      if moment == .copying {
+        try await expectProgress(of: id, since: killed, orchestrator, "node \(leader), which led the inbox of \(host), was killed")
         try await guest.expectTransferring()
       }
     }
+  }
 
-    /// Expects that progress of a migration comes again, and says after which time.
-    private func expectProgress(of id: MigrationID, since fault: Timestamp, _ orchestrator: Orchestrator, _ what: String) async throws {
-      let progress = try await orchestrator.progress(of: id, madeAfter: fault)
-      print("\(what): progress again after \(progress.at.milliseconds - fault.milliseconds) ms")
+  @Test("the node that leads the history stands still with an event that it has not confirmed, and is killed")
+  func frozenLeader() async throws {
+    let lab = try ClusteredLab.lab
+    try await lab.clear()
+    let leader = try await lab.leader(of: Wire.history)
+    // The source's agent is connected to another node: its channel stays.
+    try await lab.command("broker", "--node", leader, "cut", "alpha", "reset")
+    while try await lab.nodes(of: .alpha).contains(leader) { try Task.checkCancellation() }
+    try await expectMove(in: lab, at: .copying) { guest, _, _ in
+      try await lab.command("broker", "--node", leader, "freeze")
+      try await lab.command("link", "beta", "unlimited")
+      try await guest.waitForWrite(on: .beta)
+      try await lab.command("broker", "--node", leader, "kill")
     }
+  }
+
+  @Test(
+    "a host is cut off the node that its agent is connected to",
+    arguments: [(Lab.Host.alpha, "reset"), (.alpha, "drop"), (.beta, "drop")])
+  func cutOff(_ host: Lab.Host, _ manner: String) async throws {
+    let lab = try ClusteredLab.lab
+    try await lab.clear()
+    let node = try await lab.node(publishedToBy: host)
+    try await expectMove(in: lab, at: .copying) { guest, orchestrator, id in
+      let cut = Timestamp.now
+      try await lab.command("broker", "--node", node, "cut", host.rawValue, manner)
+      try await expectProgress(of: id, since: cut, orchestrator, "\(host) was cut off node \(node) (\(manner))")
+      try await guest.expectTransferring()
+    }
+  }
+
+  /// Expects that progress of a migration comes again, and says after which time.
+  private func expectProgress(of id: MigrationID, since fault: Timestamp, _ orchestrator: Orchestrator, _ what: String) async throws {
+    let progress = try await orchestrator.progress(of: id, madeAfter: fault)
+    print("\(what): progress again after \(progress.at.milliseconds - fault.milliseconds) ms")
   }
 }
 

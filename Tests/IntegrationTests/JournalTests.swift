@@ -123,13 +123,6 @@ extension Lab {
       }
     }
   }
-
-  /// Lets a host's agent lose its journal, and start again.
-  fileprivate func loseJournal(of host: Host) async throws {
-    try await command("agent", "kill", host.rawValue)
-    try await shell(on: host, "rm -f /var/lib/longshore/journal.sqlite*")
-    try await command("agent", "start", host.rawValue)
-  }
 }
 
 extension Orchestrator {

@@ -15,10 +15,15 @@ struct BothHosts: Sendable {
   func observe(_ migration: SourceMigration) async -> Observation {
     let uuid = migration.guest.uuid
     async let here = sight(of: uuid) { try await source.connection() }
-    async let there = sight(of: uuid) {
+    async let there = observeDestination(migration)
+    return Observation(source: await here, destination: await there)
+  }
+
+  /// Looks at the destination alone.
+  func observeDestination(_ migration: SourceMigration) async -> GuestSight {
+    await sight(of: migration.guest.uuid) {
       try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
     }
-    return Observation(source: await here, destination: await there)
   }
 
   /// Looks at the source alone.

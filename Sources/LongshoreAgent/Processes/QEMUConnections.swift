@@ -40,7 +40,7 @@ struct QEMUConnections: Sendable {
       .filter { $0.count >= 6 && $0[5].contains("pid=\(pid),") }
     let served = Set(lines.filter { $0[0] == "LISTEN" }.map { port(of: $0[3]) })
     return lines.compactMap { fields in
-      guard fields[0] == "ESTAB", addresses.contains(host(of: fields[4])), !served.contains(port(of: fields[3])) else { return nil }
+      guard fields[0] != "LISTEN", addresses.contains(host(of: fields[4])), !served.contains(port(of: fields[3])) else { return nil }
       return Connection(local: String(fields[3]), remote: String(fields[4]))
     }
   }

@@ -29,13 +29,27 @@ struct Transfer: Sendable {
       return .transferNotStarted(Reason.of(error, "start the transfer"))
     }
     let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
-    let polling = Task { await poll() }
-    defer { polling.cancel() }
-    return await fenced { await makeCall(call, events: events) }
+    return await fenced { await observed { await makeCall(call, events: events) } }
   }
 
   /// Follows a transfer that another run of this agent, or nobody, has started, and returns its end as an event.
-  func follow() async -> SourceEvent? { await fenced(isFollowing: true) { await followUnfenced() } }
+  func follow() async -> SourceEvent? { await fenced(isFollowing: true) { await observed { await followUnfenced() } } }
+
+  /// Publishes the progress and watches for a standstill while the transfer runs.
+  private func observed(_ transfer: () async -> SourceEvent?) async -> SourceEvent? {
+    let standstill = Standstill(
+      of: migration, hosts: BothHosts(source: source, destinations: destinations, clock: clock), clock: clock, logger: logger,
+      report: report)
+    let counters = TransferCounters()
+    // Two tasks: a call for statistics does not return while QEMU waits for the network, which is when somebody must watch.
+    let polling = Task { await poll(counters) }
+    let watching = Task { await standstill.watch(counters) }
+    defer {
+      polling.cancel()
+      watching.cancel()
+    }
+    return await transfer()
+  }
 
   /// Carries the handover's fence out, where there is one, while the transfer runs.
   private func fenced(isFollowing: Bool = false, _ transfer: () async -> SourceEvent?) async -> SourceEvent? {
@@ -61,8 +75,6 @@ struct Transfer: Sendable {
   private func followUnfenced(after failure: String? = nil) async -> SourceEvent? {
     let events = CompletionWatch(link: source, uuid: migration.guest.uuid)
     defer { events.stop() }
-    let polling = Task { await poll() }
-    defer { polling.cancel() }
     var silentSince: Int64?
     while !Task.isCancelled {
       switch await look() {
@@ -288,15 +300,12 @@ struct Transfer: Sendable {
   }
 
   /// Publishes the progress until cancelled.
-  private func poll() async {
+  private func poll(_ counters: TransferCounters) async {
     let accepted = Double(migration.acceptedAt.bootMilliseconds) / 1000
     var progress = TransferProgress(
       guest: migration.guest, memoryKiB: migration.inspection?.plan.guest.memoryKiB ?? 0, acceptedSeconds: accepted)
     var downtimeIsSet = migration.order.options?.maxDowntimeMs == nil
-    var stillSince: Int64?
-    var watch = StallWatch(patience: migration.patience.attention)
     while !Task.isCancelled {
-      var counters: [UInt64]?
       if let connection = try? await source.connection(),
         let domain = try? await connection.domain(uuid: migration.guest.uuid),
         let statistics = try? await domain.jobStatistics(.running), statistics.operation == .migrationOut
@@ -307,81 +316,11 @@ struct Transfer: Sendable {
         }
         let now = Double(clock.now().bootMilliseconds) / 1000
         let disks = await disks(of: domain)
-        counters =
-          [statistics.dataProcessed, statistics.memoryProcessed, statistics.memoryIteration].map { $0 ?? 0 } + disks.map(\.bytes.done)
+        counters.note(statistics, disks: disks)
         await self.progress.post(progress.progress(statistics, disks: disks, at: now), of: migration.id)
       }
-      if watch.isStill(counters, at: clock.now().bootMilliseconds) { await giveUpConnections() }
-      await reportStalled(since: &stillSince)
       guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return }
     }
-  }
-
-  /// Reports a guest that stands still for the switch and has done so for longer than an operator should wait to hear of it.
-  /// Asked while QEMU exits after the switch, libvirt answers late, and the guest is gone then.
-  private func reportStalled(since: inout Int64?) async {
-    guard let connection = try? await source.connection(), let domain = try? await connection.domain(uuid: migration.guest.uuid),
-      let state = try? await domain.state(), state == .paused(.migration)
-    else {
-      since = nil
-      return
-    }
-    let now = clock.now().bootMilliseconds
-    let stillSince = since ?? now
-    since = stillSince
-    guard now - stillSince >= migration.patience.attention else { return }
-    await report(
-      .transferStalled(
-        Reason(
-          .transferStalled,
-          "the guest has stood still at \(migration.source.host) for \((now - stillSince) / 1000) s, and libvirt neither ends its migration nor gives it up: see `virsh domjobinfo` there; where the destination does not have the guest, only ending it (`virsh destroy`) frees it"
-        )))
-  }
-
-  /// Ends what QEMU has open to a destination that does not have the guest or cannot be reached, where nothing moves any more: it may
-  /// wait for answers that never come, and libvirt for it.
-  ///
-  /// It fails the transfer, and libvirt lets the guest go on here. At the switch of a direct handover that is for a destination alone
-  /// that is known not to have the guest: any other may run it. In a fenced one it waits there paused until it is gone here.
-  private func giveUpConnections() async {
-    guard let endpoint = migration.preparation?.endpoint, let state = await stateByNewConnection() else { return }
-    let there: GuestSight
-    do throws(LibvirtError) {
-      there = await GuestSighting.look(for: migration.guest.uuid, on: try await destinations.connection(to: endpoint.libvirtURI))
-    } catch {
-      there = .unreachable(error.message)
-    }
-    switch (state, there) {
-    case (.running, .absent), (.running, .unreachable), (.paused(.migration), .absent): break
-    case (.paused(.migration), .unreachable) where migration.isFenced: break
-    default:
-      logger.notice(
-        "Nothing was copied for \(migration.patience.attention / 1000) s",
-        metadata: [LogKeys.migration: "\(migration.id)", "guest.state": "\(state)", "destination": "\(there)"])
-      return
-    }
-    var metadata: Logger.Metadata = [LogKeys.migration: "\(migration.id)"]
-    do throws(ImageError) {
-      let process = try QEMUProcess(guest: migration.guest.name, uuid: migration.guest.uuid)
-      defer { process.close() }
-      let addresses = try await BlockingWork.run { HostLookup.addresses(of: endpoint.migrationAddress) }
-      let ended = try await QEMUConnections().end(of: process.pid, to: addresses)
-      metadata["connections"] = "\(ended.map(\.remote))"
-      logger.warning(
-        "Nothing was copied for \(migration.patience.attention / 1000) s, and the destination does not have the guest: QEMU's connections to it are ended",
-        metadata: metadata)
-    } catch {
-      metadata[LogKeys.error] = "\(error)"
-      logger.error("Nothing is copied, and QEMU's connections to the destination cannot be ended", metadata: metadata)
-    }
-  }
-
-  /// The guest's state here. Calls that wait for a QEMU that does not answer can hold all places that the daemon gives a connection.
-  private func stateByNewConnection() async -> DomainState? {
-    guard let connection = try? await LibvirtConnection.open(source.uri) else { return nil }
-    let state = try? await connection.domain(uuid: migration.guest.uuid)?.state()
-    await connection.close()
-    return state
   }
 
   private func disks(of domain: Domain) async -> [Progress.Disk] {

@@ -5,7 +5,7 @@ import Testing
 /// (`contrib/lab/down`).
 struct ClusteredLab: SuiteTrait, TestScoping {
   /// The lab's name and the agent of its hosts, as the environment gives them.
-  private static let name = ProcessInfo.processInfo.environment["LONGSHORE_TEST_CLUSTER_LAB"]
+  static let name = ProcessInfo.processInfo.environment["LONGSHORE_TEST_CLUSTER_LAB"]
   private static let agent = ProcessInfo.processInfo.environment["LONGSHORE_TEST_AGENT"]
   /// Whether it can be made.
   static var isUsable: Bool { Lab.isUsable && name != nil && agent != nil }

@@ -23,7 +23,7 @@ import Testing
   @Test(
     "takes those that QEMU opened to the host, whatever their addresses' form",
     arguments: [
-      (["198.18.0.12"], ["198.18.0.12:49153", "198.18.0.12:49152", "[::ffff:198.18.0.12]:49154"]),
+      (["198.18.0.12"], ["198.18.0.12:49153", "198.18.0.12:49152", "[::ffff:198.18.0.12]:49154", "198.18.0.12:49156"]),
       (["fd00::c", "fe80::c"], ["[fd00::c]:49152", "[fe80::c%eth0]:49152"]), (["198.18.0.1"], []), ([], []),
     ])
   func selects(addresses: [String], remotes: [String]) {
