@@ -165,6 +165,14 @@ extension CheckRule {
   public static let hypervisor = CheckRule(
     .olderHypervisor, at: .destination, "its QEMU is not older than the one that runs the guest",
     otherwise: "update QEMU there, or choose another host")
+  /// The hosts' versions can move the guest to each other.
+  public static let knownFaults = CheckRule(
+    .knownFault, at: .destination, "no fault of the hosts' versions of libvirt makes the migration fail",
+    otherwise: "update libvirt at the host that is named, or choose another host")
+  /// The hosts' versions are not known to fail with guests like this one.
+  public static let possibleFaults = CheckRule(
+    .knownFault, at: .destination, severity: .warn, "no fault of the hosts' versions of libvirt or QEMU may make the migration fail",
+    otherwise: "if the migration fails for the CPU, update libvirt at the host that is named")
   /// The destination's CPU has what the guest uses.
   public static let cpu = CheckRule(
     .incompatibleCPU, at: .destination, "the CPU has all features that the guest uses",
@@ -290,7 +298,8 @@ extension CheckRule {
   /// All rules, in the order in which they are applied.
   public static let all: [CheckRule] = [
     guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
-    distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, cpu, sameProcessor, timeStampCounter, memory, hugePages,
+    distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu, sameProcessor,
+    timeStampCounter, memory, hugePages,
     placement, networks, mtu, freeAddresses, listenAddresses, devicePaths, allowedAddress, destinationLibvirt, migrationPorts, tlsName,
     templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets,
     freeNames, sameTemplate, room, fileCount,

@@ -45,6 +45,8 @@ public struct GuestDescription: Sendable, Hashable, Codable {
   public var macAddresses: [String]?
   /// The version of the QEMU that libvirt runs at the source, such as `7.2.17`; nil where the source's agent does not say it.
   public var hypervisorVersion: String?
+  /// The version of the source's libvirt, such as `9.0.0`; nil where the source's agent does not say it.
+  public var libvirtVersion: String?
   /// What else the guest takes of its host; nil where the source's agent does not say it.
   public var needs: HostNeeds?
 
@@ -52,7 +54,7 @@ public struct GuestDescription: Sendable, Hashable, Codable {
   public init(
     uuid: String, name: ResourceName, persistent: Bool, memoryKiB: UInt64, domainType: String, architecture: String,
     machine: String, emulator: String?, cpu: String?, networks: [Network], macAddresses: [String]? = nil, hypervisorVersion: String? = nil,
-    needs: HostNeeds? = nil
+    libvirtVersion: String? = nil, needs: HostNeeds? = nil
   ) {
     self.uuid = uuid
     self.name = name
@@ -66,6 +68,7 @@ public struct GuestDescription: Sendable, Hashable, Codable {
     self.networks = networks
     self.macAddresses = macAddresses
     self.hypervisorVersion = hypervisorVersion
+    self.libvirtVersion = libvirtVersion
     self.needs = needs
   }
 }

@@ -130,6 +130,8 @@ extension Reason.Code {
   public static let incompatibleMachine = Reason.Code("incompatible-machine")
   /// The destination's QEMU is older than the one that runs the guest.
   public static let olderHypervisor = Reason.Code("older-hypervisor")
+  /// A fault of libvirt's version at one of the hosts makes the migration fail.
+  public static let knownFault = Reason.Code("known-fault")
   /// The destination has too few free huge pages.
   public static let noHugePages = Reason.Code("no-huge-pages")
   /// The destination lacks a NUMA node or a processor that the guest is bound to.

@@ -387,7 +387,7 @@ extension MessageSamples {
       architecture: "x86_64", machine: "pc-q35-7.2", emulator: "/usr/bin/qemu-system-x86_64",
       cpu: "<cpu mode='custom'><model>Broadwell</model></cpu>",
       networks: [.init(type: "bridge", source: "br0", virtualPort: "openvswitch", mtu: 9000)],
-      macAddresses: ["52:54:00:12:34:56"], hypervisorVersion: "7.2.17",
+      macAddresses: ["52:54:00:12:34:56"], hypervisorVersion: "7.2.17", libvirtVersion: "9.0.0",
       needs: HostNeeds(
         hugePages: HostNeeds.HugePages(sizeKiB: 2048, memoryKiB: 4_194_304), memoryNodes: [0], processors: [2, 3],
         listenAddresses: ["192.0.2.11"], paths: ["/dev/ttyS1"],

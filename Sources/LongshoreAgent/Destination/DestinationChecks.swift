@@ -113,7 +113,8 @@ struct DestinationChecks: Sendable {
       ]
     }
     return [CheckRule.machine.passed(on: here.host, "\(here.host) has the machine type \(guest.machine) and its emulator")]
-      + [try await checkHypervisor(guest, on: connection), try await checkCPU(guest, on: connection)].compactMap(\.self)
+      + [try await checkHypervisor(guest, on: connection)].compactMap(\.self) + (try await checkVersions(guest, on: connection))
+      + [try await checkCPU(guest, on: connection)].compactMap(\.self)
   }
 
   private func checkHypervisor(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> Check? {

@@ -37,9 +37,9 @@ struct GuestInspector: Sendable {
     disks.checkNames(of: order)
     checks += disks.checks
     let persistent = try await domain.isPersistent()
-    let hypervisor = try await connection.versions().hypervisor.description
+    let versions = try await connection.versions()
     let needs = HostNeeds(of: live, cpu: try await connection.hostCPU())
-    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, hypervisor: hypervisor, needs: needs)),
+    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, versions: versions, needs: needs)),
       !checks.contains(where: { $0.outcome == .refused })
     else { return .refused(checks) }
     return .ready(
@@ -53,7 +53,7 @@ struct GuestInspector: Sendable {
   }
 
   private func description(
-    of live: DomainDocument, uuid: String, persistent: Bool, hypervisor: String, needs: HostNeeds
+    of live: DomainDocument, uuid: String, persistent: Bool, versions: LibvirtConnection.Versions, needs: HostNeeds
   ) throws -> GuestDescription {
     guard let name = ResourceName(live.name) else {
       throw Reason.Failure(.operationFailed, "the guest's name \(live.name) cannot be sent: it has / or control characters")
@@ -63,7 +63,8 @@ struct GuestInspector: Sendable {
       uuid: uuid, name: name, persistent: persistent, memoryKiB: live.memoryKiB, domainType: live.domainType,
       architecture: os.architecture ?? "", machine: os.machine ?? "", emulator: live.emulator, cpu: live.cpuXML,
       networks: live.interfaces.compactMap(GuestDescription.Network.init),
-      macAddresses: live.interfaces.compactMap { $0.macAddress?.lowercased() }, hypervisorVersion: hypervisor, needs: needs)
+      macAddresses: live.interfaces.compactMap { $0.macAddress?.lowercased() }, hypervisorVersion: "\(versions.hypervisor)",
+      libvirtVersion: "\(versions.daemon)", needs: needs)
   }
 
   // MARK: - The guest
