@@ -132,6 +132,64 @@ extension MigrationTests {
       }
     }
 
+    @Test("with TLS the certificate's name is looked at before, QEMU shows it to a source that trusts it, and only then the guest moves")
+    func encryption() async throws {
+      // What both hosts show each other; `other` is of an authority that nobody trusts.
+      let certificates = """
+        mkdir -p /run/lab-tls
+        cd /run/lab-tls
+        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority-of-$1 -keyout ca-key.pem -out ca-cert.pem 2>/dev/null
+        for role in server client; do
+          openssl req -newkey rsa:2048 -nodes -subj "/CN=$1.lab" -keyout $role-key.pem -out $role.csr 2>/dev/null
+          openssl x509 -req -in $role.csr -days 2 -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -out $role-cert.pem \
+            -extfile <(printf 'subjectAltName=DNS:%s.lab\nextendedKeyUsage=serverAuth,clientAuth' "$1") 2>/dev/null
+        done
+        cp -n /etc/libvirt/qemu.conf qemu.conf
+        echo 'migrate_tls_x509_cert_dir = "/run/lab-tls"' >>/etc/libvirt/qemu.conf
+        """
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(Guest.Form(options: ["--disks", "1"]), in: lab) { guest in
+        try await finally {
+          for host in Lab.Host.allCases {
+            try await lab.shell(on: host, certificates, host.rawValue)
+          }
+          for host in Lab.Host.allCases { try await restartLibvirt(on: host, lab) }
+          try await lab.restartAgent(on: .alpha)
+          try await Orchestrator.with(lab) { orchestrator in
+            try await lab.restartAgent(on: .beta, with: ["LONGSHORED_MIGRATION_TLS_NAME": "other.lab"])
+            #expect(try await refusals(guest, orchestrator) == [.tlsNameDiffers])
+
+            try await lab.restartAgent(on: .beta, with: ["LONGSHORED_MIGRATION_TLS_NAME": "beta.lab"])
+            #expect(try await refusals(guest, orchestrator) == [])
+            // Nobody trusts the other's authority yet, which QEMU finds out by the certificates it is shown.
+            let untrusted = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
+            #expect(untrusted.kind == .failed, "\(untrusted)")
+            #expect(untrusted.stage == .transfer)
+            #expect(untrusted.reasons?.first?.message.contains("certificate") == true, "\(untrusted.reasons ?? [])")
+            try await guest.waitForWrite(on: .alpha)
+
+            var authorities = ""
+            for host in Lab.Host.allCases { authorities += try await lab.on(host, "cat", "/run/lab-tls/ca-cert.pem") + "\n" }
+            for host in Lab.Host.allCases { try await lab.shell(on: host, #"printf %s "$1" >/run/lab-tls/ca-cert.pem"#, authorities) }
+            let end = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
+            #expect(end.kind == .completed, "\(end)")
+            try await guest.waitForWrite(on: .beta)
+          }
+          try await guest.verify(.alpha, .beta).expectGood()
+        } do: {
+          for host in Lab.Host.allCases {
+            try await lab.shell(
+              on: host,
+              #"virsh --quiet destroy "$1" 2>/dev/null || true; cp /run/lab-tls/qemu.conf /etc/libvirt/qemu.conf; rm -rf /run/lab-tls"#,
+              guest.uuid)
+            try await restartLibvirt(on: host, lab)
+            try await lab.restartAgent(on: host)
+          }
+        }
+      }
+    }
+
     @Test("a host obeys the users that it is told to, and answers everybody's questions")
     func users() async throws {
       let lab = try await Lab.find()

@@ -116,6 +116,10 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
       make: #"virsh --quiet define /dev/stdin <<<"<domain type='qemu'><name>other</name><uuid>$uuid</uuid>\#(domain)""#,
       unmake: "virsh --quiet undefine other"),
     Obstacle(
+      testDescription: "a destination's libvirt that the source does not reach", code: .libvirtUnreachable, finder: .alpha,
+      make: "iptables --wait 30 -A OUTPUT -p tcp --dport 16509 -j REJECT --reject-with tcp-reset",
+      unmake: "iptables --wait 30 -D OUTPUT -p tcp --dport 16509 -j REJECT --reject-with tcp-reset"),
+    Obstacle(
       testDescription: "closed ports for disks and memory", code: .portClosed, finder: .alpha,
       make: "iptables --wait 30 -A OUTPUT -p tcp --dport 49152:49215 -j REJECT --reject-with tcp-reset",
       unmake: "iptables --wait 30 -D OUTPUT -p tcp --dport 49152:49215 -j REJECT --reject-with tcp-reset"),

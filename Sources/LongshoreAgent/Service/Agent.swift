@@ -58,7 +58,7 @@ struct Agent {
 
     let destinations = DestinationConnections(logger: logger)
     let trials = PathTrials(
-      here: here, destinations: destinations, allowed: allowed, templateAddress: configuration.nbdAddress,
+      here: here, allowed: allowed, templateAddress: configuration.nbdAddress,
       templatePorts: configuration.nbdPorts, peers: peers, clock: clock, logger: logger)
     let sourceRunner = HypervisorSourceRunner(
       here: here, source: libvirt, destinations: destinations, inspector: inspector, offers: offers,

@@ -10,7 +10,6 @@ actor PathTrials {
   private static let templateLimit: Int64 = 15_000
 
   private let here: HostAddress
-  private let destinations: DestinationConnections
   private let allowed: AllowedAddresses
   /// Where templates are served.
   private let templateAddress: String
@@ -21,11 +20,10 @@ actor PathTrials {
   private var running: Set<MigrationID> = []
 
   init(
-    here: HostAddress, destinations: DestinationConnections, allowed: AllowedAddresses, templateAddress: String,
+    here: HostAddress, allowed: AllowedAddresses, templateAddress: String,
     templatePorts: ClosedRange<UInt16>, peers: any PeerLink, clock: any HostClock, logger: Logger
   ) {
     self.here = here
-    self.destinations = destinations
     self.allowed = allowed
     self.templateAddress = templateAddress
     self.templatePorts = templatePorts
@@ -66,13 +64,14 @@ actor PathTrials {
 
   private func checkLibvirt(_ uri: String, _ destination: NodeName) async -> Check {
     let rule = CheckRule.destinationLibvirt
-    // libvirt waits for a connection as long as the kernel does, which is minutes.
-    let outcome = await withLimit(milliseconds: Self.libvirtLimit, clock) { [destinations] () -> String in
+    // A new connection, as the source's libvirt will make one: an open one may have outlived the way by which it came. libvirt waits
+    // for it as long as the kernel does, which is minutes.
+    let outcome = await withLimit(milliseconds: Self.libvirtLimit, clock) { () -> String in
       do throws(LibvirtError) {
-        _ = try await destinations.connection(to: uri)
+        try await LibvirtConnection.open(uri).close()
         return ""
       } catch {
-        return error.cause?.message ?? error.message
+        return error.message
       }
     }
     switch outcome {

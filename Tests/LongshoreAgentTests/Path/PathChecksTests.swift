@@ -31,7 +31,7 @@ struct PathChecksTests {
         if case .pathTried(let answer) = sent.body { await mailbox.deliver(answer, of: sent.migration) }
       }
       let trials = PathTrials(
-        here: source, destinations: DestinationConnections(logger: logger), allowed: AllowedAddresses(hosts: allowed),
+        here: source, allowed: AllowedAddresses(hosts: allowed),
         templateAddress: "127.0.0.1", templatePorts: (middle + 1)...ports.upperBound, peers: answering, clock: clock, logger: logger)
       asked = ScriptedPeers { sent in
         guard case .tryPath(var question) = sent.body else { return }
