@@ -44,9 +44,10 @@ extension MigrationTests {
     func destinationPowerUnanswered() async throws {
       try await withShortPatience {
         try await expectFailure { lab in
-          // Each answer of QEMU's is pushed, an acknowledgement alone is not.
-          let answers = "OUTPUT --protocol tcp --sport 49152:49215 --tcp-flags PSH PSH --jump DROP"
-          try await lab.shell(on: .beta, "iptables --append \(answers)")
+          // Each answer of QEMU's is pushed, an acknowledgement alone is not. They are dropped where they arrive: what a host drops of
+          // its own it sends again with each acknowledgement.
+          let answers = "INPUT --protocol tcp --sport 49152:49215 --tcp-flags PSH PSH --jump DROP"
+          try await lab.shell(on: .alpha, "iptables --append \(answers)")
           try await finally {
             try await lab.command("link", "beta", "unlimited")
             // QEMU sends no more than it may without an answer, and nothing of it is on its way: all is acknowledged.
@@ -64,7 +65,7 @@ extension MigrationTests {
             try await lab.command("power", "beta", "cut")
             try await lab.command("up")
           } do: {
-            try await lab.shell(on: .beta, "iptables --delete \(answers)")
+            try await lab.shell(on: .alpha, "iptables --delete \(answers)")
           }
         }
       }
