@@ -127,14 +127,18 @@ public enum Estimator {
   public static func estimate(_ facts: EstimateFacts) -> MigrationEstimate {
     var reasons: [String] = []
     var advice: [String] = []
-    let missing = facts.plan.layers.filter { !facts.there.presentLayers.contains($0.id) }
+    let present = facts.plan.layers.filter { facts.there.presentLayers.contains($0.id) }
+    // A medium that lacks there and may be ejected is not copied.
+    let missing = facts.plan.layers.filter { !present.contains($0) && !facts.plan.isEjected($0) }
     let templateBytes = missing.reduce(0) { $0 + $1.fileSize }
     let diskBytes = facts.plan.disks.reduce(0) { $0 + $1.allocation }
     let total = facts.plan.guest.memoryKiB << 10
     let used = min(facts.usedMemory ?? total, total)
     let memory = MigrationEstimate.Memory(total: total, used: facts.usedMemory.map { min($0, total) }, dirtyBps: facts.dirtyBps)
     var estimate = MigrationEstimate(
-      disks: disks(of: facts), templates: facts.plan.layers.map { template($0, in: facts) }, pools: pools(of: facts), memory: memory,
+      disks: disks(of: facts),
+      templates: facts.plan.layers.filter { present.contains($0) || missing.contains($0) }.map { template($0, in: facts) },
+      pools: pools(of: facts), memory: memory,
       link: .init(toDestinationBps: facts.there.toDestinationBps, fromDestinationBps: facts.there.fromDestinationBps),
       bytes: .init(template: templateBytes, disks: diskBytes, memory: onWire(used: used, of: total)), reasons: [])
     guard let linkBps = facts.there.toDestinationBps, linkBps > 0 else {
@@ -151,7 +155,6 @@ public enum Estimator {
     }
 
     // Both hosts read at once. Those that are copied are read meanwhile.
-    let present = facts.plan.layers.filter { facts.there.presentLayers.contains($0.id) }
     let unread = [facts.unreadLayers, facts.there.unreadLayers].map { ids in
       present.filter { ids.contains($0.id) }.reduce(0) { $0 + Double($1.fileSize) }
     }

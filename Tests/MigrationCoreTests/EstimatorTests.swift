@@ -55,6 +55,22 @@ struct EstimatorTests {
     #expect(estimate.disks.map { $0.chain.map(\.text) } == [["web.qcow2", "debian.qcow2"]])
   }
 
+  @Test("A medium that lacks there is copied only where it is not to be ejected", arguments: [MissingMedium.eject, .copy])
+  func media(missing: MissingMedium) throws {
+    var facts = Self.quiet
+    var image = facts.plan.layers[0]
+    image.id = 7
+    image.volume = MigrationSamples.name("rescue.iso")
+    image.backing = nil
+    facts.plan.layers.append(image)
+    facts.plan.readOnly = [ReadOnlyDisk(target: MigrationSamples.name("sda"), layer: 7, missing: missing)]
+    let estimate = Estimator.estimate(facts)
+    #expect(estimate.bytes.template == (missing == .eject ? 200 : 400) * Self.mebibyte)
+    #expect(estimate.templates.count == (missing == .eject ? 1 : 2))
+    facts.there.presentLayers = [7]
+    #expect(Estimator.estimate(facts).templates.map(\.isPresent) == [false, true])
+  }
+
   @Test("A template that is there and was not read yet is compared first, on both hosts at once")
   func unread() throws {
     var facts = Self.quiet
