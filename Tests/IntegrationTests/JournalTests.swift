@@ -43,6 +43,40 @@ extension MigrationTests {
       try await lab.startAgent(on: host)
     }
 
+    @Test("the source's journal cannot be written from the switch on: the guest goes on at the destination, and the end comes when it can")
+    func immutable() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          let disks = try await SourceDisks(of: guest, on: .alpha)
+          try await lab.withSmallJournals {
+            try await lab.withTemplateAtDestination {
+              let id = try Orchestrator.newID()
+              try await lab.waitForLog(of: .alpha, "The journal cannot be written") {
+                let locking = Task {
+                  try await lab.command(
+                    "at-switch", guest.name, "alpha", "alpha", "bash", "-c", "chattr +i /var/lib/longshore/journal.sqlite*")
+                }
+                try await lab.withLink(of: .beta, rate: "100mbit") {
+                  let order = Request(id: id, command: .migrate(try orchestrator.order(guest, from: .alpha)))
+                  #expect(try await orchestrator.ask(order, of: .alpha).body == .accepted)
+                  _ = try await locking.value
+                }
+              }
+              try await guest.waitForWrite(on: .beta)
+              let told = await orchestrator.kinds(of: id)
+              #expect(told.last == .transferring, "nothing is told that is not in the journal: \(told)")
+              try await lab.shell(on: .alpha, "chattr -i /var/lib/longshore/journal.sqlite*")
+              let end = try await orchestrator.end(of: id)
+              try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks, measured: false)
+              try await guest.verify(.alpha, .beta).expectGood()
+            }
+          }
+        }
+      }
+    }
+
     @Test("the destination's journal is lost in the transfer: nothing is deleted, and the operator ends it")
     func lostAtDestination() async throws {
       let lab = try await Lab.find()
@@ -112,14 +146,21 @@ extension Lab {
   fileprivate func withSmallJournals<Value>(_ body: () async throws -> Value) async throws -> Value {
     for host in Host.allCases {
       try await withoutAgent(on: host) {
-        _ = try await on(host, "mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", "/var/lib/longshore")
+        // Of ext4, which heeds immutable files also where they are open.
+        _ = try await shell(
+          on: host,
+          """
+          truncate -s 16M /run/journal.img
+          mkfs.ext4 -q /run/journal.img
+          mount -o loop /run/journal.img /var/lib/longshore
+          """)
       }
     }
     return try await finally {
       try await body()
     } do: {
       for host in Host.allCases {
-        try await withoutAgent(on: host) { _ = try await on(host, "umount", "/var/lib/longshore") }
+        try await withoutAgent(on: host) { _ = try await shell(on: host, "umount /var/lib/longshore; rm /run/journal.img") }
       }
     }
   }

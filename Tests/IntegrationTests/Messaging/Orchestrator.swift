@@ -237,6 +237,9 @@ extension Orchestrator {
   /// How many times an event of a migration has come, the same one again included.
   func arrivals(of id: MigrationID) async -> Int { await events.all.count { $0.event.subject == id } }
 
+  /// What the events of a migration that have come are.
+  func kinds(of id: MigrationID) async -> [MigrationEventData.Kind] { Self.history(of: id, in: await events.all).map(\.data.kind) }
+
   /// The events of a migration's end: the terminal one.
   func end(of id: MigrationID) async throws -> MigrationEventData {
     try #require(try await history(of: id).last).data
