@@ -24,3 +24,29 @@ public struct StallWatch: Sendable, Hashable {
     return true
   }
 }
+
+/// Whether a transfer that stands still may be made to fail, after which libvirt lets the guest go on at the source.
+public enum StallRelief {
+  /// The source's guest during a transfer.
+  public enum Guest: Sendable, Hashable, CaseIterable {
+    /// It runs.
+    case running
+    /// It stands still for the switch.
+    case suspended
+    /// Anything else, such as paused by somebody.
+    case other
+  }
+
+  /// Whether nobody can run the guest at the destination then.
+  ///
+  /// While the guest runs at the source it does so nowhere else, and a destination that has it is still at work. Once it is suspended
+  /// for the switch, a direct handover's destination may run it unless it is known not to have it; a fenced one's waits there, paused,
+  /// until it is gone at the source.
+  public static func isSafe(for guest: Guest, destination: GuestSight, isFenced: Bool) -> Bool {
+    switch (guest, destination) {
+    case (.running, .absent), (.running, .unreachable), (.suspended, .absent): true
+    case (.suspended, .unreachable): isFenced
+    default: false
+    }
+  }
+}

@@ -26,3 +26,38 @@ import Testing
     #expect(still([[1], nil, nil, [1], nil, nil, [2], nil, nil, nil]) == [3, 9])
   }
 }
+
+/// Which transfers may be made to fail.
+@Suite struct StallReliefTests {
+  private static let sights: [GuestSight] = [
+    .absent, .inactive("shut off"), .unreachable("no answer"), .active(.running, job: .none), .active(.running, job: .migration),
+    .active(.pausedByUser, job: .none), .active(.pausedForMigration, job: .migration), .active(.other("paused"), job: .other),
+  ]
+
+  @Test("none whose destination may run the guest after it", arguments: sights)
+  func safety(sight: GuestSight) {
+    for isFenced in [true, false] {
+      // Whoever has or may have it there goes on with it, once it is suspended here.
+      let mayRunThere =
+        switch sight {
+        case .absent: false
+        case .unreachable: !isFenced
+        default: true
+        }
+      #expect(StallRelief.isSafe(for: .suspended, destination: sight, isFenced: isFenced) == !mayRunThere)
+      #expect(!StallRelief.isSafe(for: .other, destination: sight, isFenced: isFenced))
+    }
+  }
+
+  @Test("those of a guest that runs here alone, whose destination is gone", arguments: sights)
+  func running(sight: GuestSight) {
+    let isGone =
+      switch sight {
+      case .absent, .unreachable: true
+      default: false
+      }
+    for isFenced in [true, false] {
+      #expect(StallRelief.isSafe(for: .running, destination: sight, isFenced: isFenced) == isGone)
+    }
+  }
+}

@@ -84,16 +84,16 @@ struct Standstill: Sendable {
 
   // MARK: - Relief
 
-  /// Fails a transfer that stands still and whose destination does not have the guest or cannot be reached. Returns whether it tried.
-  ///
-  /// libvirt then lets the guest go on here. At the switch of a direct handover that is for a destination alone that is known not to
-  /// have the guest: any other may run it. In a fenced one it waits there paused until it is gone here.
+  /// Fails a transfer that stands still, where that is safe. Returns whether it tried.
   private func relieve(_ state: DomainState, again: Bool) async -> Bool {
     let there = await hosts.observeDestination(migration)
-    switch (state, there) {
-    case (.running, .absent), (.running, .unreachable), (.paused(.migration), .absent): break
-    case (.paused(.migration), .unreachable) where migration.isFenced: break
-    default:
+    let guest: StallRelief.Guest =
+      switch state {
+      case .running: .running
+      case .paused(.migration): .suspended
+      default: .other
+      }
+    guard StallRelief.isSafe(for: guest, destination: there, isFenced: migration.isFenced) else {
       logger.notice(
         "Nothing was copied for \(seconds) s",
         metadata: metadata.merging(["guest.state": "\(state)", "destination": "\(there)"]) { $1 })
