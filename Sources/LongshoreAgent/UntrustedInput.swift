@@ -12,6 +12,7 @@ package enum UntrustedInput {
 
   /// Reads the beginning of an image, which a guest or another host may have written.
   package static func readImageHeader(_ bytes: [UInt8]) throws {
+    _ = BackingReference(bytes)?.path(in: "/pool")
     let header = try QCOW2Header(bytes, operation: "read a header")
     _ = header.clusterSize
   }
@@ -39,10 +40,27 @@ package enum UntrustedInput {
       if let facts { estimate(facts, message) }
     case .tryPath(let question):
       _ = LibvirtURI.port(of: question.endpoint.libvirtURI)
+    case .templateDescribed(let description):
+      takeIn(description, message)
     case .layerOffered(let offer):
       _ = offer.uri.flatMap { try? NBDEndpoint(uri: $0) }
     default: break
     }
+  }
+
+  /// Does with a template of another host what needs no host.
+  private static func takeIn(_ description: TemplateDescription, _ message: PeerMessage) {
+    guard let name = ResourceName("debian-12.qcow2") else { return }
+    let now = Now(wall: Timestamp(milliseconds: 0), bootID: "boot", bootMilliseconds: 0)
+    var prefetch = TemplatePrefetch(
+      id: message.migration, order: PrefetchOrder(template: name, from: message.from.host), source: message.from, deadlineSeconds: 60,
+      at: now)
+    for event in [.admitted, .described(description.layers), .checked] as [PrefetchEvent] { prefetch.apply(event) }
+    for layer in description.layers {
+      _ = prefetch.work(copied: layer.fileSize)
+      prefetch.apply(.layerProvided(layer.id, path: "/pool/\(layer.volume)", copied: layer.fileSize))
+    }
+    _ = prefetch.outstanding(at: now)
   }
 
   /// Makes an estimate with what another host says.

@@ -22,10 +22,12 @@ enum CommandExit: Int32, Sendable, Hashable {
   case interrupted = 130
 
   /// The exit codes as the help shows them.
-  static func help(_ codes: [CommandExit]) -> String {
+  ///
+  /// - Parameter meanings: What codes mean to a command, where that is something else than to most.
+  static func help(_ codes: [CommandExit], meanings: [CommandExit: String] = [:]) -> String {
     let lines = codes.map { code in
       let number = String(code.rawValue)
-      return "  " + String(repeating: " ", count: 3 - number.count) + number + "  " + code.meaning
+      return "  " + String(repeating: " ", count: 3 - number.count) + number + "  " + (meanings[code] ?? code.meaning)
     }
     return (["EXIT CODES:"] + lines).joined(separator: "\n")
   }

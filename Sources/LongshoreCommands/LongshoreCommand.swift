@@ -21,7 +21,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
     subcommands: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
       ResolveSubcommand.self,
-      HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self,
+      HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self, TemplatesSubcommand.self,
     ])
 
   /// Creates the command, for its parser.

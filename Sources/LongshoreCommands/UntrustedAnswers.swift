@@ -23,9 +23,19 @@ package enum UntrustedAnswers {
       lines += LeftoverText.grace(disks.map { (host, $0) }, at: now, zone: zone, style: style)
       lines += LeftoverText.purged(disks, host: host, style: style) + LeftoverText.notPurged(disks, host: host, style: style)
       lines.append(LeftoverText.question(disks, host: host))
+    case .templates(let templates):
+      lines += TemplateText.templates(templates.map { (reply.from.host, $0) }, zone: zone, style: style)
+    case .templateWork: break
     case .orphans(let orphans):
       let all = orphans.map { (host: reply.from.host, orphan: $0) }
       lines += LeftoverText.orphans(all, answered: 1, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)
+    }
+    if case .templateWork(let work) = reply.body {
+      let host = reply.from.host
+      lines.append(TemplateText.line(work, on: host, style: style))
+      for width in [0, 20, 200] { lines += TemplateText.progress(work, on: host, width: width, style: style) }
+      lines += TemplateText.verified(work, against: nil, style: style) + TemplateText.verified(work, against: (host, work), style: style)
+      if let file = work.files.first { lines += TemplateText.placed(work, file.volume, on: host, style: style) }
     }
     if let id { lines += followed([.answered(reply), .interrupted], migration: id) }
     return lines

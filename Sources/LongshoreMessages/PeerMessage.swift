@@ -22,6 +22,8 @@ public struct PeerMessage: Sendable, Hashable {
     case layerOffered(LayerOffer)
     /// The answer to `tryPath`.
     case pathTried(PathAnswer)
+    /// The answer to `describe-template`.
+    case templateDescribed(TemplateDescription)
 
     // From the destination to the source.
 
@@ -48,6 +50,11 @@ public struct PeerMessage: Sendable, Hashable {
     /// Try whether the path to the destination is open, from libvirt to the ports. Sent only where the plan says that the source
     /// does (``MigrationPlan/sourceTriesPath``). Answer: `pathTried`.
     case tryPath(PathQuestion)
+    /// Tell of what a template consists, and answer `offer-layer` for it from then on. Repeated for as long as the template is copied: a
+    /// host that does not hear it for some minutes serves it no longer. Answer: `templateDescribed`.
+    case describeTemplate(PrefetchOrder)
+    /// The template is in place, or not wanted any more: serve it no longer.
+    case templateDone
   }
 
   /// A layer's digest and the place of its bytes.
@@ -132,7 +139,8 @@ extension PeerMessage: Codable {
 
 extension PeerMessage.Body: Codable {
   private enum Keys: String, CodingKey {
-    case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer
+    case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer, order,
+      description
   }
 
   public init(from decoder: any Decoder) throws {
@@ -152,6 +160,9 @@ extension PeerMessage.Body: Codable {
       self = .checked(
         try container.decode([Check].self, forKey: .checks),
         facts: try container.decodeIfPresent(DestinationFacts.self, forKey: .facts))
+    case "describe-template": self = .describeTemplate(try container.decode(PrefetchOrder.self, forKey: .order))
+    case "template-described": self = .templateDescribed(try container.decode(TemplateDescription.self, forKey: .description))
+    case "template-done": self = .templateDone
     case "try-path": self = .tryPath(try container.decode(PathQuestion.self, forKey: .path))
     case "preparing": self = .preparing(try container.decode(PreparationProgress.self, forKey: .progress))
     case "prepared":
@@ -180,6 +191,8 @@ extension PeerMessage.Body: Codable {
     case .layerOffered(let offer): try container.encode(offer, forKey: .offer)
     case .pathTried(let answer): try container.encode(answer, forKey: .answer)
     case .tryPath(let question): try container.encode(question, forKey: .path)
+    case .describeTemplate(let order): try container.encode(order, forKey: .order)
+    case .templateDescribed(let description): try container.encode(description, forKey: .description)
     case .checked(let checks, let facts):
       try container.encode(checks, forKey: .checks)
       try container.encodeIfPresent(facts, forKey: .facts)
@@ -193,7 +206,7 @@ extension PeerMessage.Body: Codable {
     case .offerLayer(let layer, let export):
       try container.encode(layer, forKey: .layer)
       try container.encode(export, forKey: .export)
-    case .confirm, .release, .assign, .released, .rolledBack: break
+    case .confirm, .release, .assign, .released, .rolledBack, .templateDone: break
     }
   }
 }
@@ -222,6 +235,9 @@ extension PeerMessage.Body {
     case .offerLayer: "offer-layer"
     case .pathTried: "path-tried"
     case .tryPath: "try-path"
+    case .describeTemplate: "describe-template"
+    case .templateDescribed: "template-described"
+    case .templateDone: "template-done"
     }
   }
 }

@@ -165,6 +165,8 @@ extension Reason.Code {
   public static let cancelled = Reason.Code("cancelled")
   /// The migration's deadline passed.
   public static let deadlinePassed = Reason.Code("deadline-passed")
+  /// The host has no such template, or several of the name.
+  public static let unknownTemplate = Reason.Code("unknown-template")
   /// A template could not be copied or did not arrive whole.
   public static let templateCopyFailed = Reason.Code("template-copy-failed")
   /// A stub could not be made.

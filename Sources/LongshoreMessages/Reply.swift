@@ -19,6 +19,10 @@ public struct Reply: Sendable, Hashable {
     case grace([SetAsideDisk])
     /// The answer to `list-orphans` and `remove-orphans`.
     case orphans([Orphan])
+    /// The answer to `list-templates`.
+    case templates([TemplateFile])
+    /// The answer to `verify-templates`, `prefetch-template` and `template-work`: how far the work is.
+    case templateWork(TemplateWork)
   }
 
   /// The request's id; nil where it could not be read.
@@ -152,7 +156,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
-    case schema, type, id, from, reasons, checks, disks, estimate, migration, migrations, host, grace, orphans
+    case schema, type, id, from, reasons, checks, disks, estimate, migration, migrations, host, grace, orphans, templates, work
   }
 
   public init(from decoder: any Decoder) throws {
@@ -173,6 +177,8 @@ extension Reply: Codable {
     case "host": body = .host(try container.decode(HostDescription.self, forKey: .host))
     case "grace": body = .grace(try container.decode([SetAsideDisk].self, forKey: .grace))
     case "orphans": body = .orphans(try container.decode([Orphan].self, forKey: .orphans))
+    case "templates": body = .templates(try container.decode([TemplateFile].self, forKey: .templates))
+    case "template-work": body = .templateWork(try container.decode(TemplateWork.self, forKey: .work))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -195,6 +201,8 @@ extension Reply: Codable {
     case .host(let host): try container.encode(host, forKey: .host)
     case .grace(let disks): try container.encode(disks, forKey: .grace)
     case .orphans(let orphans): try container.encode(orphans, forKey: .orphans)
+    case .templates(let templates): try container.encode(templates, forKey: .templates)
+    case .templateWork(let work): try container.encode(work, forKey: .work)
     }
   }
 
@@ -209,6 +217,8 @@ extension Reply: Codable {
     case .host: "host"
     case .grace: "grace"
     case .orphans: "orphans"
+    case .templates: "templates"
+    case .templateWork: "template-work"
     }
   }
 }

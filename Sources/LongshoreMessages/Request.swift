@@ -24,6 +24,14 @@ public struct Request: Sendable, Hashable {
     case listOrphans
     /// Remove of it what is proven to be Longshore's own and unused.
     case removeOrphans(ids: [String])
+    /// Tell the templates in the host's pools.
+    case listTemplates(pool: ResourceName?)
+    /// Read templates now, and compare them with what was remembered of them.
+    case verifyTemplates(TemplateSelection)
+    /// Put a template in place ahead of the guests that need it.
+    case prefetchTemplate(PrefetchOrder)
+    /// Tell how far work on templates is.
+    case templateWork(id: MigrationID)
   }
 
   /// The idempotency key. For `migrate` it is the migration's id.
@@ -238,7 +246,7 @@ extension Request: Codable {
   public static let deadlineRange: ClosedRange<Int64> = 1...2_592_000
 
   private enum Keys: String, CodingKey {
-    case schema, type, id, cluster, host, notAfter, migration, owner, includeEnded, until, orphans
+    case schema, type, id, cluster, host, notAfter, migration, owner, includeEnded, until, orphans, pool, work
   }
 
   public init(from decoder: any Decoder) throws {
@@ -272,6 +280,10 @@ extension Request: Codable {
     case "purge-grace": command = .purgeGrace(try GraceSelection(from: decoder))
     case "list-orphans": command = .listOrphans
     case "remove-orphans": command = .removeOrphans(ids: try container.decode([String].self, forKey: .orphans))
+    case "list-templates": command = .listTemplates(pool: try container.decodeIfPresent(ResourceName.self, forKey: .pool))
+    case "verify-templates": command = .verifyTemplates(try TemplateSelection(from: decoder))
+    case "prefetch-template": command = .prefetchTemplate(try PrefetchOrder(from: decoder))
+    case "template-work": command = .templateWork(id: try container.decode(MigrationID.self, forKey: .work))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -296,6 +308,10 @@ extension Request: Codable {
       try container.encode(until, forKey: .until)
     case .purgeGrace(let selection): try selection.encode(to: encoder)
     case .removeOrphans(let ids): try container.encode(ids, forKey: .orphans)
+    case .listTemplates(let pool): try container.encodeIfPresent(pool, forKey: .pool)
+    case .verifyTemplates(let selection): try selection.encode(to: encoder)
+    case .prefetchTemplate(let order): try order.encode(to: encoder)
+    case .templateWork(let id): try container.encode(id, forKey: .work)
     case .describe, .listGrace, .listOrphans: break
     }
   }
@@ -314,6 +330,10 @@ extension Request: Codable {
     case .purgeGrace: "purge-grace"
     case .listOrphans: "list-orphans"
     case .removeOrphans: "remove-orphans"
+    case .listTemplates: "list-templates"
+    case .verifyTemplates: "verify-templates"
+    case .prefetchTemplate: "prefetch-template"
+    case .templateWork: "template-work"
     }
   }
 }

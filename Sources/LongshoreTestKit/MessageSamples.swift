@@ -58,6 +58,10 @@ extension MessageSamples {
     case purgeGrace = "purge-grace"
     case listOrphans = "list-orphans"
     case removeOrphans = "remove-orphans"
+    case listTemplates = "list-templates"
+    case verifyTemplates = "verify-templates"
+    case prefetchTemplate = "prefetch-template"
+    case templateWork = "template-work"
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -73,6 +77,10 @@ extension MessageSamples {
       case .purgeGrace: self = .purgeGrace
       case .listOrphans: self = .listOrphans
       case .removeOrphans: self = .removeOrphans
+      case .listTemplates: self = .listTemplates
+      case .verifyTemplates: self = .verifyTemplates
+      case .prefetchTemplate: self = .prefetchTemplate
+      case .templateWork: self = .templateWork
       }
     }
   }
@@ -108,8 +116,23 @@ extension MessageSamples {
     case .purgeGrace: graceSelections.map { .purgeGrace($0) }
     case .listOrphans: [.listOrphans]
     case .removeOrphans: [.removeOrphans(ids: ["0f1e2d3c4b5a6978"])]
+    case .listTemplates: [.listTemplates(pool: nil), .listTemplates(pool: resource("primary"))]
+    case .verifyTemplates:
+      [
+        .verifyTemplates(TemplateSelection()),
+        .verifyTemplates(TemplateSelection(template: resource("debian-12.qcow2"), pool: resource("primary"))),
+      ]
+    case .prefetchTemplate: prefetchOrders.map { .prefetchTemplate($0) }
+    case .templateWork: [.templateWork(id: migration)]
     }
   }
+
+  private static let prefetchOrders = [
+    PrefetchOrder(template: resource("debian-12.qcow2"), from: source.host),
+    PrefetchOrder(
+      template: resource("debian-12.qcow2"), from: source.host, pool: resource("primary"), destinationPool: resource("primary-2"),
+      layerPool: resource("templates")),
+  ]
 
   private static let graceSelections = [
     GraceSelection(migration: migration), GraceSelection(migration: migration, disks: ["8899aabbccddeeff"]),
@@ -134,7 +157,8 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
-    case accepted, rejected, checked, status, migrations, host, grace, orphans
+    case accepted, rejected, checked, status, migrations, host, grace, orphans, templates
+    case templateWork = "template-work"
 
     /// The kind of a reply.
     public init(_ body: Reply.Body) {
@@ -147,6 +171,8 @@ extension MessageSamples {
       case .host: self = .host
       case .grace: self = .grace
       case .orphans: self = .orphans
+      case .templates: self = .templates
+      case .templateWork: self = .templateWork
       }
     }
   }
@@ -166,6 +192,8 @@ extension MessageSamples {
     case .host: [reply(.host(sparseHost)), reply(.host(fullHost))]
     case .grace: [reply(.grace([])), reply(.grace(setAsideDisks))]
     case .orphans: [reply(.orphans([])), reply(.orphans(orphans))]
+    case .templates: [reply(.templates([])), reply(.templates(templates))]
+    case .templateWork: works.map { reply(.templateWork($0)) }
     }
   }
 
@@ -218,6 +246,33 @@ extension MessageSamples {
       Orphan(
         id: "0f1e2d3c4b5a6978", kind: .templateCopy, name: "\(workFolder)/layer-1", migration: migration, since: time, size: 268_435_456,
         state: .removable, why: "in this host's work folder of a migration that is unknown here, and nothing uses it")
+    ]
+}
+
+// MARK: - Templates
+
+extension MessageSamples {
+  private static let templates = [
+    TemplateFile(
+      pool: resource("primary"), volume: resource("old.img"), format: .raw, fileSize: 1_073_741_824, images: 1, isReadOnly: false),
+    TemplateFile(
+      pool: resource("primary"), volume: resource("debian-12.qcow2"), format: .qcow2, fileSize: 268_435_456, digest: digest, images: 12,
+      copied: TemplateFile.Copied(from: destination.host, at: time), isReadOnly: true),
+  ]
+
+  private static let works =
+    TemplateWork.Kind.allCases.flatMap { kind in
+      TemplateWork.Phase.allCases.map { TemplateWork(id: migration, kind: kind, phase: $0) }
+    } + [
+      TemplateWork(
+        id: migration, kind: .prefetch, phase: .failed, source: destination.host, bytesDone: 1024, bytesTotal: .max,
+        files: TemplateWork.File.State.allCases.map { state in
+          TemplateWork.File(pool: resource("primary"), volume: resource("debian-12.qcow2"), fileSize: .max, state: state)
+        } + [
+          TemplateWork.File(
+            pool: resource("primary"), volume: resource("debian-12.qcow2"), fileSize: 268_435_456, state: .differs, digest: digest,
+            remembered: digest, reason: reason)
+        ], reason: reason)
     ]
 }
 
@@ -284,6 +339,9 @@ extension MessageSamples {
     case offerLayer = "offer-layer"
     case tryPath = "try-path"
     case pathTried = "path-tried"
+    case describeTemplate = "describe-template"
+    case templateDescribed = "template-described"
+    case templateDone = "template-done"
 
     /// The kind of a message.
     public init(_ body: PeerMessage.Body) {
@@ -308,13 +366,16 @@ extension MessageSamples {
       case .offerLayer: self = .offerLayer
       case .tryPath: self = .tryPath
       case .pathTried: self = .pathTried
+      case .describeTemplate: self = .describeTemplate
+      case .templateDescribed: self = .templateDescribed
+      case .templateDone: self = .templateDone
       }
     }
 
     /// Whether the source says it to the destination.
     public var isFromSource: Bool {
       switch self {
-      case .check, .prepare, .confirm, .release, .rollback, .disown, .assign, .layerOffered, .pathTried: true
+      case .check, .prepare, .confirm, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed: true
       default: false
       }
     }
@@ -358,6 +419,13 @@ extension MessageSamples {
       ]
     case .pathTried:
       [.pathTried(PathAnswer(checks: [])), .pathTried(PathAnswer(checks: checks, listener: listener, fromDestinationBps: 117_000_000))]
+    case .describeTemplate: prefetchOrders.map { .describeTemplate($0) }
+    case .templateDescribed:
+      [
+        .templateDescribed(TemplateDescription(layers: [], failure: reason)),
+        .templateDescribed(TemplateDescription(layers: fullPlan.layers)),
+      ]
+    case .templateDone: [.templateDone]
     }
   }
 

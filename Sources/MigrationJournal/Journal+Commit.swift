@@ -30,7 +30,8 @@ extension Journal {
     }
   }
 
-  private func accept(_ request: RequestKey, at now: Now, _ db: Database) throws -> CommitOutcome {
+  /// Stores the key of a request that is accepted.
+  func accept(_ request: RequestKey, at now: Now, _ db: Database) throws -> CommitOutcome {
     if let digest = try String.fetchOne(db, sql: "SELECT digest FROM request WHERE id = ?", arguments: [request.id.text]) {
       return digest == request.digest ? .duplicateRequest : .requestReused
     }

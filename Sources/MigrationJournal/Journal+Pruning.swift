@@ -2,10 +2,10 @@ internal import GRDB
 public import LongshoreMessages
 
 extension Journal {
-  /// Forgets the migrations that ended before a time, with their histories and numbered events. Those that still have registered
-  /// files are kept, and so are the keys of their requests.
+  /// Forgets the migrations that ended before a time, with their histories and numbered events, and the prefetches. Those that still
+  /// have registered files are kept, and so are the keys of their requests.
   ///
-  /// - Returns: How many were forgotten.
+  /// - Returns: How many migrations were forgotten.
   @discardableResult
   public func forgetMigrations(endedBefore time: Timestamp) throws(JournalError) -> Int {
     try write("forget migrations that ended before \(time)") { db in
@@ -16,6 +16,11 @@ extension Journal {
           """,
         arguments: [time.milliseconds])
       let count = db.changesCount
+      try db.execute(
+        sql: """
+          DELETE FROM prefetch WHERE ended = 1 AND changed < ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.migration = prefetch.id)
+          """,
+        arguments: [time.milliseconds])
       guard count > 0 else { return 0 }
       try db.execute(sql: "DELETE FROM history WHERE (side, migration) NOT IN (SELECT side, id FROM migration)")
       try db.execute(sql: "DELETE FROM event WHERE migration NOT IN (SELECT id FROM migration WHERE side = 'source')")
@@ -31,7 +36,8 @@ extension Journal {
   public func forgetRequests(acceptedBefore time: Timestamp) throws(JournalError) -> Int {
     try write("forget requests that were accepted before \(time)") { db in
       try db.execute(
-        sql: "DELETE FROM request WHERE accepted < ? AND id NOT IN (SELECT id FROM migration WHERE side = 'source')",
+        sql:
+          "DELETE FROM request WHERE accepted < ? AND id NOT IN (SELECT id FROM migration WHERE side = 'source') AND id NOT IN (SELECT id FROM prefetch)",
         arguments: [time.milliseconds])
       return db.changesCount
     }

@@ -23,6 +23,16 @@ extension Journal {
     }
   }
 
+  /// How a prefetch into this host stands.
+  public func standing(ofPrefetch id: MigrationID) throws(JournalError) -> Standing {
+    try read("read how the prefetch \(id) stands") { db in
+      guard let row = try Row.fetchOne(db, sql: "SELECT ended, changed FROM prefetch WHERE id = ?", arguments: [id.text]) else {
+        return .unknown
+      }
+      return row["ended"] ? .ended(Timestamp(milliseconds: row["changed"])) : .open
+    }
+  }
+
   /// The migration of a guest that changed last on this host, and the side of it that this host is; nil where none is known.
   ///
   /// - Parameter guest: The guest's UUID, in lower case.

@@ -136,6 +136,30 @@ struct Schema {
         -- so that it shortens nothing.
         UPDATE file SET grace_boot = '', grace_boot_ms = 0, grace_length = 31536000000 WHERE delete_after IS NOT NULL;
         """),
+    Version(
+      name: "3",
+      statements: """
+        -- Templates that are put in place ahead of the guests that need them, as JSON.
+        CREATE TABLE prefetch (
+          number INTEGER PRIMARY KEY,
+          id TEXT UNIQUE NOT NULL,
+          revision INTEGER NOT NULL,
+          shape INTEGER NOT NULL,
+          ended INTEGER NOT NULL CHECK (ended IN (0, 1)),
+          changed INTEGER NOT NULL,              -- milliseconds since 1970
+          snapshot TEXT NOT NULL
+        ) STRICT;
+
+        -- Templates that were copied here, by the names under which they were published. They belong to nobody, and are never deleted.
+        CREATE TABLE copied_template (
+          path TEXT PRIMARY KEY NOT NULL,
+          device INTEGER,
+          inode INTEGER,
+          handle BLOB,
+          source TEXT NOT NULL,
+          published INTEGER NOT NULL             -- milliseconds since 1970
+        ) STRICT, WITHOUT ROWID;
+        """),
   ])
 
   /// The migrator of these versions.

@@ -165,7 +165,7 @@ extension MigrationTests {
               let refused = try #require(ends.first { $0.end.kind == .failed })
               #expect(refused.end.stage == .checks)
               #expect(refused.end.reasons?.map(\.code) == [.noSpace], "\(refused.end.reasons ?? [])")
-              #expect(refused.end.reasons?.first?.message.contains("promised to other migrations") == true, "\(refused.end.reasons ?? [])")
+              #expect(refused.end.reasons?.first?.message.contains("promised to others") == true, "\(refused.end.reasons ?? [])")
               #expect(try await refused.guest.state(on: .alpha) == "running")
               let moved = try #require(ends.first { $0.end.kind == .completed })
               try await moved.guest.verify(.alpha, .beta).expectGood()
@@ -286,7 +286,7 @@ extension Orchestrator {
   }
 
   /// A reply of another kind than was asked for.
-  fileprivate struct UnexpectedReply: Error, CustomStringConvertible {
+  struct UnexpectedReply: Error, CustomStringConvertible {
     let reply: Reply
     var description: String { String(decoding: MessageCoding.encode(reply), as: UTF8.self) }
   }

@@ -183,6 +183,8 @@ enum ModelWord: Int, CaseIterable, Hashable {
     case .confirmFailed: self = .confirmFailed
     case .released: self = .released
     case .rolledBack: self = .rolledBack
+    // Of prefetches, which have no guest.
+    case .describeTemplate, .templateDescribed, .templateDone: return nil
     // The operator's word takes the place of what cannot be seen: histories and the simulation have it.
     case .check, .checked, .layerOffered, .offerLayer, .tryPath, .pathTried, .disown, .assign: return nil
     }

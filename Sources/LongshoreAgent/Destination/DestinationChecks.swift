@@ -1,6 +1,7 @@
 internal import DomainXML
 internal import Libvirt
 internal import LongshoreMessages
+internal import MigrationCore
 internal import MigrationJournal
 
 /// Checks at the destination whether a plan can be carried out. All checks are made, whatever the first ones say, and nothing is changed.
@@ -49,7 +50,8 @@ struct DestinationChecks: Sendable {
     checks += try await checkAddresses(plan.guest, on: connection)
     checks += try await checkNeeds(plan.guest, on: connection)
     var ofPools: [Check] = []
-    for name in plan.pools { ofPools += try await checkPool(name, plan, of: id, on: connection) }
+    let files = IncomingFiles(plan)
+    for name in files.pools { ofPools += try await checkPool(name, files, of: id, on: connection) }
     let path = await tried
     checks += path.checks + ofPools
     checks += try await checkSharedDisks(plan, on: connection)
@@ -59,7 +61,7 @@ struct DestinationChecks: Sendable {
     return Finding(
       checks: checks,
       facts: DestinationFacts(
-        pools: try await space(for: plan, on: connection), presentLayers: present,
+        pools: try await space(for: files, on: connection), presentLayers: present,
         unreadLayers: layers.filter { !identities.knows($0.path) }.map(\.id), toDestinationBps: path.toDestinationBps,
         fromDestinationBps: path.fromDestinationBps))
   }
@@ -72,6 +74,17 @@ struct DestinationChecks: Sendable {
       if FileProbe.exists("\(folder)/\(layer.volume)") { present.append((layer.id, "\(folder)/\(layer.volume)")) }
     }
     return present
+  }
+
+  /// Why the layers of a prefetch cannot be put here; nil where they can, as far as can be told before.
+  ///
+  /// - Throws: libvirt's errors where it cannot be asked.
+  func obstacle(to prefetch: TemplatePrefetch) async throws -> Reason? {
+    let connection = try await libvirt.connection()
+    let files = IncomingFiles(layers: prefetch.layers)
+    var checks = [checkMaintenance()]
+    for name in files.pools { checks += try await checkPool(name, files, of: prefetch.id, on: connection) }
+    return checks.first { $0.outcome == .refused }.map { Reason($0) }
   }
 
   private func checkMaintenance() -> Check {
@@ -172,7 +185,7 @@ struct DestinationChecks: Sendable {
   // MARK: - Pools
 
   private func checkPool(
-    _ name: ResourceName, _ plan: MigrationPlan, of id: MigrationID?, on connection: LibvirtConnection
+    _ name: ResourceName, _ files: IncomingFiles, of id: MigrationID?, on connection: LibvirtConnection
   ) async throws -> [Check] {
     guard let pool = try await connection.pool(named: name.text) else {
       let all = try await connection.pools().map(\.name).sorted().joined(separator: ", ")
@@ -210,22 +223,22 @@ struct DestinationChecks: Sendable {
       }
       checks.append(CheckRule.mountedPool.passed(on: here.host, "\(folder) is mounted"))
     }
-    guard plan.brings(into: name, folder) else { return checks + checkNames(in: folder, pool: name, plan) }
+    guard files.bring(into: name, folder) else { return checks + checkNames(in: folder, pool: name, files) }
     if let error = FileProbe.obstacleToFiles(in: folder) {
       return checks + [
         CheckRule.writablePool.failed(on: here.host, "no files can be made in \(folder), the folder of the pool \(name): \(error)")
       ]
     }
     checks.append(CheckRule.writablePool.passed(on: here.host, "files can be made in \(folder)"))
-    checks += checkNames(in: folder, pool: name, plan)
-    checks.append(try await checkRoom(of: pool.name, in: folder, plan, of: id, on: connection))
-    if let check = checkFileCount(in: folder, pool: name, plan) { checks.append(check) }
+    checks += checkNames(in: folder, pool: name, files)
+    checks.append(try await checkRoom(of: pool.name, in: folder, files, of: id, on: connection))
+    if let check = checkFileCount(in: folder, pool: name, files) { checks.append(check) }
     return checks
   }
 
-  private func checkNames(in folder: String, pool: ResourceName, _ plan: MigrationPlan) -> [Check] {
+  private func checkNames(in folder: String, pool: ResourceName, _ files: IncomingFiles) -> [Check] {
     var checks: [Check] = []
-    for disk in plan.disks where disk.destinationPool == pool {
+    for disk in files.disks where disk.destinationPool == pool {
       let path = "\(folder)/\(disk.volume)"
       if let inode = disk.inode, FileProbe.inode(of: path) == inode {
         checks.append(
@@ -239,7 +252,7 @@ struct DestinationChecks: Sendable {
         checks.append(CheckRule.freeNames.passed(on: here.host, "the name \(disk.volume) is free in the pool \(pool)"))
       }
     }
-    for layer in plan.layers where layer.pool == pool {
+    for layer in files.layers where layer.pool == pool {
       guard let size = FileProbe.size(of: "\(folder)/\(layer.volume)") else { continue }
       checks.append(
         size == layer.fileSize
@@ -253,28 +266,12 @@ struct DestinationChecks: Sendable {
     return checks
   }
 
-  private func checkFileCount(in folder: String, pool: ResourceName, _ plan: MigrationPlan) -> Check? {
+  private func checkFileCount(in folder: String, pool: ResourceName, _ files: IncomingFiles) -> Check? {
     guard let available = FileProbe.availableFiles(in: folder) else { return nil }
-    let layers = plan.layers.count { $0.pool == pool && !plan.isEjected($0) && !FileProbe.exists("\(folder)/\($0.volume)") }
+    let layers = files.lacking(in: pool, folder).count
     // Each file and its draft, and the folder that the drafts are in.
-    let needed = 2 * UInt64(plan.disks.count { $0.destinationPool == pool } + layers) + 1
+    let needed = 2 * UInt64(files.disks.count { $0.destinationPool == pool } + layers) + 1
     let found = "the file system of the pool \(pool) of \(here.host) has room for \(available) more files, and \(needed) are needed"
     return available < needed ? CheckRule.fileCount.failed(on: here.host, found) : CheckRule.fileCount.passed(on: here.host, found)
-  }
-}
-
-extension MigrationPlan {
-  /// The pools at the destination that the plan needs. That of a medium that would be ejected is not one.
-  var pools: [ResourceName] {
-    var pools: [ResourceName] = []
-    let needed = layers.filter { !isEjected($0) }
-    for pool in disks.map(\.destinationPool) + needed.map(\.pool) where !pools.contains(pool) { pools.append(pool) }
-    return pools
-  }
-
-  /// Whether files are made in a pool: a pool that only has what is there already may be read-only.
-  fileprivate func brings(into pool: ResourceName, _ folder: String) -> Bool {
-    disks.contains { $0.destinationPool == pool }
-      || layers.contains { $0.pool == pool && !isEjected($0) && !FileProbe.exists("\(folder)/\($0.volume)") }
   }
 }

@@ -14,6 +14,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   let stubs: StubMaker
   let postChecks: PostChecks
   let pools: PoolRefresher
+  let peers: any PeerLink
   let clock: any HostClock
   let logger: Logger
 
@@ -32,7 +33,9 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     case .provideLayer(let id):
       guard let layer = plan.layer(id) else { return }
       await untilDone("put the template \(layer.volume) in place", migration, failed: { .layerFailed(id, $0) }) {
-        let (path, copied) = try await layers.provide(layer, of: migration)
+        let (path, copied) = try await layers.provide(layer, of: LayerDemand(migration)) { [peers] progress in
+          try? await peers.send(.preparing(progress), of: migration.id, to: migration.source)
+        }
         return .layerProvided(id, path: path, copied: copied)
       } report: {
         await report($0)
@@ -40,7 +43,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     case .makeStubs:
       await untilDone("make the stubs", migration, failed: { .stubsFailed($0) }) {
         let disks = try await stubs.make(for: migration)
-        try await layers.verify(of: migration)
+        try await layers.verify(of: LayerDemand(migration))
         return .stubsMade(disks)
       } report: {
         await report($0)

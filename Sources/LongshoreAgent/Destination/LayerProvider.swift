@@ -1,12 +1,11 @@
 internal import Glibc
-internal import Libvirt
 internal import Logging
 internal import LongshoreMessages
 internal import MigrationCore
 internal import MigrationJournal
 
-/// Puts the lower layers of a guest's disks in place: adopts the file that is there when it is the same, else copies it from the
-/// source over NBD, verifies the copy and publishes it under the volume's name, never over another file.
+/// Puts lower layers in place: adopts the file that is there when it is the same, else copies it from the source over NBD, verifies the
+/// copy and publishes it under the volume's name, never over another file.
 struct LayerProvider: Sendable {
   /// How often the source is asked again for an offer, in milliseconds.
   private static let askInterval: Int64 = 2_000
@@ -14,7 +13,8 @@ struct LayerProvider: Sendable {
   private static let copyAttempts = 5
 
   let here: HostAddress
-  let libvirt: LibvirtLink
+  /// The folder of an active pool. Throws ``Reason/Failure`` where there is none.
+  let folder: @Sendable (ResourceName) async throws -> String
   let journal: Journal
   let identities: LayerIdentities
   let images: QemuImg
@@ -25,21 +25,28 @@ struct LayerProvider: Sendable {
   let logger: Logger
 
   /// Puts a layer in place and returns its path and the bytes that had to be copied for it.
-  func provide(_ layer: TemplateLayer, of migration: DestinationMigration) async throws -> (path: String, copied: UInt64) {
-    let connection = try await libvirt.connection()
-    let isEjected = migration.plan?.isEjected(layer) == true
-    if isEjected, try await connection.pool(named: layer.pool.text)?.isActive() != true { return ("", 0) }
-    let folder = try await PoolFolder.path(of: layer.pool, on: connection)
+  ///
+  /// - Parameter progress: Gets how far the copies of the demand are, at most once a second.
+  func provide(
+    _ layer: TemplateLayer, of demand: LayerDemand, progress: @escaping @Sendable (PreparationProgress) async -> Void
+  ) async throws -> (path: String, copied: UInt64) {
+    let isEjected = demand.isEjected(layer)
+    let folder: String
+    do {
+      folder = try await self.folder(layer.pool)
+    } catch let failure as Reason.Failure where isEjected && [.unknownPool, .poolInactive].contains(failure.reason.code) {
+      return ("", 0)
+    }
     let path = "\(folder)/\(layer.volume)"
     if isEjected, !FileProbe.exists(path) { return (path, 0) }
     // Two migrations that need the same template at once: the second waits, and adopts what the first has published.
     return try await turns.withTurn(at: path) {
       while true {
         if FileProbe.exists(path) {
-          try await adopt(path, as: layer, of: migration)
+          try await adopt(path, as: layer, of: demand)
           return (path, 0)
         }
-        if try await copy(layer, to: path, in: folder, of: migration) { return (path, layer.fileSize) }
+        if try await copy(layer, to: path, in: folder, of: demand, progress: progress) { return (path, layer.fileSize) }
         // Another host that sees the same pool has published it meanwhile.
       }
     }
@@ -47,12 +54,12 @@ struct LayerProvider: Sendable {
 
   // MARK: - Adopting
 
-  private func adopt(_ path: String, as layer: TemplateLayer, of migration: DestinationMigration) async throws {
+  private func adopt(_ path: String, as layer: TemplateLayer, of demand: LayerDemand) async throws {
     async let present = identities.digest(of: path, format: layer.format)
-    let wanted = try await digest(of: layer, of: migration)
+    let wanted = try await digest(of: layer, of: demand)
     let found = try await present
     var difference = wanted.difference(from: found)
-    if difference == nil { difference = try await self.difference(inBackingOf: path, as: layer, of: migration) }
+    if difference == nil { difference = try await self.difference(inBackingOf: path, as: layer, of: demand) }
     guard let difference else { return }
     throw Reason.Failure(
       .templateDiffers,
@@ -60,20 +67,20 @@ struct LayerProvider: Sendable {
   }
 
   /// In which way a file's header names another layer below than the one that is in place, in words; nil where it does not.
-  private func difference(inBackingOf path: String, as layer: TemplateLayer, of migration: DestinationMigration) async throws -> String? {
+  private func difference(inBackingOf path: String, as layer: TemplateLayer, of demand: LayerDemand) async throws -> String? {
     let found = try await images.info(of: path, format: layer.format.rawValue)
-    let wanted = try backing(of: layer, in: migration)
+    let wanted = try backing(of: layer, in: demand)
     guard found.fullBackingFilename.map(PathText.normalized) != wanted.map({ PathText.normalized($0.path) }) else { return nil }
     return "it lies on \(found.fullBackingFilename ?? "nothing"), not on \(wanted?.path ?? "nothing")"
   }
 
   /// Compares all layers that are in place again: hours may have gone by since the first was, and others may have changed it.
   /// A file that is as it was then is not read again.
-  func verify(of migration: DestinationMigration) async throws {
-    for layer in migration.plan?.layers ?? [] {
-      guard let path = migration.layerPaths[layer.id] else { continue }
-      if migration.plan?.isEjected(layer) == true, !FileProbe.exists(path) { continue }
-      try await adopt(path, as: layer, of: migration)
+  func verify(of demand: LayerDemand) async throws {
+    for layer in demand.layers {
+      guard let path = demand.paths[layer.id] else { continue }
+      if demand.isEjected(layer), !FileProbe.exists(path) { continue }
+      try await adopt(path, as: layer, of: demand)
     }
   }
 
@@ -81,40 +88,41 @@ struct LayerProvider: Sendable {
 
   /// Copies a layer. Returns false where a file of its name appeared meanwhile.
   private func copy(
-    _ layer: TemplateLayer, to path: String, in folder: String, of migration: DestinationMigration
+    _ layer: TemplateLayer, to path: String, in folder: String, of demand: LayerDemand,
+    progress: @escaping @Sendable (PreparationProgress) async -> Void
   ) async throws -> Bool {
-    let work = try RegisteredFiles.makeWorkFolder(in: folder, of: migration.id, on: here, journal: journal)
-    let (file, draft) = try await makeDraft(work.layer(layer.id), of: migration.id)
+    let work = try RegisteredFiles.makeWorkFolder(in: folder, of: demand.id, on: here, journal: journal)
+    let (file, draft) = try await makeDraft(work.layer(layer.id), of: demand.id)
     logger.info(
-      "Copying a template", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
+      "Copying a template", metadata: [LogKeys.migration: "\(demand.id)", LogKeys.path: "\(path)", "bytes": "\(layer.fileSize)"])
     let prefix = CopiedPrefix()
     async let digest = identities.digest(ofCopy: file.path, format: layer.format, byteCount: layer.fileSize, following: prefix)
-    let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: migration, noting: prefix)
+    let (offer, answers) = try await transfer(layer, into: draft, registeredAs: file, of: demand, noting: prefix, progress: progress)
     CrashPoint.layerCopied.reached()
-    let wanted = try await self.digest(of: layer, of: migration, known: offer.digest, answers: answers)
+    let wanted = try await self.digest(of: layer, of: demand, known: offer.digest, answers: answers)
     let copied = try await digest
     if let difference = wanted.difference(from: copied) {
       try await RegisteredFiles.remove(file, journal: journal)
       throw Reason.Failure(.templateCopyFailed, "the copy of \(layer.volume) did not arrive whole: \(difference)")
     }
     CrashPoint.layerVerified.reached()
-    try await finish(file, layer: layer, of: migration)
+    try await finish(file, layer: layer, of: demand)
     CrashPoint.layerFinished.reached()
-    return try await publish(file, draft, to: path, digest: wanted)
+    return try await publish(file, draft, to: path, digest: wanted, from: demand.source.host)
   }
 
   /// Copies a layer's bytes. A copy that was cut, by an agent that restarts or a link that breaks, asks the source anew and goes on
   /// with the chunks that lack; it is given up when nothing more arrives however often it is tried.
   private func transfer(
-    _ layer: TemplateLayer, into draft: ExclusiveFile, registeredAs file: RegisteredFile, of migration: DestinationMigration,
-    noting prefix: CopiedPrefix
+    _ layer: TemplateLayer, into draft: ExclusiveFile, registeredAs file: RegisteredFile, of demand: LayerDemand,
+    noting prefix: CopiedPrefix, progress: @escaping @Sendable (PreparationProgress) async -> Void
   ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
-    let report = ProgressReport(layer: layer, migration: migration, peers: peers, clock: clock)
+    let report = ProgressReport(layer: layer, demand: demand, clock: clock, tell: progress)
     var file = file
     var waits = BackOffSteps()
     var failures = 0
     while true {
-      let (offer, answers) = try await source(of: layer, export: true, of: migration) { $0.uri != nil }
+      let (offer, answers) = try await source(of: layer, export: true, of: demand) { $0.uri != nil }
       guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
       let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize)
       let before = file.finishedChunks
@@ -135,7 +143,7 @@ struct LayerProvider: Sendable {
       } catch let error as ImageError where error.code == .toolFailed || error.code == .timedOut {
         failures = file.finishedChunks == before ? failures + 1 : 0
         guard failures < Self.copyAttempts else { throw error }
-        logger.notice("A template's copy was cut and goes on", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+        logger.notice("A template's copy was cut and goes on", metadata: [LogKeys.migration: "\(demand.id)", LogKeys.error: "\(error)"])
         try await clock.wait(milliseconds: waits.step())
       }
     }
@@ -161,14 +169,14 @@ struct LayerProvider: Sendable {
   }
 
   /// Puts the name of the layer below into an image that has one, and makes the file read-only, which a template is.
-  private func finish(_ file: RegisteredFile, layer: TemplateLayer, of migration: DestinationMigration) async throws {
-    if let backing = try backing(of: layer, in: migration) { try await images.rebaseUnsafe(file.path, onto: backing) }
+  private func finish(_ file: RegisteredFile, layer: TemplateLayer, of demand: LayerDemand) async throws {
+    if let backing = try backing(of: layer, in: demand) { try await images.rebaseUnsafe(file.path, onto: backing) }
     try Self.makeReadOnly(file.path)
   }
 
-  private func backing(of layer: TemplateLayer, in migration: DestinationMigration) throws -> QemuImg.Backing? {
-    guard let id = layer.backing, let below = migration.plan?.layer(id) else { return nil }
-    guard let path = migration.layerPaths[id] else {
+  private func backing(of layer: TemplateLayer, in demand: LayerDemand) throws -> QemuImg.Backing? {
+    guard let id = layer.backing, let below = demand.layer(id) else { return nil }
+    guard let path = demand.paths[id] else {
       throw Reason.Failure(.templateCopyFailed, "the layer below \(layer.volume) is not in place")
     }
     return QemuImg.Backing(path: path, format: below.format.rawValue)
@@ -180,7 +188,13 @@ struct LayerProvider: Sendable {
     }
   }
 
-  private func publish(_ file: RegisteredFile, _ draft: ExclusiveFile, to path: String, digest: LayerDigest) async throws -> Bool {
+  private func publish(_ file: RegisteredFile, _ draft: ExclusiveFile, to path: String, digest: LayerDigest, from source: NodeName)
+    async throws -> Bool
+  {
+    // Noted before: the note is of this very file, and says nothing of another one that gets the name.
+    try journal.note(
+      CopiedTemplate(
+        path: path, device: file.device, inode: file.inode, handle: file.handle, source: source, published: clock.now().wall))
     do throws(ImageError) {
       try await draft.publish(to: path)
     } catch {
@@ -200,25 +214,25 @@ struct LayerProvider: Sendable {
 
   /// The digest that a layer has at the source.
   private func digest(
-    of layer: TemplateLayer, of migration: DestinationMigration, known: LayerDigest? = nil,
+    of layer: TemplateLayer, of demand: LayerDemand, known: LayerDigest? = nil,
     answers: AsyncStream<PeerMessage.LayerOffer>? = nil
   ) async throws -> LayerDigest {
     if let known { return known }
-    let (offer, _) = try await source(of: layer, export: false, of: migration, answers: answers) { $0.digest != nil }
+    let (offer, _) = try await source(of: layer, export: false, of: demand, answers: answers) { $0.digest != nil }
     guard let digest = offer.digest else { throw Reason.Failure(.templateCopyFailed, "the source tells no digest of the layer") }
     return digest
   }
 
   /// Asks the source, again and again, until an offer is `enough`. Returns it with the stream of those that follow.
   private func source(
-    of layer: TemplateLayer, export: Bool, of migration: DestinationMigration,
+    of layer: TemplateLayer, export: Bool, of demand: LayerDemand,
     answers: AsyncStream<PeerMessage.LayerOffer>? = nil, enough: (PeerMessage.LayerOffer) -> Bool
   ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
     let stream: AsyncStream<PeerMessage.LayerOffer> =
-      if let answers { answers } else { await offers.offers(of: layer.id, migration: migration.id) }
+      if let answers { answers } else { await offers.offers(of: layer.id, migration: demand.id) }
     let asking = Task {
       while !Task.isCancelled {
-        try? await peers.send(.offerLayer(layer.id, export: export), of: migration.id, to: migration.source)
+        try? await peers.send(.offerLayer(layer.id, export: export), of: demand.id, to: demand.source)
         try await clock.wait(milliseconds: Self.askInterval)
       }
     }
@@ -231,27 +245,26 @@ struct LayerProvider: Sendable {
   }
 }
 
-/// Tells the source how far a copy is, at most once a second.
+/// Tells how far a copy is, at most once a second.
 private actor ProgressReport {
   private let layer: TemplateLayer
-  private let migration: DestinationMigration
-  private let peers: any PeerLink
+  private let demand: LayerDemand
   private let clock: any HostClock
+  private let tell: @Sendable (PreparationProgress) async -> Void
   private var lastMilliseconds: Int64?
 
-  init(layer: TemplateLayer, migration: DestinationMigration, peers: any PeerLink, clock: any HostClock) {
+  init(layer: TemplateLayer, demand: LayerDemand, clock: any HostClock, tell: @escaping @Sendable (PreparationProgress) async -> Void) {
     self.layer = layer
-    self.migration = migration
-    self.peers = peers
+    self.demand = demand
     self.clock = clock
+    self.tell = tell
   }
 
   func copied(_ done: UInt64) async {
     let now = clock.now().bootMilliseconds
     if let lastMilliseconds, now - lastMilliseconds < 1000, done < layer.fileSize { return }
     lastMilliseconds = now
-    let total = migration.plan?.layers.reduce(0) { $0 + $1.fileSize } ?? layer.fileSize
-    let progress = PreparationProgress(templateBytesDone: migration.templateBytes + done, templateBytesTotal: total)
-    try? await peers.send(.preparing(progress), of: migration.id, to: migration.source)
+    let total = demand.layers.reduce(0) { $0 + $1.fileSize }
+    await tell(PreparationProgress(templateBytesDone: demand.copiedBytes + done, templateBytesTotal: total))
   }
 }

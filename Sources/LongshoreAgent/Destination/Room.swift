@@ -62,4 +62,17 @@ extension Room {
       }
     }.map(\.element)
   }
+
+  /// The prefetches whose promises count against another's, of those that have not ended. A prefetch that is not checked yet goes
+  /// behind every migration.
+  ///
+  /// - Parameters:
+  ///   - id: The migration or prefetch that asks; nil for a dry run.
+  ///   - open: All that have not ended, the oldest first.
+  static func promises(before id: MigrationID?, among open: [TemplatePrefetch]) -> [TemplatePrefetch] {
+    let place = open.firstIndex { $0.id == id } ?? (id == nil ? open.endIndex : open.startIndex)
+    return open.enumerated().filter { index, prefetch in
+      prefetch.hasRoom ? prefetch.id != id : prefetch.phase == .checking && index < place
+    }.map(\.element)
+  }
 }

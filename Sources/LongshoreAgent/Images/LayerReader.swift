@@ -12,7 +12,10 @@ struct LayerReader: Sendable {
   /// times in steps, so that a write in the same step would not be seen.
   let settlingTime: Int64
 
-  init(cache: (any DigestCache)? = nil, settlingTime: Int64 = 2_000_000_000) {
+  /// Enough for NFS and for file systems that note whole seconds.
+  static let defaultSettlingTime: Int64 = 2_000_000_000
+
+  init(cache: (any DigestCache)? = nil, settlingTime: Int64 = defaultSettlingTime) {
     self.cache = cache
     self.settlingTime = settlingTime
   }
@@ -183,10 +186,13 @@ struct LayerReader: Sendable {
     }
   }
 
-  private func isSettled(_ key: DigestKey) -> Bool {
+  private func isSettled(_ key: DigestKey) -> Bool { isSettled(modified: key.modified, changed: key.changed) }
+
+  /// Whether a file of these times, in nanoseconds since 1970, has been left alone long enough for its digest to be remembered.
+  func isSettled(modified: Int64, changed: Int64) -> Bool {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     let nanoseconds = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-    return nanoseconds - max(key.modified, key.changed) > settlingTime
+    return nanoseconds - max(modified, changed) > settlingTime
   }
 }

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// What the header of a qcow2 image says about its contents: everything fixed except the backing file's name, which
 /// depends on the pool.
 ///
@@ -35,13 +37,28 @@ struct QCOW2Header: Sendable, Equatable, Codable {
   /// Incompatible features that change nothing about where the contents are: compression type, extended L2 entries.
   private static let understood: UInt64 = 1 << 3 | 1 << 4
 
+  /// The first bytes of every image of this format.
+  private static let magic: [UInt8] = [0x51, 0x46, 0x49, 0xFB]
+
+  /// Whether a file begins as an image of this format does.
+  static func begins(_ path: String) -> Bool {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec, .nonBlocking]) else {
+      return false
+    }
+    defer { try? file.close() }
+    let bytes = try? [UInt8](unsafeUninitializedCapacity: magic.count) { buffer, count in
+      count = try file.read(fromAbsoluteOffset: 0, into: UnsafeMutableRawBufferPointer(buffer))
+    }
+    return bytes == magic
+  }
+
   /// Reads the header from the first bytes of a file.
   ///
   /// - Throws: `malformed`, or `unsupported` for images that are not closed properly, damaged, or whose data is in
   ///   another file: none of these is identified by its own bytes.
   init(_ bytes: [UInt8], operation: String) throws(ImageError) {
     func refuse(_ message: String) -> ImageError { ImageError(.malformed, operation: operation, message: message) }
-    guard bytes.count >= 72, bytes.starts(with: [0x51, 0x46, 0x49, 0xFB]) else {
+    guard bytes.count >= 72, bytes.starts(with: Self.magic) else {
       throw refuse("it has no qcow2 header")
     }
     func number<Number: FixedWidthInteger>(at offset: Int) -> Number {

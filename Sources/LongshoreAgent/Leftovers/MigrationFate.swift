@@ -2,7 +2,7 @@ internal import LongshoreMessages
 internal import MigrationCore
 internal import MigrationJournal
 
-/// How a migration stands on this host, as far as the journal tells.
+/// How a migration or a prefetch stands on this host, as far as the journal tells.
 enum MigrationFate: Sendable, Hashable {
   /// It has not ended here: nothing of it is an orphan.
   case open
@@ -10,6 +10,8 @@ enum MigrationFate: Sendable, Hashable {
   case guestHere(since: Timestamp)
   /// It has ended, and its guest was on the other host then.
   case guestElsewhere(since: Timestamp)
+  /// It was a prefetch of a template, and has ended.
+  case prefetchEnded(since: Timestamp)
   /// It has ended, and this version cannot read how.
   case unreadable(since: Timestamp)
   /// The journal does not know it: it ended long ago, or the journal was made anew since.
@@ -19,7 +21,7 @@ enum MigrationFate: Sendable, Hashable {
   var since: Timestamp? {
     switch self {
     case .open, .unknown: nil
-    case .guestHere(let time), .guestElsewhere(let time), .unreadable(let time): time
+    case .guestHere(let time), .guestElsewhere(let time), .prefetchEnded(let time), .unreadable(let time): time
     }
   }
 
@@ -29,6 +31,7 @@ enum MigrationFate: Sendable, Hashable {
     case .open: "has not ended"
     case .guestHere: "has ended with the guest on this host"
     case .guestElsewhere: "has ended with the guest on the other host"
+    case .prefetchEnded: "was a prefetch and has ended"
     case .unreadable: "has ended, and whose record this version cannot read"
     case .unknown: "is unknown here"
     }
@@ -45,7 +48,11 @@ extension Journal {
       case .ended(let time): return try fate(of: id, host: side, endedAt: time)
       }
     }
-    return .unknown
+    return switch try standing(ofPrefetch: id) {
+    case .unknown: .unknown
+    case .open: .open
+    case .ended(let time): .prefetchEnded(since: time)
+    }
   }
 
   private func fate(of id: MigrationID, host side: Side, endedAt time: Timestamp) throws(JournalError) -> MigrationFate {

@@ -21,6 +21,8 @@ struct Inbox: Service, CustomStringConvertible {
   let coordinator: MigrationCoordinator
   let offers: LayerOffers
   let mailbox: OfferMailbox
+  let templates: TemplateOffers
+  let descriptions: DescriptionMailbox
   let dryRuns: DryRuns
   let checks: DestinationChecks
   let trials: PathTrials
@@ -181,6 +183,9 @@ struct Inbox: Service, CustomStringConvertible {
     case .pathTried(let answer): await paths.deliver(answer, of: message.migration)
     case .layerOffered(let offer): await mailbox.deliver(offer, of: message.migration)
     case .offerLayer(let layer, let export): answerLayer(layer, export: export, message)
+    case .describeTemplate(let order): describeTemplate(order, message)
+    case .templateDescribed(let description): await descriptions.deliver(description, of: message.migration)
+    case .templateDone: await offers.withdraw(message.migration)
     case .preparing(let progress): try await takePreparing(progress, message)
     default: try await coordinator.receive(message, endpoint: endpoint)
     }
@@ -208,6 +213,13 @@ struct Inbox: Service, CustomStringConvertible {
 
   private func answerLayer(_ layer: Int, export: Bool, _ message: PeerMessage) {
     Task { await offers.answer(layer: layer, export: export, migration: message.migration, to: message.from) }
+  }
+
+  private func describeTemplate(_ order: PrefetchOrder, _ message: PeerMessage) {
+    Task {
+      let description = await templates.answer(order, of: message.migration, from: message.from)
+      try? await peers.send(.templateDescribed(description), of: message.migration, to: message.from)
+    }
   }
 
   private func takePreparing(_ progress: PreparationProgress, _ message: PeerMessage) async throws(JournalError) {
@@ -256,15 +268,18 @@ extension Request {
   fileprivate var changesSomething: Bool {
     switch command {
     case .migrate(let order): order.dryRun != true
-    case .cancel, .resolve, .extendGrace, .purgeGrace, .removeOrphans: true
-    case .status, .list, .describe, .listGrace, .listOrphans: false
+    case .cancel, .resolve, .extendGrace, .purgeGrace, .removeOrphans, .prefetchTemplate: true
+    case .status, .list, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork: false
     }
   }
 
   /// Whether the request asks for something to be done, be it on trial.
   fileprivate var isOrder: Bool {
-    if case .migrate = command { return true }
-    return changesSomething
+    switch command {
+    // Reading all templates is a burden on the host.
+    case .migrate, .verifyTemplates: true
+    default: changesSomething
+    }
   }
 
   /// Whether the answer waits for libvirt or for files to be removed.

@@ -26,6 +26,9 @@ struct RequestDesk: Sendable {
   let progress: ProgressBoard
   let setAside: SetAsideDisks
   let orphans: Orphans
+  let templates: TemplateCatalogue
+  let verifications: TemplateVerifications
+  let prefetches: PrefetchCoordinator
   let defaultDeadlineSeconds: Int64
   let patience: Patience
   let clock: any HostClock
@@ -64,6 +67,12 @@ struct RequestDesk: Sendable {
     case .purgeGrace(let selection):
       return try await answer("delete the disks") { .grace(try await setAside.purge(selection)) }
     case .listOrphans: return try await answer("look for orphans") { .orphans(try await orphans.list()) }
+    case .listTemplates(let pool): return try await answer("list the templates") { .templates(try await templates.list(pool: pool)) }
+    case .verifyTemplates(let selection):
+      return try await answer("read the templates") { .templateWork(try await verifications.begin(request.id, selection)) }
+    case .prefetchTemplate(let order):
+      return try await prefetches.order(order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))))
+    case .templateWork(let id): return try await work(id)
     case .removeOrphans(let ids): return try await answer("remove orphans") { .orphans(try await orphans.remove(Set(ids))) }
     }
   }
@@ -220,9 +229,23 @@ struct RequestDesk: Sendable {
     }
   }
 
+  /// How work on templates stands.
+  private func work(_ id: MigrationID) async throws(JournalError) -> Reply.Body {
+    if let work = await verifications.work(id) { return .templateWork(work) }
+    if let work = try await prefetches.work(id) { return .templateWork(work) }
+    return .rejected([
+      Reason(
+        .unknownMigration,
+        "no work \(id) on templates is known at \(here.host): a prefetch is forgotten after a month, a verification with the agent's end")
+    ])
+  }
+
   private func cancel(_ id: MigrationID, request: Request) async throws(JournalError) -> Reply.Body {
+    let reason = Reason(.cancelled, "cancelled by the request \(request.id)")
+    if await verifications.cancel(id, reason: reason) != nil { return .accepted }
+    if let cancelled = try await prefetches.cancel(id, reason: reason) { return cancelled.map { .rejected([$0]) } ?? .accepted }
     do {
-      try await coordinator.cancel(id, reason: Reason(.cancelled, "cancelled by the request \(request.id)"))
+      try await coordinator.cancel(id, reason: reason)
       return .accepted
     } catch let error as Rejected {
       return .rejected([error.reason])

@@ -11,6 +11,7 @@ internal import UnixSignals
 /// The agent of one host: everything put together, and its life.
 struct Agent {
   private let coordinator: MigrationCoordinator
+  private let prefetches: PrefetchCoordinator
   private let services: [any Service]
   private let exporter: NBDExporter
   private let lock: HostLock
@@ -44,8 +45,9 @@ struct Agent {
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
     let inspector = GuestInspector(here: here.host, images: images)
-    let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, logger: logger)
+    let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, clock: clock, logger: logger)
     let mailbox = OfferMailbox()
+    let descriptions = DescriptionMailbox()
     let metrics = AgentMetrics()
     let paths = PathMailbox()
     let checks = DestinationChecks(
@@ -66,13 +68,13 @@ struct Agent {
         here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
         logger: logger),
       allowed: allowed, progress: progress, clock: clock, logger: logger)
+    let layers = LayerProvider(
+      here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
+      images: images, offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
-      here: here, libvirt: libvirt, journal: journal, checks: checks,
-      layers: LayerProvider(
-        here: here, libvirt: libvirt, journal: journal, identities: identities, images: images,
-        offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger),
+      here: here, libvirt: libvirt, journal: journal, checks: checks, layers: layers,
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
-      postChecks: PostChecks(libvirt: libvirt, images: images), pools: pools, clock: clock, logger: logger)
+      postChecks: PostChecks(libvirt: libvirt, images: images), pools: pools, peers: peers, clock: clock, logger: logger)
     let housekeeping = HousekeeperCalls()
     let coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
@@ -82,6 +84,13 @@ struct Agent {
         housekeeping.call()
         Task { await progress.remove(migration.id) }
       }, logger: logger)
+    let prefetches = PrefetchCoordinator(
+      here: here, journal: journal, limit: configuration.limits.incoming, deadlineSeconds: configuration.deadlineSeconds, clock: clock,
+      runner: HypervisorPrefetchRunner(
+        libvirt: libvirt, journal: journal, checks: checks, layers: layers, mailbox: descriptions, peers: peers, pools: pools,
+        patience: configuration.answerTimeout, clock: clock, logger: logger), outboxChanged: outboxChanged, logger: logger)
+    let catalogue = TemplateCatalogue(here: here.host, libvirt: libvirt, journal: journal, identities: identities)
+    let verifications = TemplateVerifications(select: catalogue.select, identities: identities, logger: logger)
     let dryRuns = DryRuns()
     let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
@@ -93,7 +102,8 @@ struct Agent {
       progress: progress, setAside: setAside,
       orphans: Orphans(
         here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
-        logger: logger), defaultDeadlineSeconds: configuration.deadlineSeconds,
+        logger: logger), templates: catalogue, verifications: verifications, prefetches: prefetches,
+      defaultDeadlineSeconds: configuration.deadlineSeconds,
       patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), clock: clock,
       logger: logger)
 
@@ -101,16 +111,18 @@ struct Agent {
     services = [
       publisher, consumer, LibvirtService(link: libvirt),
       OutboxPublisher(journal: journal, publishing: publishing, changes: changes, clock: clock, logger: logger),
-      CoordinatorService(coordinator: coordinator),
+      CoordinatorService(coordinator: coordinator, prefetches: prefetches, verifications: verifications),
       Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
       Inbox(
         here: here, orderingUsers: configuration.orderingUsers, connection: consumer, desk: desk, coordinator: coordinator, offers: offers,
-        mailbox: mailbox, dryRuns: dryRuns,
+        mailbox: mailbox, templates: TemplateOffers(here: here.host, catalogue: catalogue, images: images, offers: offers),
+        descriptions: descriptions, dryRuns: dryRuns,
         checks: checks, trials: trials, paths: paths, peers: peers, endpoint: configuration.endpoint, journal: journal,
         outboxChanged: outboxChanged, clock: clock,
         logger: logger),
     ]
     self.coordinator = coordinator
+    self.prefetches = prefetches
     self.exporter = exporter
     self.logger = logger
   }
@@ -119,6 +131,7 @@ struct Agent {
   func run() async throws {
     try await exporter.endLeftovers()
     try await coordinator.resume()
+    try await prefetches.resume()
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -151,9 +164,13 @@ private struct LibvirtService: Service, CustomStringConvertible {
 private struct CoordinatorService: Service, CustomStringConvertible {
   let description = "the migrations"
   let coordinator: MigrationCoordinator
+  let prefetches: PrefetchCoordinator
+  let verifications: TemplateVerifications
 
   func run() async throws {
     try? await gracefulShutdown()
+    await verifications.stop()
+    await prefetches.stop()
     await coordinator.stop()
   }
 }

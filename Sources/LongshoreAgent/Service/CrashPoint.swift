@@ -217,6 +217,27 @@ enum CrashPoint: String, CaseIterable, Sendable {
   /// A file of the migration has become the guest's own; others have not.
   case fileKept
 
+  // MARK: Prefetches: after a step into a phase is journalled
+
+  /// The order of a prefetch is good, and is not in the journal.
+  case prefetchUnstored
+  /// The order of a prefetch is in the journal.
+  case prefetchStored
+  /// It is a prefetch's turn; the source has not been asked.
+  case prefetchAsking
+  /// The source has told of what the template consists; nothing is checked.
+  case prefetchChecking
+  /// The checks are passed or a layer is in place, and others are not.
+  case prefetchPlacing
+  /// All layers are in place; the work folders are there.
+  case prefetchFinishing
+  /// What a prefetch has made is to be removed.
+  case prefetchRemoving
+  /// The end of a prefetch that has put its template in place is in the journal.
+  case prefetchPlaced
+  /// The end of a prefetch that has not is in the journal.
+  case prefetchFailed
+
   // MARK: Files, on both sides
 
   /// A file has both its names: that of the draft and the one that it is published under, or a disk's own and that of its place aside.

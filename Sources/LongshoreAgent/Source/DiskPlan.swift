@@ -20,7 +20,7 @@ struct DiskPlan {
   private(set) var layerPaths: [Int: String] = [:]
 
   private var disks: [PlannedDisk] = []
-  private var layers: [TemplateLayer] = []
+  private(set) var layers: [TemplateLayer] = []
   private var shared: [SharedDisk] = []
   private var readOnly: [ReadOnlyDisk] = []
 

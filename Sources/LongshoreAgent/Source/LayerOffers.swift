@@ -4,36 +4,78 @@ internal import MigrationCore
 
 /// Serves the lower layers of a migration's disks to the destination: their digests, and their bytes over NBD.
 actor LayerOffers {
-  private struct Served {
+  fileprivate struct Served {
+    var layers: [TemplateLayer]
     var files: [Int: (path: String, format: ImageFormat)]
+    /// Ends the offer, where nobody asks for it any more; nil for a migration's, which lasts as long as its effect.
+    var lease: Task<Void, Never>?
     var exports: [Int: NBDExport] = [:]
     var digests: [Int: Task<Void, Never>] = [:]
   }
 
+  /// How long a template is offered of which nobody asks any more, in milliseconds: longer than a broker is usually away.
+  static let lease: Int64 = 300_000
+
   private let identities: LayerIdentities
   private let exporter: NBDExporter
   private let peers: any PeerLink
+  private let clock: any HostClock
   private let logger: Logger
   private var served: [MigrationID: Served] = [:]
 
-  init(identities: LayerIdentities, exporter: NBDExporter, peers: any PeerLink, logger: Logger) {
+  init(identities: LayerIdentities, exporter: NBDExporter, peers: any PeerLink, clock: any HostClock, logger: Logger) {
     self.identities = identities
     self.exporter = exporter
     self.peers = peers
+    self.clock = clock
     self.logger = logger
   }
 
   /// Serves a migration's layers until the task is cancelled, then ends their exports.
   func serve(_ migration: SourceMigration) async {
     guard let inspection = migration.inspection else { return }
-    var files: [Int: (path: String, format: ImageFormat)] = [:]
-    for layer in inspection.plan.layers { files[layer.id] = inspection.layerPaths[layer.id].map { ($0, layer.format) } }
-    served[migration.id] = Served(files: files)
+    served[migration.id] = Served(inspection.plan.layers, at: inspection.layerPaths)
     // Nothing ever comes: the loop ends when the task is cancelled.
     let (never, continuation) = AsyncStream<Never>.makeStream()
     for await _ in never {}
     continuation.finish()
-    guard let ended = served.removeValue(forKey: migration.id) else { return }
+    await end(migration.id)
+  }
+
+  /// Offers the layers of a template, until nobody has asked for them for some minutes or ``withdraw(_:)`` is called.
+  func offer(_ layers: [TemplateLayer], at paths: [Int: String], for id: MigrationID) {
+    guard served[id] == nil else { return }
+    served[id] = Served(layers, at: paths)
+    startLease(of: id)
+  }
+
+  /// The layers of a template that is offered, for some minutes more from now; nil where none is.
+  func renewed(_ id: MigrationID) -> [TemplateLayer]? {
+    guard let offer = served[id], let lease = offer.lease else { return nil }
+    lease.cancel()
+    startLease(of: id)
+    return offer.layers
+  }
+
+  private func startLease(of id: MigrationID) {
+    served[id]?.lease = Task { [clock] in
+      guard (try? await clock.wait(milliseconds: Self.lease)) != nil, !Task.isCancelled else { return }
+      await end(id)
+    }
+  }
+
+  /// Returns when a template is offered no longer, as its time stands now.
+  func waitForEnd(of id: MigrationID) async { await served[id]?.lease?.value }
+
+  /// Offers a template no longer. What a migration serves is not touched.
+  func withdraw(_ id: MigrationID) async {
+    guard let lease = served[id]?.lease else { return }
+    lease.cancel()
+    await end(id)
+  }
+
+  private func end(_ id: MigrationID) async {
+    guard let ended = served.removeValue(forKey: id) else { return }
     for task in ended.digests.values { task.cancel() }
     for export in ended.exports.values { await stop(export) }
   }
@@ -98,5 +140,13 @@ actor LayerOffers {
 
   private func say(_ offer: PeerMessage.LayerOffer, migration: MigrationID, to destination: HostAddress) async throws {
     try await peers.send(.layerOffered(offer), of: migration, to: destination)
+  }
+}
+
+extension LayerOffers.Served {
+  fileprivate init(_ layers: [TemplateLayer], at paths: [Int: String]) {
+    self.layers = layers
+    files = [:]
+    for layer in layers { files[layer.id] = paths[layer.id].map { ($0, layer.format) } }
   }
 }

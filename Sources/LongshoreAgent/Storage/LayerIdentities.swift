@@ -6,9 +6,10 @@ struct LayerIdentities: Sendable {
   private let journal: Journal
   private let reader: LayerReader
 
-  init(journal: Journal) {
+  /// - Parameter settlingTime: How long a file must have been left alone before its digest is remembered, in nanoseconds.
+  init(journal: Journal, settlingTime: Int64 = LayerReader.defaultSettlingTime) {
     self.journal = journal
-    reader = LayerReader(cache: JournalDigestCache(journal: journal))
+    reader = LayerReader(cache: JournalDigestCache(journal: journal), settlingTime: settlingTime)
   }
 
   /// The digest of a layer's file.
@@ -23,10 +24,46 @@ struct LayerIdentities: Sendable {
     LayerDigest(try await reader.identity(ofCopy: path, format: format.rawValue, byteCount: byteCount, following: prefix))
   }
 
+  /// Remembers the digest of a file that was just read, unless it was written to so lately that its times do not tell what follows.
+  func remember(read digest: LayerDigest, of path: String) throws {
+    let status = try FileStatus(ofPath: path, operation: "look at \(path)")
+    if reader.isSettled(modified: status.modified, changed: status.changed) { try remember(digest, of: path) }
+  }
+
+  /// The digest of a layer's file as it is read now, whatever is remembered. Nothing is remembered of it.
+  ///
+  /// - Parameter progress: Gets the bytes that are read.
+  func read(
+    _ path: String, format: ImageFormat, progress: @escaping @Sendable (UInt64) -> Void
+  ) async throws(ImageError) -> LayerDigest {
+    LayerDigest(try await LayerReader().identity(of: path, format: format.rawValue) { done, _ in progress(done) })
+  }
+
+  /// A digest that was remembered of a file.
+  struct Remembered: Sendable {
+    /// The digest; its header is empty where that was not remembered.
+    var digest: LayerDigest
+    /// Whether the file is as it was then, by its inode, its size and its times.
+    var isUntouched: Bool
+  }
+
+  /// What was remembered last of the file of a path, whatever has become of it since; nil for nothing.
+  func remembered(of path: String) throws -> Remembered? {
+    guard let (digest, file) = try journal.rememberedDigest(ofPath: path) else { return nil }
+    let status = try FileStatus(ofPath: path, operation: "look at \(path)")
+    return Remembered(digest: digest, isUntouched: FileFingerprint(path: path, status: status) == file)
+  }
+
   /// Whether a file's digest is known, so that it is not read again.
   func knows(_ path: String) -> Bool {
     guard let status = try? FileStatus(ofPath: path, operation: "look at \(path)") else { return false }
     return (try? journal.digest(for: FileFingerprint(path: path, status: status))) != nil
+  }
+
+  /// A file's digest where it is known; nil where the file would have to be read.
+  func known(_ path: String) throws -> LayerDigest? {
+    let status = try FileStatus(ofPath: path, operation: "look at \(path)")
+    return try journal.digest(for: FileFingerprint(path: path, status: status))
   }
 
   /// Remembers the digest of a file that is known to have it.

@@ -24,6 +24,17 @@ enum NameArgument {
     return id
   }
 
+  /// A template, with its pool where several have one of the name: `debian-12.qcow2`, `primary/debian-12.qcow2`.
+  static func template(_ text: String) throws(ArgumentProblem) -> TemplateSelection {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { ResourceName(String($0)) }
+    switch parts.count {
+    case 1: if let name = parts[0] { return TemplateSelection(template: name) }
+    case 2: if let pool = parts[0], let name = parts[1] { return TemplateSelection(template: name, pool: pool) }
+    default: break
+    }
+    throw ArgumentProblem("use a file's name in its pool, or POOL/NAME; paths are not taken")
+  }
+
   /// A disk and its pool: `vdb=fast`.
   static func diskPool(_ text: String) throws(ArgumentProblem) -> DiskPool {
     guard let separator = text.firstIndex(of: "="), let disk = ResourceName(String(text[..<separator])),

@@ -1,0 +1,42 @@
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// The files that a migration or a prefetch brings to this host.
+struct IncomingFiles: Sendable {
+  /// The disks that are copied.
+  var disks: [PlannedDisk] = []
+  /// The layers below them, and those that are only read.
+  var layers: [TemplateLayer]
+  /// The layers that only media consist of which are ejected where they are not here.
+  private var ejected: Set<Int> = []
+
+  /// The files of a migration.
+  init(_ plan: MigrationPlan) {
+    disks = plan.disks
+    layers = plan.layers
+    ejected = Set(plan.layers.filter(plan.isEjected).map(\.id))
+  }
+
+  /// The files of a prefetch.
+  init(layers: [TemplateLayer]) { self.layers = layers }
+
+  /// The layers that have to be here.
+  var needed: [TemplateLayer] { layers.filter { !ejected.contains($0.id) } }
+
+  /// The pools that they need. That of a medium that would be ejected is not one.
+  var pools: [ResourceName] {
+    var pools: [ResourceName] = []
+    for pool in disks.map(\.destinationPool) + needed.map(\.pool) where !pools.contains(pool) { pools.append(pool) }
+    return pools
+  }
+
+  /// The layers that are to be copied into a pool of this folder: those whose names are not there.
+  func lacking(in pool: ResourceName, _ folder: String) -> [TemplateLayer] {
+    needed.filter { $0.pool == pool && !FileProbe.exists("\(folder)/\($0.volume)") }
+  }
+
+  /// Whether files are made in a pool: a pool that only has what is there already may be read-only.
+  func bring(into pool: ResourceName, _ folder: String) -> Bool {
+    disks.contains { $0.destinationPool == pool } || !lacking(in: pool, folder).isEmpty
+  }
+}

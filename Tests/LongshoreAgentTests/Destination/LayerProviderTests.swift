@@ -1,0 +1,117 @@
+import Logging
+import LongshoreMessages
+import LongshoreTestKit
+import MigrationCore
+import MigrationJournal
+import Synchronization
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("Layers that several need", .enabled(if: ImagePrograms.areInstalled, ImagePrograms.missing), .timeLimit(.minutes(2)))
+struct LayerProviderTests {
+  private static let pool = MigrationSamples.plan.layers[0].pool
+  private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  /// A source and a destination that hear each other, with a folder each, and what they did.
+  private struct Pair {
+    let folder: TemporaryFolder
+    let provider: LayerProvider
+    let offers: LayerOffers
+    let asked: ScriptedPeers
+    let journal: Journal
+    /// The template at the source.
+    let template: String
+    let layer: TemplateLayer
+
+    init(_ folder: TemporaryFolder, size: Int) async throws {
+      self.folder = folder
+      try await folder.run("mkdir", "source", "destination", "exports")
+      let raw = try folder.write(noise(size), to: "source/content.raw")
+      template = folder.file("source/template.qcow2")
+      try await folder.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, template)
+      layer = TemplateLayer(
+        id: 0, pool: LayerProviderTests.pool, volume: try #require(ResourceName("template.qcow2")), format: .qcow2,
+        fileSize: try #require(FileProbe.size(of: template)), virtualSize: UInt64(size), backing: nil)
+      let mailbox = OfferMailbox()
+      let ports = ExportFixture.exporter(in: folder).ports
+      let answering = ScriptedPeers { sent in
+        if case .layerOffered(let offer) = sent.body { await mailbox.deliver(offer, of: sent.migration) }
+      }
+      let offers = LayerOffers(
+        identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
+        exporter: NBDExporter(address: "127.0.0.1", ports: ports, directory: folder.file("exports")), peers: answering,
+        clock: SystemHostClock(), logger: LayerProviderTests.logger)
+      self.offers = offers
+      asked = ScriptedPeers { sent in
+        guard case .offerLayer(let layer, let export) = sent.body else { return }
+        await offers.answer(layer: layer, export: export, migration: sent.migration, to: MigrationSamples.destination)
+      }
+      let destination = folder.file("destination")
+      journal = try Journal(path: Journal.inMemory)
+      provider = LayerProvider(
+        here: MigrationSamples.destination, folder: { _ in destination }, journal: journal, identities: LayerIdentities(journal: journal),
+        images: QemuImg(), offers: mailbox, turns: PathTurns(), peers: asked, clock: SystemHostClock(), logger: LayerProviderTests.logger)
+    }
+
+    /// Puts the layer in place for a prefetch of this number, as the destination's runner does it.
+    func provide(_ number: Int) async throws -> UInt64 {
+      let id = try #require(MigrationID("prefetch-\(number)"))
+      await offers.offer([layer], at: [0: template], for: id)
+      var prefetch = TemplatePrefetch(
+        id: id, order: PrefetchOrder(template: layer.volume, from: MigrationSamples.source.host), source: MigrationSamples.source,
+        deadlineSeconds: 60, at: MigrationSamples.now())
+      for event in [.admitted, .described([layer]), .checked] as [PrefetchEvent] { prefetch.apply(event) }
+      let (path, copied) = try await provider.provide(layer, of: LayerDemand(prefetch)) { _ in }
+      #expect(path == folder.file("destination/template.qcow2"))
+      try await RegisteredFiles.handOver(of: id, journal: journal)
+      await offers.withdraw(id)
+      return copied
+    }
+  }
+
+  @Test("ten that need one at the same instant share one copy, and each file is read once")
+  func shared() async throws {
+    try await withTemporaryFolder { folder in
+      let pair = try await Pair(folder, size: 3 << 20)
+      let copied = try await withThrowingTaskGroup(of: UInt64.self) { group in
+        for number in 0..<10 { group.addTask { try await pair.provide(number) } }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(copied.sorted() == [UInt64](repeating: 0, count: 9) + [pair.layer.fileSize])
+      // One alone asked for the bytes, and for no other file.
+      let exports = Set(pair.asked.sent.elements.filter { $0.body == .offerLayer(0, export: true) }.map(\.migration))
+      #expect(exports.count == 1)
+      let copy = folder.file("destination/template.qcow2")
+      #expect(try folder.read(copy) == folder.read(pair.template))
+      #expect(try FileStatus(ofPath: copy, operation: "look").permissions == 0o444)
+      #expect(try pair.journal.files() == [] && !folder.exists(folder.file("destination/.longshore")))
+      let noted = try #require(try pair.journal.copiedTemplate(at: copy))
+      #expect(noted.isThere && noted.source == MigrationSamples.source.host)
+      #expect(try await ExportFixture.exporter(in: folder).pidFiles() == [], "no server is left")
+    }
+  }
+
+  @Test("an offer that nobody asks for any more ends by itself, and one that is asked for goes on")
+  func lease() async throws {
+    try await withTemporaryFolder { folder in
+      let clock = ManualClock()
+      let offers = LayerOffers(
+        identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)), exporter: ExportFixture.exporter(in: folder),
+        peers: ScriptedPeers { _ in }, clock: clock, logger: Self.logger)
+      let layers = MigrationSamples.plan.layers
+      #expect(await offers.renewed(MigrationSamples.id) == nil)
+      await offers.offer(layers, at: [0: folder.file("a")], for: MigrationSamples.id)
+      await clock.waitUntilPending(LayerOffers.lease)
+      clock.advance(milliseconds: LayerOffers.lease - 1)
+      #expect(await offers.renewed(MigrationSamples.id) == layers)
+      await clock.waitUntilBegun(LayerOffers.lease, count: 2)
+      clock.advance(milliseconds: LayerOffers.lease - 1)
+      #expect(await offers.renewed(MigrationSamples.id) == layers)
+      await clock.waitUntilBegun(LayerOffers.lease, count: 3)
+      clock.advance(milliseconds: LayerOffers.lease)
+      await offers.waitForEnd(of: MigrationSamples.id)
+      #expect(await offers.renewed(MigrationSamples.id) == nil)
+    }
+  }
+}
