@@ -24,15 +24,27 @@ enum BlockingWork {
     return try result.get()
   }
 
+  /// How much a thread that works in the background yields to all others of the host, guests above all (`setpriority(2)`).
+  static let backgroundNiceness: CInt = 10
+
   /// Runs a long body that can be cancelled: it looks at `isCancelled` between its steps.
+  ///
+  /// - Parameter inBackground: Whether the thread yields to others, at the processors and with that at the disks (`ioprio_set(2)`: the
+  ///   priority of its requests follows that of the thread).
   static func runCancellable<Value: Sendable>(
+    inBackground: Bool = false,
     _ body: @escaping @Sendable (_ isCancelled: () -> Bool) throws(ImageError) -> Value
   ) async throws(ImageError) -> Value {
     let flag = Flag()
     // `withTaskCancellationHandler` rethrows untyped; the result carries the error's type through it.
     let result: Result<Value, ImageError> = await withTaskCancellationHandler {
       do throws(ImageError) {
-        return .success(try await run { () throws(ImageError) in try body { flag.isSet } })
+        return .success(
+          try await run { () throws(ImageError) in
+            // Of the calling thread alone, as Linux has it: each has a priority of its own. This one does nothing else afterwards.
+            if inBackground { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, backgroundNiceness) }
+            return try body { flag.isSet }
+          })
       } catch {
         return .failure(error)
       }

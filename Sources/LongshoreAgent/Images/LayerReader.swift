@@ -22,7 +22,7 @@ struct LayerReader: Sendable {
 
   /// Reads a layer.
   ///
-  /// The file is read by a thread of its own. A cancelled task stops within one read.
+  /// The file is read by a thread of its own, which yields to the rest of the host. A cancelled task stops within one read.
   ///
   /// - Parameters:
   ///   - path: an absolute path of a regular file.
@@ -44,7 +44,7 @@ struct LayerReader: Sendable {
     if let known = await cache?.digest(for: layer.key) {
       digest = known
     } else {
-      digest = try await BlockingWork.runCancellable { isCancelled throws(ImageError) in
+      digest = try await BlockingWork.runCancellable(inBackground: true) { isCancelled throws(ImageError) in
         try Self.open(path, operation: operation) { file throws(ImageError) in
           try Self.digest(of: file, layer, operation: operation, isCancelled: isCancelled, progress: progress)
         }
@@ -71,7 +71,7 @@ struct LayerReader: Sendable {
   ) async throws(ImageError) -> LayerIdentity {
     let operation = "identify the copied layer \(path)"
     try ImageError.check(path: path, operation: operation)
-    return try await BlockingWork.runCancellable { isCancelled throws(ImageError) in
+    return try await BlockingWork.runCancellable(inBackground: true) { isCancelled throws(ImageError) in
       try Self.wait(for: min(byteCount, UInt64(QCOW2Header.length)), of: prefix, isCancelled, operation)
       return try Self.open(path, operation: operation) { file throws(ImageError) in
         let header = try Self.header(of: file, format: format, size: byteCount, operation: operation)
