@@ -285,7 +285,7 @@ extension CheckRule {
   /// What is there under a template's name is the template.
   public static let sameTemplate = CheckRule(
     .templateDiffers, at: .destination, "a file that has a template's name is that template",
-    otherwise: "rename it, or move the guest into another pool")
+    otherwise: "rename it, move the guest into another pool, or have the template put beside it (`--on-template-conflict rename`)")
   /// There is room for what is coming.
   public static let room = CheckRule(
     .noSpace, at: .destination,

@@ -138,11 +138,14 @@ public struct TemplateLayer: Sendable, Hashable, Codable {
   public var virtualSize: UInt64
   /// The layer below this one, by its id; nil where there is none.
   public var backing: Int?
+  /// The digest of its content (``LayerDigest/sha256``), where the source has read it already; it tells before anything is made whether
+  /// a file at the destination is another one.
+  public var sha256: String?
 
   /// A layer.
   public init(
     id: Int, pool: ResourceName, volume: ResourceName, format: ImageFormat, fileSize: UInt64, virtualSize: UInt64,
-    backing: Int?
+    backing: Int?, sha256: String? = nil
   ) {
     self.id = id
     self.pool = pool
@@ -151,6 +154,7 @@ public struct TemplateLayer: Sendable, Hashable, Codable {
     self.fileSize = fileSize
     self.virtualSize = virtualSize
     self.backing = backing
+    self.sha256 = sha256
   }
 }
 
@@ -267,11 +271,13 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   public var shared: [SharedDisk]?
   /// The guest's disks and media that it only reads; nil for none.
   public var readOnly: [ReadOnlyDisk]?
+  /// What to do with a file at the destination that has a template's name and is another one; nil: `refuse`.
+  public var templateConflict: TemplateConflict?
 
   /// A plan.
   public init(
     guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
-    sourceTriesPath: Bool? = nil
+    sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil
   ) {
     self.guest = guest
     self.disks = disks
@@ -279,6 +285,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.shared = shared
     self.readOnly = readOnly
     self.sourceTriesPath = sourceTriesPath
+    self.templateConflict = templateConflict
   }
 
   /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
@@ -292,6 +299,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     sourceTriesPath = try container.decodeIfPresent(Bool.self, forKey: .sourceTriesPath)
     shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
     readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)
+    templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)
     var rest = Self.largest
     for size in disks.map(\.allocation) + layers.map(\.fileSize) {
       guard size <= rest else { throw invalidValue(decoder, "its files have more than \(Self.largest) bytes") }

@@ -176,6 +176,14 @@ public enum MissingMedium: String, Hashable, WireWord {
   case copy
 }
 
+/// What to do with a file at the destination that has a template's name and is another one.
+public enum TemplateConflict: String, Hashable, WireWord {
+  /// Refuse the migration.
+  case refuse
+  /// Leave it alone, and put the template beside it under a name that is made of its content.
+  case rename
+}
+
 /// How a guest is moved. Everything is optional.
 public struct MigrationOptions: Sendable, Hashable, Codable {
   /// Who starts the guest at the destination.
@@ -207,6 +215,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public var keepSource: Bool?
   /// What to do with a medium in a drive whose file is not at the destination; nil: `refuse`.
   public var missingMedia: MissingMedium?
+  /// What to do with a file at the destination that has a template's name and is another one; nil: `refuse`.
+  public var templateConflict: TemplateConflict?
   /// Post-copy is not offered: `true` is refused with `unsupported-option`.
   public var postCopy: Bool?
 
@@ -214,7 +224,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public init(
     bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil,
     synchronousWrites: Bool? = nil, handover: Handover? = nil, keepSource: Bool? = nil, missingMedia: MissingMedium? = nil,
-    postCopy: Bool? = nil
+    templateConflict: TemplateConflict? = nil, postCopy: Bool? = nil
   ) {
     self.bandwidthMiBps = bandwidthMiBps
     self.maxDowntimeMs = maxDowntimeMs
@@ -223,6 +233,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     self.handover = handover
     self.keepSource = keepSource
     self.missingMedia = missingMedia
+    self.templateConflict = templateConflict
     self.postCopy = postCopy
   }
 }
@@ -237,6 +248,7 @@ extension MigrationOptions {
     handover = try container.decodeIfPresent(Handover.self, forKey: .handover)
     keepSource = try container.decodeIfPresent(Bool.self, forKey: .keepSource)
     missingMedia = try container.decodeIfPresent(MissingMedium.self, forKey: .missingMedia)
+    templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)
     postCopy = try container.decodeIfPresent(Bool.self, forKey: .postCopy)
   }
 }

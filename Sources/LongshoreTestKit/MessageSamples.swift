@@ -147,7 +147,8 @@ extension MessageSamples {
       deadlineSeconds: Request.deadlineRange.upperBound,
       options: MigrationOptions(
         bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false, handover: handover,
-        keepSource: true, missingMedia: handover == .direct ? .copy : .refuse, postCopy: false),
+        keepSource: true, missingMedia: handover == .direct ? .copy : .refuse,
+        templateConflict: handover == .direct ? .rename : .refuse, postCopy: false),
       dryRun: true)
   }
 }
@@ -491,7 +492,7 @@ extension MessageSamples {
         virtualSize: 2_147_483_648, backing: nil),
       TemplateLayer(
         id: 2, pool: resource("primary-2"), volume: resource("debian-12-web.qcow2"), format: .qcow2,
-        fileSize: 268_435_456, virtualSize: 10_737_418_240, backing: 1),
+        fileSize: 268_435_456, virtualSize: 10_737_418_240, backing: 1, sha256: String(repeating: "0123456789abcdef", count: 4)),
       TemplateLayer(
         id: 3, pool: resource("media"), volume: resource("drivers.iso"), format: .raw, fileSize: 67_108_864, virtualSize: 67_108_864,
         backing: nil),
@@ -505,7 +506,7 @@ extension MessageSamples {
       ReadOnlyDisk(target: resource("sda"), layer: 3, missing: .eject), ReadOnlyDisk(target: resource("sdb"), layer: nil, missing: .eject),
       ReadOnlyDisk(target: resource("vdf"), layer: 1),
     ],
-    sourceTriesPath: true)
+    sourceTriesPath: true, templateConflict: .rename)
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",

@@ -141,6 +141,58 @@ extension MigrationTests {
       }
     }
 
+    @Test("a template beside another file of its name: refused, or brought once for all guests by the order's word")
+    func renamed() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { first in
+        try await Guest.with(.linked, in: lab) { second in
+          try await Orchestrator.with(lab) { orchestrator in
+            let folder = try lab.folder(.primary, on: .beta)
+            let taken = "\(folder)/\(Guest.template)"
+            try await lab.shell(
+              on: .beta, #"cp "$1" "$2"; printf other >>"$2""#,
+              "\(try lab.folder(.primary, on: .alpha))/\(Guest.template)", taken)
+            let before = try await lab.on(.beta, "sha256sum", taken)
+            let refused = try await orchestrator.migrate(first, from: .alpha)
+            let end = try await orchestrator.end(of: refused)
+            #expect(end.kind == .failed && end.stage == .checks && end.reasons?.map(\.code) == [.templateDiffers], "\(end)")
+
+            // What the source has read it can tell, so that the check names the file that will be.
+            let read = try await TemplateCommands(lab).verify("--host", "alpha")
+            #expect(read.code == 0, "\(read)")
+            var order = try orchestrator.order(first, from: .alpha, options: MigrationOptions(templateConflict: .rename))
+            order.dryRun = true
+            let dryRun = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .migrate(order)), of: .alpha)
+            guard case .checked(let checks, _, let estimate) = dryRun.body else { throw Orchestrator.UnexpectedReply(reply: dryRun) }
+            let check = try #require(checks.first { $0.code == .templateDiffers })
+            #expect(check.outcome == .warning, "\(check)")
+            #expect(estimate?.bytes.template ?? 0 > 0, "it will be copied")
+
+            for guest in [first, second] {
+              let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(templateConflict: .rename))
+              let end = try await orchestrator.end(of: id)
+              #expect(end.kind == .completed, "\(end)")
+              #expect((end.bytes?.template ?? 0 > 0) == (guest.name == first.name), "\(end)")
+              let chain = try #require(try await DiskImages(of: guest, on: .beta).disks["vda"]?.chain.map(\.filename))
+              let beside = try #require(chain.last)
+              #expect(
+                chain.count == 2 && beside.hasPrefix("\(folder)/debian-template-")
+                  && check.message.contains(beside.dropFirst(folder.count + 1)))
+              #expect(
+                try await lab.shell(
+                  on: .beta, #"cmp "$1" "$2" && stat --format %a "$2""#, "\(lab.folder(.primary, on: .alpha))/\(Guest.template)", beside)
+                  == "444\n")
+            }
+            #expect(try await lab.on(.beta, "sha256sum", taken) == before)
+            try await first.verify(.alpha, .beta).expectGood()
+            try await second.verify(.alpha, .beta).expectGood()
+            try await lab.shell(on: .beta, #"rm -f "$1"/debian-template*"#, folder)
+          }
+        }
+      }
+    }
+
     /// Expects that the template is on beta as it is on alpha, and that nothing else is.
     private func expectInPlace(_ lab: Lab) async throws {
       let here = "\(try lab.folder(.primary, on: .alpha))/\(Guest.template)"

@@ -86,7 +86,7 @@ struct ContractTests {
         "Check.Outcome", "MigrationOptions.Handover", "ImageFormat", "MigrationEventData.Kind", "MigrationEventData.Stage",
         "MigrationEstimate.Disk.Kind",
         "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State", "MissingMedium", "ImageProperties.Preallocation",
-        "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State",
+        "TemplateConflict", "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State",
       ])
     #expect(coverage.optionalFieldCount > 30)
   }

@@ -69,7 +69,7 @@ extension DestinationChecks {
       files.append(Room.PlannedFile(path: path, bytes: disk.allocation, written: try written(path)))
     }
     for layer in coming.needed {
-      guard let folder = folders[layer.pool], !FileProbe.exists("\(folder)/\(layer.volume)") else { continue }
+      guard let folder = folders[layer.pool], coming.lacks(layer, folder) else { continue }
       let draft = id.map { WorkFolder(pool: folder, host: here, migration: $0).layer(layer.id) }
       files.append(
         Room.PlannedFile(path: "\(folder)/\(layer.volume)", bytes: layer.fileSize, written: try draft.map(written) ?? 0))

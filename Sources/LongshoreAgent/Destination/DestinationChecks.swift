@@ -35,7 +35,8 @@ struct DestinationChecks: Sendable {
   func check(_ plan: MigrationPlan, of migration: MigrationID, from source: HostAddress, isDryRun: Bool) async throws -> Finding {
     let connection = try await libvirt.connection()
     let id = isDryRun ? nil : migration
-    let layers = try await presentLayers(of: plan, on: connection)
+    let files = try await look(at: IncomingFiles(plan), on: connection)
+    let layers = try await presentLayers(of: files, on: connection)
     let present = layers.map(\.id)
     // While the source tries the path the rest is looked at here.
     async let tried =
@@ -50,7 +51,6 @@ struct DestinationChecks: Sendable {
     checks += try await checkAddresses(plan.guest, on: connection)
     checks += try await checkNeeds(plan.guest, on: connection)
     var ofPools: [Check] = []
-    let files = IncomingFiles(plan)
     for name in files.pools { ofPools += try await checkPool(name, files, of: id, on: connection) }
     let path = await tried
     checks += path.checks + ofPools
@@ -66,12 +66,43 @@ struct DestinationChecks: Sendable {
         fromDestinationBps: path.fromDestinationBps))
   }
 
-  /// The layers whose names are taken here, with their ids in the plan; whether by the same content is compared later.
-  private func presentLayers(of plan: MigrationPlan, on connection: LibvirtConnection) async throws -> [(id: Int, path: String)] {
+  /// The files that are coming, with those layers of which it can be told that another file has their name.
+  private func look(at coming: IncomingFiles, on connection: LibvirtConnection) async throws -> IncomingFiles {
+    var files = coming
+    for layer in files.layers {
+      guard let folder = try await connection.pool(named: layer.pool.text)?.configuration().targetPath,
+        difference(of: "\(folder)/\(layer.volume)", from: layer) != nil
+      else { continue }
+      files.beside[layer.id] = .some(contentName(of: layer, among: files.layers)?.name(besides: layer.volume))
+    }
+    return files
+  }
+
+  /// In which way a file differs from a layer, in words, as far as it can be told without reading either; nil where it is not there, or
+  /// may be the layer.
+  private func difference(of path: String, from layer: TemplateLayer) -> String? {
+    guard let size = FileProbe.size(of: path) else { return nil }
+    guard size == layer.fileSize else { return "it has \(size) bytes, and the template at the source has \(layer.fileSize)" }
+    guard let wanted = layer.sha256, let found = try? identities.known(path)?.sha256, wanted != found else { return nil }
+    return "its content is not the same"
+  }
+
+  /// What the content of a layer with all that is below it has for a name, where the source has told its digests.
+  private func contentName(of layer: TemplateLayer, among layers: [TemplateLayer]) -> ContentName? {
+    guard let sha256 = layer.sha256 else { return nil }
+    guard let id = layer.backing else { return ContentName(sha256: sha256, below: nil) }
+    guard let below = layers.first(where: { $0.id == id }), let name = contentName(of: below, among: layers) else { return nil }
+    return ContentName(sha256: sha256, below: name)
+  }
+
+  /// The layers that are here by their names, with their ids in the plan; whether by the same content is compared later.
+  private func presentLayers(of files: IncomingFiles, on connection: LibvirtConnection) async throws -> [(id: Int, path: String)] {
     var present: [(id: Int, path: String)] = []
-    for layer in plan.layers {
-      guard let folder = try await connection.pool(named: layer.pool.text)?.configuration().targetPath else { continue }
-      if FileProbe.exists("\(folder)/\(layer.volume)") { present.append((layer.id, "\(folder)/\(layer.volume)")) }
+    for layer in files.layers {
+      guard let folder = try await connection.pool(named: layer.pool.text)?.configuration().targetPath, !files.lacks(layer, folder)
+      else { continue }
+      let name = (files.beside[layer.id] ?? nil) ?? layer.volume
+      present.append((layer.id, "\(folder)/\(name)"))
     }
     return present
   }
@@ -81,7 +112,7 @@ struct DestinationChecks: Sendable {
   /// - Throws: libvirt's errors where it cannot be asked.
   func obstacle(to prefetch: TemplatePrefetch) async throws -> Reason? {
     let connection = try await libvirt.connection()
-    let files = IncomingFiles(layers: prefetch.layers)
+    let files = try await look(at: IncomingFiles(layers: prefetch.layers), on: connection)
     var checks = [checkMaintenance()]
     for name in files.pools { checks += try await checkPool(name, files, of: prefetch.id, on: connection) }
     return checks.first { $0.outcome == .refused }.map { Reason($0) }
@@ -252,18 +283,25 @@ struct DestinationChecks: Sendable {
         checks.append(CheckRule.freeNames.passed(on: here.host, "the name \(disk.volume) is free in the pool \(pool)"))
       }
     }
-    for layer in files.layers where layer.pool == pool {
-      guard let size = FileProbe.size(of: "\(folder)/\(layer.volume)") else { continue }
-      checks.append(
-        size == layer.fileSize
-          ? CheckRule.sameTemplate.passed(
-            on: here.host, "the template \(layer.volume) is in the pool \(pool), and its content will be compared")
-          : CheckRule.sameTemplate.failed(
-            on: here.host,
-            "the file \(layer.volume) in the pool \(pool) of \(here.host) has \(size) bytes, and the template at the source has \(layer.fileSize)"
-          ))
+    for layer in files.layers where layer.pool == pool && FileProbe.exists("\(folder)/\(layer.volume)") {
+      checks.append(checkTemplate(layer, in: folder, files))
     }
     return checks
+  }
+
+  private func checkTemplate(_ layer: TemplateLayer, in folder: String, _ files: IncomingFiles) -> Check {
+    let file = "the file \(layer.volume) in the pool \(layer.pool) of \(here.host)"
+    guard let difference = difference(of: "\(folder)/\(layer.volume)", from: layer) else {
+      let otherwise = files.renames ? "; if it differs, the template is put beside it" : ""
+      return CheckRule.sameTemplate.passed(
+        on: here.host, "the template \(layer.volume) is in the pool \(layer.pool), and its content will be compared\(otherwise)")
+    }
+    guard files.renames else {
+      return CheckRule.sameTemplate.failed(on: here.host, "\(file) is not the template at the source: \(difference)")
+    }
+    let name = (files.beside[layer.id] ?? nil)?.text ?? ContentName.words(besides: layer.volume)
+    return CheckRule.sameTemplate.waived(
+      on: here.host, "\(file) is not the template at the source (\(difference)): the template is put beside it as \(name)")
   }
 
   private func checkFileCount(in folder: String, pool: ResourceName, _ files: IncomingFiles) -> Check? {

@@ -10,11 +10,17 @@ struct IncomingFiles: Sendable {
   /// The layers that only media consist of which are ejected where they are not here.
   private var ejected: Set<Int> = []
 
+  /// Whether a layer whose name another file has is put beside it.
+  private(set) var renames = false
+  /// The layers of which it is known that another file has their name, with the names that they get where these are known.
+  var beside: [Int: ResourceName?] = [:]
+
   /// The files of a migration.
   init(_ plan: MigrationPlan) {
     disks = plan.disks
     layers = plan.layers
     ejected = Set(plan.layers.filter(plan.isEjected).map(\.id))
+    renames = plan.templateConflict == .rename
   }
 
   /// The files of a prefetch.
@@ -32,7 +38,13 @@ struct IncomingFiles: Sendable {
 
   /// The layers that are to be copied into a pool of this folder: those whose names are not there.
   func lacking(in pool: ResourceName, _ folder: String) -> [TemplateLayer] {
-    needed.filter { $0.pool == pool && !FileProbe.exists("\(folder)/\($0.volume)") }
+    needed.filter { $0.pool == pool && lacks($0, folder) }
+  }
+
+  /// Whether a layer that has to be in a folder is not there, under its own name or the one that it gets beside another file.
+  func lacks(_ layer: TemplateLayer, _ folder: String) -> Bool {
+    guard renames, let name = beside[layer.id] else { return !FileProbe.exists("\(folder)/\(layer.volume)") }
+    return name.map { !FileProbe.exists("\(folder)/\($0)") } ?? true
   }
 
   /// Whether files are made in a pool: a pool that only has what is there already may be read-only.

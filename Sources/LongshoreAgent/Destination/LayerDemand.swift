@@ -11,6 +11,8 @@ struct LayerDemand: Sendable {
   let layers: [TemplateLayer]
   /// Those that only media consist of which are ejected where they are not here.
   private let ejected: Set<Int>
+  /// Whether a layer whose name another file has is put beside it.
+  let renames: Bool
   /// The paths of the layers that are in place, by their ids.
   let paths: [Int: String]
   /// The bytes that had to be copied so far.
@@ -22,6 +24,7 @@ struct LayerDemand: Sendable {
     source = migration.source
     layers = migration.plan?.layers ?? []
     ejected = Set(layers.filter { migration.plan?.isEjected($0) == true }.map(\.id))
+    renames = migration.plan?.templateConflict == .rename
     paths = migration.layerPaths
     copiedBytes = migration.templateBytes
   }
@@ -32,6 +35,7 @@ struct LayerDemand: Sendable {
     source = prefetch.source
     layers = prefetch.layers
     ejected = []
+    renames = false
     paths = prefetch.layerPaths
     copiedBytes = prefetch.copiedBytes.values.reduce(0, +)
   }

@@ -39,14 +39,47 @@ struct LayerProvider: Sendable {
     }
     let path = "\(folder)/\(layer.volume)"
     if isEjected, !FileProbe.exists(path) { return (path, 0) }
-    // Two migrations that need the same template at once: the second waits, and adopts what the first has published.
-    return try await turns.withTurn(at: path) {
+    let first = try await place(layer, at: path, in: folder, of: demand, progress: progress)
+    guard case .taken(let difference) = first else { return try placed(first, as: layer, at: path) }
+    guard demand.renames else { throw conflict(path, difference) }
+    let name = try await contentName(of: layer, in: demand).name(besides: layer.volume)
+    logger.notice(
+      "A template is put beside a file that has its name",
+      metadata: [LogKeys.migration: "\(demand.id)", LogKeys.path: "\(path)", "name": "\(name)", LogKeys.reason: "\(difference)"])
+    let beside = "\(folder)/\(name)"
+    let second = try await place(layer, at: beside, in: folder, of: demand, progress: progress)
+    return try placed(second, as: layer, at: beside)
+  }
+
+  /// What became of a layer at a path.
+  private enum Placement {
+    /// The file of the name is the layer.
+    case adopted
+    /// The layer was copied.
+    case copied
+    /// The file of the name is another one, which differs in this.
+    case taken(difference: String)
+  }
+
+  private func placed(_ placement: Placement, as layer: TemplateLayer, at path: String) throws -> (path: String, copied: UInt64) {
+    switch placement {
+    case .adopted: return (path, 0)
+    case .copied: return (path, layer.fileSize)
+    case .taken(let difference): throw conflict(path, difference)
+    }
+  }
+
+  private func place(
+    _ layer: TemplateLayer, at path: String, in folder: String, of demand: LayerDemand,
+    progress: @escaping @Sendable (PreparationProgress) async -> Void
+  ) async throws -> Placement {
+    // Two that need the same template at once: the second waits, and adopts what the first has published.
+    try await turns.withTurn(at: path) {
       while true {
         if FileProbe.exists(path) {
-          try await adopt(path, as: layer, of: demand)
-          return (path, 0)
+          return try await difference(of: path, from: layer, of: demand).map(Placement.taken) ?? .adopted
         }
-        if try await copy(layer, to: path, in: folder, of: demand, progress: progress) { return (path, layer.fileSize) }
+        if try await copy(layer, to: path, in: folder, of: demand, progress: progress) { return .copied }
         // Another host that sees the same pool has published it meanwhile.
       }
     }
@@ -54,16 +87,37 @@ struct LayerProvider: Sendable {
 
   // MARK: - Adopting
 
-  private func adopt(_ path: String, as layer: TemplateLayer, of demand: LayerDemand) async throws {
+  /// In which way a file differs from a layer, in words; nil where it is that layer.
+  private func difference(of path: String, from layer: TemplateLayer, of demand: LayerDemand) async throws -> String? {
     async let present = identities.digest(of: path, format: layer.format)
     let wanted = try await digest(of: layer, of: demand)
-    let found = try await present
-    var difference = wanted.difference(from: found)
-    if difference == nil { difference = try await self.difference(inBackingOf: path, as: layer, of: demand) }
-    guard let difference else { return }
-    throw Reason.Failure(
+    let found: LayerDigest
+    do {
+      found = try await present
+    } catch let error as ImageError where error.code == .malformed {
+      return "it is no image of this format"
+    }
+    if let difference = wanted.difference(from: found) { return difference }
+    return try await difference(inBackingOf: path, as: layer, of: demand)
+  }
+
+  private func conflict(_ path: String, _ difference: String) -> Reason.Failure {
+    Reason.Failure(
       .templateDiffers,
-      "the file \(path) on \(here.host) is not the template at the source (\(difference)): rename it or move the guest into another pool")
+      "the file \(path) on \(here.host) is not the template at the source (\(difference)): rename it, move the guest into another pool, "
+        + "or have the template put beside it (`--on-template-conflict rename`)")
+  }
+
+  /// What a layer's content with all that is below it has for a name.
+  private func contentName(of layer: TemplateLayer, in demand: LayerDemand) async throws -> ContentName {
+    ContentName(sha256: try await digest(of: layer, of: demand).sha256, below: try await contentName(below: layer, in: demand))
+  }
+
+  /// The same of what is below a layer, and in place.
+  private func contentName(below layer: TemplateLayer, in demand: LayerDemand) async throws -> ContentName? {
+    guard let id = layer.backing, let below = demand.layer(id), let path = demand.paths[id] else { return nil }
+    let digest = try await identities.digest(of: path, format: below.format)
+    return ContentName(sha256: digest.sha256, below: try await contentName(below: below, in: demand))
   }
 
   /// In which way a file's header names another layer below than the one that is in place, in words; nil where it does not.
@@ -80,7 +134,7 @@ struct LayerProvider: Sendable {
     for layer in demand.layers {
       guard let path = demand.paths[layer.id] else { continue }
       if demand.isEjected(layer), !FileProbe.exists(path) { continue }
-      try await adopt(path, as: layer, of: demand)
+      if let difference = try await difference(of: path, from: layer, of: demand) { throw conflict(path, difference) }
     }
   }
 

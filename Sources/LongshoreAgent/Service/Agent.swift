@@ -44,7 +44,7 @@ struct Agent {
     let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger)
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
-    let inspector = GuestInspector(here: here.host, images: images)
+    let inspector = GuestInspector(here: here.host, images: images) { try? identities.known($0) }
     let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, clock: clock, logger: logger)
     let mailbox = OfferMailbox()
     let descriptions = DescriptionMailbox()

@@ -108,7 +108,7 @@ struct DiskPlan {
   func plan(of guest: GuestDescription) -> MigrationPlan? {
     let plan = MigrationPlan(
       guest: guest, disks: disks, layers: layers, shared: shared.isEmpty ? nil : shared, readOnly: readOnly.isEmpty ? nil : readOnly,
-      sourceTriesPath: true)
+      sourceTriesPath: true, templateConflict: order.options?.templateConflict)
     return plan.targets.isEmpty ? nil : plan
   }
 

@@ -15,6 +15,8 @@ struct GuestInspector: Sendable {
 
   let here: NodeName
   let images: QemuImg
+  /// The digest of a file where it is known without reading it.
+  let knownDigest: @Sendable (_ path: String) -> LayerDigest?
 
   /// Inspects a guest.
   ///
@@ -39,9 +41,12 @@ struct GuestInspector: Sendable {
     let persistent = try await domain.isPersistent()
     let versions = try await connection.versions()
     let needs = HostNeeds(of: live, cpu: try await connection.hostCPU())
-    guard let plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, versions: versions, needs: needs)),
+    guard var plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, versions: versions, needs: needs)),
       !checks.contains(where: { $0.outcome == .refused })
     else { return .refused(checks) }
+    for index in plan.layers.indices {
+      plan.layers[index].sha256 = disks.layerPaths[plan.layers[index].id].flatMap(knownDigest)?.sha256
+    }
     return .ready(
       Inspection(
         plan: plan, checks: checks, sourcePaths: disks.sourcePaths,

@@ -38,6 +38,12 @@ struct MigrateOptions: ParsableArguments {
   var missingMedia: MissingMediaArgument?
 
   @Option(
+    help: ArgumentHelp(
+      "What to do with a file at the destination that has a template's name and is another one: refuse (default), or rename, which leaves it alone and puts the template beside it under a name made of its content.",
+      valueName: "what"))
+  var onTemplateConflict: TemplateConflictArgument?
+
+  @Option(
     help: ArgumentHelp("How long the migration may take in all, such as 90s, 2h, 1d.", valueName: "duration"),
     transform: DurationArgument.parse)
   var deadline: Duration?
@@ -96,7 +102,7 @@ struct MigrateOptions: ParsableArguments {
     let options = MigrationOptions(
       bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
       synchronousWrites: synchronousWrites ? true : nil, handover: handover?.handover, keepSource: keepSource ? true : nil,
-      missingMedia: missingMedia?.missingMedium)
+      missingMedia: missingMedia?.missingMedium, templateConflict: onTemplateConflict?.templateConflict)
     let pools = MigrateCommand.Pools(
       default: pool,
       disks: disks.isEmpty ? nil : Dictionary(disks.map { ($0.disk, $0.pool) }, uniquingKeysWith: { _, last in last }),
@@ -118,6 +124,19 @@ enum MissingMediaArgument: String, CaseIterable, ExpressibleByArgument {
     case .refuse: .refuse
     case .eject: .eject
     case .copy: .copy
+    }
+  }
+}
+
+/// The values of `--on-template-conflict`.
+enum TemplateConflictArgument: String, CaseIterable, ExpressibleByArgument {
+  case refuse, rename
+
+  /// The same on the wire.
+  var templateConflict: TemplateConflict {
+    switch self {
+    case .refuse: .refuse
+    case .rename: .rename
     }
   }
 }

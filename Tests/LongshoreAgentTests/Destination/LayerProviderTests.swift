@@ -54,16 +54,19 @@ struct LayerProviderTests {
         images: QemuImg(), offers: mailbox, turns: PathTurns(), peers: asked, clock: SystemHostClock(), logger: LayerProviderTests.logger)
     }
 
-    /// Puts the layer in place for a prefetch of this number, as the destination's runner does it.
-    func provide(_ number: Int) async throws -> UInt64 {
-      let id = try #require(MigrationID("prefetch-\(number)"))
+    /// Puts the layer in place for a migration of this number, as the destination's runner does it.
+    ///
+    /// - Parameter beside: Whether the order says to put it beside another file of its name.
+    func provide(_ number: Int, beside: Bool = false) async throws -> UInt64 {
+      let id = try #require(MigrationID("migration-\(number)"))
       await offers.offer([layer], at: [0: template], for: id)
-      var prefetch = TemplatePrefetch(
-        id: id, order: PrefetchOrder(template: layer.volume, from: MigrationSamples.source.host), source: MigrationSamples.source,
-        deadlineSeconds: 60, at: MigrationSamples.now())
-      for event in [.admitted, .described([layer]), .checked] as [PrefetchEvent] { prefetch.apply(event) }
-      let (path, copied) = try await provider.provide(layer, of: LayerDemand(prefetch)) { _ in }
-      #expect(path == folder.file("destination/template.qcow2"))
+      var plan = MigrationSamples.plan
+      plan.layers = [layer]
+      plan.templateConflict = beside ? .rename : nil
+      let (migration, _) = DestinationMigration.prepare(
+        id: id, source: MigrationSamples.source, plan: plan, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now())
+      let (path, copied) = try await provider.provide(layer, of: LayerDemand(migration)) { _ in }
+      #expect((path == folder.file("destination/template.qcow2")) != beside)
       try await RegisteredFiles.handOver(of: id, journal: journal)
       await offers.withdraw(id)
       return copied
@@ -89,6 +92,27 @@ struct LayerProviderTests {
       let noted = try #require(try pair.journal.copiedTemplate(at: copy))
       #expect(noted.isThere && noted.source == MigrationSamples.source.host)
       #expect(try await ExportFixture.exporter(in: folder).pidFiles() == [], "no server is left")
+    }
+  }
+
+  @Test("a file that has the name and is another one is left alone; by the order's word all others share one beside it")
+  func renamed() async throws {
+    try await withTemporaryFolder { folder in
+      let pair = try await Pair(folder, size: 1 << 20)
+      let taken = folder.file("destination/template.qcow2")
+      try await folder.run("cp", pair.template, taken)
+      try folder.overwrite(taken, at: Int(pair.layer.fileSize) - 100, with: [1, 2, 3])
+      let before = try folder.read(taken)
+      await #expect(throws: Reason.Failure.self) { _ = try await pair.provide(0) }
+      let copied = try await withThrowingTaskGroup(of: UInt64.self) { group in
+        for number in 1..<4 { group.addTask { try await pair.provide(number, beside: true) } }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(copied.sorted() == [0, 0, pair.layer.fileSize])
+      #expect(try folder.read(taken) == before)
+      let digest = try await pair.provider.identities.digest(of: pair.template, format: .qcow2)
+      let beside = folder.file("destination/template-\(digest.sha256.prefix(12)).qcow2")
+      #expect(try folder.read(beside) == folder.read(pair.template))
     }
   }
 
