@@ -5,16 +5,26 @@ internal import MigrationJournal
 struct LayerIdentities: Sendable {
   private let journal: Journal
   private let reader: LayerReader
+  private let turns = PathTurns()
+  private let didRead: @Sendable (String) -> Void
 
-  /// - Parameter settlingTime: How long a file must have been left alone before its digest is remembered, in nanoseconds.
-  init(journal: Journal, settlingTime: Int64 = LayerReader.defaultSettlingTime) {
+  /// - Parameters:
+  ///   - settlingTime: How long a file must have been left alone before its digest is remembered, in nanoseconds.
+  ///   - didRead: Gets the path of each file that was read for its digest.
+  init(
+    journal: Journal, settlingTime: Int64 = LayerReader.defaultSettlingTime, didRead: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     self.journal = journal
+    self.didRead = didRead
     reader = LayerReader(cache: JournalDigestCache(journal: journal), settlingTime: settlingTime)
   }
 
-  /// The digest of a layer's file.
+  /// The digest of a layer's file. Several that ask at once wait for one reading.
   func digest(of path: String, format: ImageFormat) async throws -> LayerDigest {
-    LayerDigest(try await reader.identity(of: path, format: format.rawValue))
+    try await turns.withTurn(at: path) {
+      LayerDigest(
+        try await reader.identity(of: path, format: format.rawValue) { [didRead] done, total in if done == total { didRead(path) } })
+    }
   }
 
   /// The digest of a layer's file that is being copied, which is known when the copy ends.

@@ -20,6 +20,8 @@ struct LayerProviderTests {
     let offers: LayerOffers
     let asked: ScriptedPeers
     let journal: Journal
+    /// The files that were read for their digests, on both hosts.
+    let readings: Recorder<String>
     /// The template at the source.
     let template: String
     let layer: TemplateLayer
@@ -34,12 +36,14 @@ struct LayerProviderTests {
         id: 0, pool: LayerProviderTests.pool, volume: try #require(ResourceName("template.qcow2")), format: .qcow2,
         fileSize: try #require(FileProbe.size(of: template)), virtualSize: UInt64(size), backing: nil)
       let mailbox = OfferMailbox()
+      let readings = Recorder<String>()
+      self.readings = readings
       let ports = ExportFixture.exporter(in: folder).ports
       let answering = ScriptedPeers { sent in
         if case .layerOffered(let offer) = sent.body { await mailbox.deliver(offer, of: sent.migration) }
       }
       let offers = LayerOffers(
-        identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
+        identities: LayerIdentities(journal: try Journal(path: Journal.inMemory), settlingTime: 0) { readings.record($0) },
         exporter: NBDExporter(address: "127.0.0.1", ports: ports, directory: folder.file("exports")), peers: answering,
         clock: SystemHostClock(), logger: LayerProviderTests.logger)
       self.offers = offers
@@ -50,7 +54,8 @@ struct LayerProviderTests {
       let destination = folder.file("destination")
       journal = try Journal(path: Journal.inMemory)
       provider = LayerProvider(
-        here: MigrationSamples.destination, folder: { _ in destination }, journal: journal, identities: LayerIdentities(journal: journal),
+        here: MigrationSamples.destination, folder: { _ in destination }, journal: journal,
+        identities: LayerIdentities(journal: journal, settlingTime: 0) { readings.record($0) },
         images: QemuImg(), offers: mailbox, turns: PathTurns(), peers: asked, clock: SystemHostClock(), logger: LayerProviderTests.logger)
     }
 
@@ -73,7 +78,7 @@ struct LayerProviderTests {
     }
   }
 
-  @Test("ten that need one at the same instant share one copy, and each file is read once")
+  @Test("ten that need one at the same instant share one copy, and the template is read once")
   func shared() async throws {
     try await withTemporaryFolder { folder in
       let pair = try await Pair(folder, size: 3 << 20)
@@ -82,6 +87,7 @@ struct LayerProviderTests {
         return try await group.reduce(into: []) { $0.append($1) }
       }
       #expect(copied.sorted() == [UInt64](repeating: 0, count: 9) + [pair.layer.fileSize])
+      #expect(pair.readings.elements == [pair.template], "the copy was digested while it was copied")
       // One alone asked for the bytes, and for no other file.
       let exports = Set(pair.asked.sent.elements.filter { $0.body == .offerLayer(0, export: true) }.map(\.migration))
       #expect(exports.count == 1)
