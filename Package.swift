@@ -47,6 +47,7 @@ let package = Package(
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "CNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
     .systemLibrary(name: "CFileHandle"),
 
     // Code of its own: functions that go before GLib's where libvirt's client calls them.
@@ -66,6 +67,7 @@ let package = Package(
       swiftSettings: strictOverC),
     .target(name: "DomainXML", dependencies: ["CLibXML2"], swiftSettings: strictOverC),
     .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strictOverC),
+    .target(name: "NBD", dependencies: ["CNBD"], swiftSettings: strictOverC),
 
     // The wire, the pure core, the journal.
     .target(name: "LongshoreMessages", swiftSettings: strict),
@@ -86,6 +88,7 @@ let package = Package(
       name: "LongshoreAgent",
       dependencies: [
         "AMQP", "CFileHandle", "Digests", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
+        "NBD",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),

@@ -10,8 +10,8 @@ readonly LAB_GUEST_PACKAGES=(linux-image-cloud-amd64 cpio)
 
 # What Longshore is built with besides the Swift toolchain, and what its tests need besides the lab.
 readonly LAB_BUILD_PACKAGES=(
-  librabbitmq-dev libssl-dev libvirt-dev libxml2-dev libsqlite3-dev pkg-config libc6-dev libstdc++-12-dev git
-  ca-certificates
+  librabbitmq-dev libssl-dev libvirt-dev libxml2-dev libsqlite3-dev libnbd-dev pkg-config libc6-dev
+  libstdc++-12-dev git ca-certificates
 )
 readonly LAB_TEST_PACKAGES=(python3-yaml python3-jsonschema python3-venv ovmf swtpm swtpm-tools)
 

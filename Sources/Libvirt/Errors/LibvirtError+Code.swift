@@ -119,6 +119,8 @@ extension LibvirtError {
     public static let deviceMissing = Code(VIR_ERR_DEVICE_MISSING)
     /// Domain checkpoint not found.
     public static let noDomainCheckpoint = Code(VIR_ERR_NO_DOMAIN_CHECKPOINT)
+    /// No backup runs.
+    public static let noDomainBackup = Code(VIR_ERR_NO_DOMAIN_BACKUP)
     /// The checkpoint cannot be used.
     public static let checkpointInconsistent = Code(VIR_ERR_CHECKPOINT_INCONSISTENT)
     /// More than one domain matches.
@@ -179,6 +181,7 @@ extension LibvirtError {
       .libSSH: "VIR_ERR_LIBSSH",
       .deviceMissing: "VIR_ERR_DEVICE_MISSING",
       .noDomainCheckpoint: "VIR_ERR_NO_DOMAIN_CHECKPOINT",
+      .noDomainBackup: "VIR_ERR_NO_DOMAIN_BACKUP",
       .checkpointInconsistent: "VIR_ERR_CHECKPOINT_INCONSISTENT",
       .multipleDomains: "VIR_ERR_MULTIPLE_DOMAINS",
     ]
