@@ -12,6 +12,10 @@ enum CommandExit: Int32, Sendable, Hashable {
   case notPermitted = 4
   /// The outcome is not known, or the agents cannot decide it alone.
   case unknownOutcome = 5
+  /// The guest has moved, and whether its disks hold what they held could not be found out, although that was ordered.
+  case notVerified = 6
+  /// The guest has moved, and its disks do not hold what they held at the source.
+  case contentDiffers = 7
   /// The command line or the configuration is wrong (`EX_USAGE`).
   case usage = 64
   /// The broker cannot be reached (`EX_UNAVAILABLE`).
@@ -40,6 +44,8 @@ enum CommandExit: Int32, Sendable, Hashable {
     case .refused: "refused (a check, or an unknown host, guest or id); nothing was changed"
     case .notPermitted: "the broker refused the credentials or the operation"
     case .unknownOutcome: "outcome unknown or needs attention; look at it now"
+    case .notVerified: "moved, but the content of the disks could not be verified (--verify)"
+    case .contentDiffers: "moved, but the disks do not hold what they held at the source (--verify); look at it now"
     case .usage: "wrong command line or configuration"
     case .brokerUnreachable: "the broker cannot be reached"
     case .noAnswer: "no answer in time"

@@ -192,12 +192,15 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public var bytes: Bytes?
   /// `completed`: the console's new address.
   public var console: Console?
+  /// `completed`: what a verification has found; absent where none was ordered.
+  public var verification: Verification?
 
   /// An event's content.
   public init(
     _ kind: Kind, guest: GuestReference, sourceHost: NodeName, destinationHost: NodeName, disks: [Disk]? = nil,
     stage: Stage? = nil, reasons: [Reason]? = nil, checks: [Check]? = nil, runsAt: NodeName? = nil,
-    seconds: Double? = nil, downtimeMs: UInt64? = nil, bytes: Bytes? = nil, console: Console? = nil
+    seconds: Double? = nil, downtimeMs: UInt64? = nil, bytes: Bytes? = nil, console: Console? = nil,
+    verification: Verification? = nil
   ) {
     self.kind = kind
     self.guest = guest
@@ -212,6 +215,7 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
     self.downtimeMs = downtimeMs
     self.bytes = bytes
     self.console = console
+    self.verification = verification
   }
 }
 
@@ -345,6 +349,8 @@ public enum MigrationPhase: String, Hashable, WireWord {
   case switching
   /// The destination makes the post-checks.
   case confirming
+  /// The content of the disks is compared; the guest runs at the destination.
+  case verifying
   /// The source cleans up and lets go of the guest.
   case releasing
   /// Everything is being undone.

@@ -18,6 +18,8 @@ public struct PeerMessage: Sendable, Hashable {
     case disown(Reason)
     /// By the operator's word the guest is at the destination: let it go on here and end the migration. Answer: `released`.
     case assign
+    /// Tell what the disks held at the switch. Answers: `comparing`, at once, and `compared`.
+    case compare
     /// The answer to `offerLayer`.
     case layerOffered(LayerOffer)
     /// The answer to `tryPath`.
@@ -41,6 +43,10 @@ public struct PeerMessage: Sendable, Hashable {
     case confirmed(Confirmation)
     /// The guest is not at the destination as planned; nothing was changed.
     case confirmFailed([Reason])
+    /// The disks are being read.
+    case comparing
+    /// What the disks held at the switch, or why that is not known.
+    case compared(ViewReading)
     /// The guest is unlocked.
     case released
     /// Nothing of this migration is left at the destination.
@@ -140,7 +146,7 @@ extension PeerMessage: Codable {
 extension PeerMessage.Body: Codable {
   private enum Keys: String, CodingKey {
     case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer, order,
-      description
+      description, reading
   }
 
   public init(from decoder: any Decoder) throws {
@@ -154,6 +160,9 @@ extension PeerMessage.Body: Codable {
     case "rollback": self = .rollback(try container.decode(Reason.self, forKey: .reason))
     case "disown": self = .disown(try container.decode(Reason.self, forKey: .reason))
     case "assign": self = .assign
+    case "compare": self = .compare
+    case "comparing": self = .comparing
+    case "compared": self = .compared(try container.decode(ViewReading.self, forKey: .reading))
     case "layer-offered": self = .layerOffered(try container.decode(PeerMessage.LayerOffer.self, forKey: .offer))
     case "path-tried": self = .pathTried(try container.decode(PathAnswer.self, forKey: .answer))
     case "checked":
@@ -206,7 +215,8 @@ extension PeerMessage.Body: Codable {
     case .offerLayer(let layer, let export):
       try container.encode(layer, forKey: .layer)
       try container.encode(export, forKey: .export)
-    case .confirm, .release, .assign, .released, .rolledBack, .templateDone: break
+    case .compared(let reading): try container.encode(reading, forKey: .reading)
+    case .confirm, .release, .assign, .compare, .comparing, .released, .rolledBack, .templateDone: break
     }
   }
 }
@@ -222,6 +232,9 @@ extension PeerMessage.Body {
     case .rollback: "rollback"
     case .disown: "disown"
     case .assign: "assign"
+    case .compare: "compare"
+    case .comparing: "comparing"
+    case .compared: "compared"
     case .layerOffered: "layer-offered"
     case .checked: "checked"
     case .preparing: "preparing"

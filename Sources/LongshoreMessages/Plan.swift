@@ -274,10 +274,14 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   /// What to do with a file at the destination that has a template's name and is another one; nil: `refuse`.
   public var templateConflict: TemplateConflict?
 
+  /// Whether the content of the disks that are copied is to be compared: the destination then also prepares a ``PreparedView``. Nil for
+  /// not, and in plans of agents that do not know it.
+  public var verify: Bool?
+
   /// A plan.
   public init(
     guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
-    sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil
+    sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil
   ) {
     self.guest = guest
     self.disks = disks
@@ -286,6 +290,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.readOnly = readOnly
     self.sourceTriesPath = sourceTriesPath
     self.templateConflict = templateConflict
+    self.verify = verify
   }
 
   /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
@@ -297,6 +302,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     disks = try container.decode([PlannedDisk].self, forKey: .disks)
     layers = try container.decode([TemplateLayer].self, forKey: .layers)
     sourceTriesPath = try container.decodeIfPresent(Bool.self, forKey: .sourceTriesPath)
+    verify = try container.decodeIfPresent(Bool.self, forKey: .verify)
     shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
     readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)
     templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)
@@ -405,12 +411,15 @@ public struct Preparation: Sendable, Hashable, Codable {
   public var endpoint: DestinationEndpoint
   /// The bytes of templates that had to be copied.
   public var templateBytes: UInt64
+  /// What a view of the disks is begun with; nil unless the plan asks for it, and from agents that do not know it.
+  public var view: PreparedView?
 
   /// A preparation.
-  public init(disks: [PreparedDisk], endpoint: DestinationEndpoint, templateBytes: UInt64) {
+  public init(disks: [PreparedDisk], endpoint: DestinationEndpoint, templateBytes: UInt64, view: PreparedView? = nil) {
     self.disks = disks
     self.endpoint = endpoint
     self.templateBytes = templateBytes
+    self.view = view
   }
 }
 

@@ -179,6 +179,10 @@ extension Reason.Code {
   public static let fenceWaited = Reason.Code("fence-waited")
   /// The guest arrived, but not as planned.
   public static let postCheckFailed = Reason.Code("post-check-failed")
+  /// The guest has moved, and a disk does not hold what it held at the source at the switch.
+  public static let contentDiffers = Reason.Code("content-differs")
+  /// The guest has moved, and whether its disks hold what they held could not be found out.
+  public static let notVerified = Reason.Code("not-verified")
   /// Two hosts run, or may run, the guest.
   public static let splitBrain = Reason.Code("split-brain")
   /// The operator named the owner of the guest.

@@ -217,6 +217,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public var missingMedia: MissingMedium?
   /// What to do with a file at the destination that has a template's name and is another one; nil: `refuse`.
   public var templateConflict: TemplateConflict?
+  /// Prove that the disks that are copied have the same content on both hosts at the switch; not with the handover `direct`.
+  public var verify: Bool?
   /// Post-copy is not offered: `true` is refused with `unsupported-option`.
   public var postCopy: Bool?
 
@@ -224,7 +226,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public init(
     bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil,
     synchronousWrites: Bool? = nil, handover: Handover? = nil, keepSource: Bool? = nil, missingMedia: MissingMedium? = nil,
-    templateConflict: TemplateConflict? = nil, postCopy: Bool? = nil
+    templateConflict: TemplateConflict? = nil, verify: Bool? = nil, postCopy: Bool? = nil
   ) {
     self.bandwidthMiBps = bandwidthMiBps
     self.maxDowntimeMs = maxDowntimeMs
@@ -234,6 +236,7 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     self.keepSource = keepSource
     self.missingMedia = missingMedia
     self.templateConflict = templateConflict
+    self.verify = verify
     self.postCopy = postCopy
   }
 }
@@ -249,6 +252,7 @@ extension MigrationOptions {
     keepSource = try container.decodeIfPresent(Bool.self, forKey: .keepSource)
     missingMedia = try container.decodeIfPresent(MissingMedium.self, forKey: .missingMedia)
     templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)
+    verify = try container.decodeIfPresent(Bool.self, forKey: .verify)
     postCopy = try container.decodeIfPresent(Bool.self, forKey: .postCopy)
   }
 }

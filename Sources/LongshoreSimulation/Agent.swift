@@ -41,7 +41,7 @@ extension World {
     let decider = seams.ignoresLock ? HostMigrations(here: Catalogue.hosts[host], journal: "", limits: limits) : hosts[host].migrations
     let command = MigrateCommand(
       guest: Catalogue.guestNames[order.guest], destination: MigrateCommand.Destination(host: Catalogue.hosts[order.destination].host),
-      options: MigrationOptions(handover: setup.handover))
+      options: MigrationOptions(handover: setup.handover, verify: setup.verifies ? true : nil))
     let step: HostStep
     do throws(Rejected) {
       step = try decider.accept(
@@ -150,10 +150,22 @@ extension World {
 
   private mutating func ended(_ event: MigrationEvent, at index: Int) {
     note("the broker has \(event.subject) \(event.data.kind.rawValue)")
+    judge(event, at: index)
     guard event.data.kind == .failed, event.data.stage == .checks, migrations[index].touched, !hasForgotten else { return }
     // Where the destination was not heard, it may have begun.
     if event.data.reasons?.first?.code != .destinationUnreachable, event.data.reasons?.first?.code != .cancelled {
       fail("I8", "\(event.subject) failed in the checks, and something was changed for it")
+    }
+  }
+
+  /// What a migration says of its disks must be so. Of a view that is lost it says nothing.
+  private mutating func judge(_ event: MigrationEvent, at index: Int) {
+    guard event.data.kind == .completed, let outcome = event.data.verification?.outcome else { return }
+    verifications["\(outcome)", default: 0] += 1
+    switch (outcome, setup.spoils) {
+    case (.equal, true): fail("I2", "\(event.subject) says that its disks are the same, and they are not")
+    case (.differs, false): fail("I2", "\(event.subject) says that its disks differ, and they do not")
+    default: break
     }
   }
 
@@ -278,8 +290,8 @@ extension WorkKind {
   /// Whether the work changes nothing and can be dropped between any two steps.
   var onlyWaits: Bool {
     switch self {
-    case .deadline, .patience, .lookAgain, .askPrepare, .askConfirm, .askRelease, .askRollback, .offerLayers, .admitSource,
-      .admitDestination, .observe, .inspect, .check, .postCheck:
+    case .deadline, .patience, .lookAgain, .askPrepare, .askConfirm, .askCompare, .askRelease, .askRollback, .offerLayers, .admitSource,
+      .admitDestination, .observe, .inspect, .check, .postCheck, .readSource, .readView:
       true
     default: false
     }
@@ -301,6 +313,7 @@ extension SourceMigration.Phase {
     case .deciding(let decision): decision.undecided.map { "deciding: \($0)" } ?? "deciding"
     case .settling(let settlement, _): "settling: \(settlement.rawValue)"
     case .confirming: "confirming"
+    case .verifying(let reading): "verifying\(reading.here == nil ? "" : ", read here")\(reading.there == nil ? "" : ", read there")"
     case .retiring: "retiring"
     case .releasing: "releasing"
     case .rollingBack: "rolling back"
@@ -330,6 +343,7 @@ extension DestinationMigration.Phase {
     case .prepared: "prepared"
     case .postChecking: "post-checking"
     case .confirmed: "confirmed"
+    case .comparing: "comparing"
     case .releasing: "releasing"
     case .takingOver: "taking over"
     case .endingCopy: "ending the copy"

@@ -43,9 +43,13 @@ enum Catalogue {
       uuid: guests[guest].uuid, name: guestNames[guest], persistent: setup.isPersistent, memoryKiB: 1, domainType: "kvm",
       architecture: "x86_64", machine: "q35", emulator: nil, cpu: nil, networks: [])
     return Inspection(
-      plan: MigrationPlan(guest: description, disks: disks, layers: layers), checks: [], sourcePaths: [:], layerPaths: [:],
+      plan: MigrationPlan(guest: description, disks: disks, layers: layers, verify: setup.verifies ? true : nil), checks: [],
+      sourcePaths: [:], layerPaths: [:],
       definition: setup.isPersistent ? "<domain/>" : nil, autostart: setup.autostart)
   }
+
+  /// What a view is begun with: nothing of it matters but that it is there.
+  static let view = PreparedView(socket: "nbd", scratch: [])
 
   static func refused(_ code: Reason.Code, on host: Int) -> Check { Check(code, on: hosts[host].host, .refused, "refused") }
 

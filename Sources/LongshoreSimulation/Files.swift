@@ -28,6 +28,8 @@ struct Inode {
   var disk: Disk?
   /// The number of the guest's last write that it has; -1 for an unfinished copy. For templates: 1 when it is whole.
   var content: Int
+  /// How often it was copied wrongly, and those that it was copied from.
+  var flaws = 0
   /// The migration that made it; nil where it was there before, or is a stranger's.
   var maker: Int?
 

@@ -21,6 +21,8 @@ struct Process {
   var ran = 0
   /// Whether a migration still brings it.
   var isIncoming = false
+  /// What its disks held when a backup was begun that still runs; nil for none.
+  var view: [String]?
 
   /// Whether its vCPUs run.
   var runs: Bool { state == .running || state == .runningCanceled }
@@ -242,7 +244,10 @@ extension World {
       guard hosts[move.destination].daemon == .up else { return }
       hosts[move.source].domains[move.guest]?.process?.state = .held
       hosts[move.destination].domains[move.guest]?.process?.memory = process.memory
-      for inode in hosts[move.destination].domains[move.guest]?.process?.disks ?? [] { inodes[inode].content = process.memory }
+      for (here, inode) in zip(process.disks, hosts[move.destination].domains[move.guest]?.process?.disks ?? []) {
+        inodes[inode].content = process.memory
+        inodes[inode].flaws = inodes[here].flaws + (setup.spoils ? 1 : 0)
+      }
       moves[index].phase = .switched
     case .switched:
       guard isLinked, outcome == 0 else { return giveUp(index, resume: true) }

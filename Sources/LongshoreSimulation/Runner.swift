@@ -56,7 +56,7 @@ extension World {
   private mutating func restFence(of id: MigrationID, at host: Int) -> Bool {
     guard let index = hosts[host].works.firstIndex(where: { $0.kind == .fence && $0.id == id }) else { return true }
     switch hosts[host].works[index].fence.phase {
-    case .noting, .resuming: return false
+    case .noting, .viewing, .resuming: return false
     case .watching, .ending, .resumed, .failed:
       hosts[host].works.remove(at: index)
       return true
@@ -86,6 +86,12 @@ extension World {
         endProcess(of: guest, at: host)
       }
       return .next
+    case .viewing:
+      let failure = beginView(of: guest, at: there, from: host)
+      _ = work.fence.apply(.viewed)
+      // The guest does not wait for the journal.
+      guard hosts[host].store.isWritable else { return .next }
+      return .sourceAndWait(.viewTaken(failure: failure))
     case .resuming:
       if canAsk(there, from: host), hosts[there].domains[guest]?.process?.state == .pausedByUser {
         note("\(work.id) resumes the guest at \(name(there))")
@@ -97,6 +103,27 @@ extension World {
       return .next
     case .resumed, .failed: return .done
     }
+  }
+
+  /// An agent begins a view of a guest's disks at its destination. Returns why there is none.
+  private mutating func beginView(of guest: Int, at there: Int, from host: Int) -> Reason? {
+    guard canAsk(there, from: host), hosts[there].domains[guest]?.process?.state == .pausedByUser else {
+      return Reason(.notVerified, "the guest runs, or libvirt does not answer")
+    }
+    // One that was begun by an agent that has died is as good.
+    guard hosts[there].domains[guest]?.process?.view == nil else { return nil }
+    let view = contents(of: guest, at: there)
+    hosts[there].domains[guest]?.process?.view = view
+    return nil
+  }
+
+  /// What the disks of a guest's process hold.
+  private func contents(of guest: Int, at host: Int) -> [String] {
+    (hosts[host].domains[guest]?.process?.disks ?? []).map { "\(inodes[$0].content) \(inodes[$0].flaws)" }
+  }
+
+  private static func disks(_ contents: [String]) -> [DiskContent] {
+    zip(Catalogue.targets, contents).map { DiskContent(target: $0, size: 1, rangeSize: 1, digests: [$1]) }
   }
 
   /// Takes what work has to say; while the journal cannot be written it is said again.
@@ -116,7 +143,7 @@ extension World {
     // Only the attempts to move the source away and the fence go on after a report.
     let goesOn =
       switch work.sourceReport {
-      case .retirementFailed, .sourceFenced: true
+      case .retirementFailed, .sourceFenced, .viewTaken: true
       default: false
       }
     hosts[host].works[index].sourceReport = nil
@@ -159,7 +186,7 @@ extension World {
     case .deadline, .patience, .lookAgain:
       guard case .setTimer(let timer, _) = work.source else { return .done }
       return .source(.timerFired(timer))
-    case .askPrepare, .askConfirm, .askRelease, .askRollback:
+    case .askPrepare, .askConfirm, .askCompare, .askRelease, .askRollback:
       guard case .ask(let body) = work.source else { return .done }
       if hosts[host].isAtBroker { send(message(body, of: migration, at: host), isConfirmed: false) }
       return .backOff
@@ -180,6 +207,16 @@ extension World {
       guard hosts[host].daemon == .up else { return .backOff }
       hosts[host].domains[guest]?.autostart = true
       return .source(.sourceRestored)
+    case .readSource:
+      guard outcome == 0 else { return .source(.sourceUnreadable(Reason(.notVerified, "it failed"))) }
+      guard let disks = migration.inspection?.plan.disks else { return .done }
+      if work.stage == 0 { work.stage = 1 }
+      // As they lie where the guest has left them.
+      let pool = pool(disks[0].sourcePool, at: host)
+      let files = disks.indices.compactMap { pools[pool][.volume(Self.volume(of: guest, $0, in: setup))] }
+      guard files.count == disks.count else { return .source(.sourceUnreadable(Reason(.notVerified, "a disk is gone"))) }
+      let contents = files.map { "\(inodes[$0].content) \(inodes[$0].flaws)" }
+      return .source(.sourceRead(Self.disks(contents)))
     case .retire: return try retire(&work, guest, migration, at: host, there, outcome)
     default: return .done
     }
@@ -247,6 +284,10 @@ extension World {
     guard canAsk(target, from: host), outcome == 0 else { return .source(.settled(settlement, failure: "libvirt does not answer")) }
     guard hosts[target].domains[guest]?.process != nil else { return .source(.settled(settlement, failure: "the guest is not there")) }
     note("\(work.id) \(settlement.rawValue)")
+    if settlement == .resumeDestination, migration.takesView, work.stage < 5 {
+      work.stage = 5
+      return .sourceAndWait(.viewTaken(failure: beginView(of: guest, at: there, from: host)))
+    }
     switch settlement {
     case .resumeSource, .resumeDestination:
       guard let state = hosts[target].domains[guest]?.process?.state, state == .held || state == .pausedByUser,
@@ -263,7 +304,9 @@ extension World {
   ) -> Progress {
     func notStarted(_ why: String) -> Progress { .source(.transferNotStarted(Reason(.operationFailed, why))) }
     if work.stage == 0, migration.isFenced, !hosts[host].works.contains(where: { $0.kind == .fence && $0.id == work.id }) {
-      hosts[host].works.append(Work(.fence, 0, work.id, due: now))
+      var fencing = Work(.fence, 0, work.id, due: now)
+      fencing.fence = Fence(takesView: migration.takesView)
+      hosts[host].works.append(fencing)
     }
     if case .followTransfer = work.source, work.stage == 0 { work.stage = 10 }
     switch work.stage {
@@ -384,10 +427,11 @@ extension World {
       guard let current = pools[pool][name] else { return Self.nextDisk(&work) }
       if registered == nil {
         let grace: Int64 = setup.noGrace ? 0 : 86_400_000
+        let differs = work.sourceMachine?.comparison?.verification.outcome == .differs && !seams.forgetsDifference
         _ = try hosts[host].store.register(
           FileRecord(
             migration: work.number, side: .source, role: .setAside, pool: pool, name: aside, inode: current,
-            deleteAfter: clock(host).wall.milliseconds + grace))
+            deleteAfter: differs ? nil : clock(host).wall.milliseconds + grace))
       }
       work.inode = current
       work.stage = 5
@@ -449,7 +493,26 @@ extension World {
       return .destination(
         isRight ? .postChecked(Catalogue.confirmation, []) : .postChecked(nil, [Reason(.postCheckFailed, "not as planned")]))
     case .removeFiles: return try removeFiles(&work, guest, migration, at: host, outcome)
+    case .readView:
+      guard hosts[host].daemon == .up else { return .backOff }
+      if work.stage == 0 {
+        work.stage = 1
+        return .wait(500)
+      }
+      let process = hosts[host].domains[guest]?.process
+      let failure = ViewReading(failure: Reason(.notVerified, "the view has ended, or cannot be read"))
+      if seams.readsLive, process != nil { return .destination(.viewRead(ViewReading(Self.disks(contents(of: guest, at: host))))) }
+      guard outcome == 0, let view = process?.view else { return .destination(.viewRead(failure)) }
+      return .destination(.viewRead(ViewReading(Self.disks(view))))
+    case .endView:
+      guard hosts[host].daemon == .up else { return .backOff }
+      hosts[host].domains[guest]?.process?.view = nil
+      return .done
     case .keepFiles:
+      if plan.verify == true {
+        guard hosts[host].daemon == .up else { return .backOff }
+        hosts[host].domains[guest]?.process?.view = nil
+      }
       for file in hosts[host].store.files(of: work.number, .destination) { try hosts[host].store.forget(file) }
       return .destination(.filesKept)
     default: return .done
@@ -470,7 +533,8 @@ extension World {
       return .next
     }
     guard work.disk < plan.disks.count else {
-      return .destination(.stubsMade(plan.disks.map { PreparedDisk(target: $0.target, chain: []) }))
+      return .destination(
+        .stubsMade(plan.disks.map { PreparedDisk(target: $0.target, chain: []) }, view: plan.verify == true ? Catalogue.view : nil))
     }
     let pool = pool(plan.disks[work.disk].destinationPool, at: host)
     let name = FileName.volume(Self.volume(of: guest, work.disk, in: setup))

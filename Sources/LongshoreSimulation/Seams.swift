@@ -34,6 +34,10 @@ struct Seams {
   var touchesEarly = false
   /// Whether a fence kills the source's QEMU although libvirt has not noted that the guest has left.
   var fencesBlindly = false
+  /// Whether the disks are compared as they are, and not as they were at the switch.
+  var readsLive = false
+  /// Whether disks that differ from their copies are kept no longer than others.
+  var forgetsDifference = false
   /// Whether disks that are still being moved away may be deleted.
   var sweepsEarly = false
   /// Whether the draft of a template stays that somebody else has published.

@@ -26,6 +26,10 @@ struct Setup: Hashable {
   var leftover = false
   /// Whether the hosts keep nothing of a source's disks after a migration.
   var noGrace = false
+  /// Whether orders are to be verified, where they are fenced.
+  var verifies = false
+  /// Whether what is copied does not arrive as it was.
+  var spoils = false
   /// Whether the world keeps its journals in SQLite as well and compares.
   var usesSQLite = false
 
@@ -46,6 +50,9 @@ struct Setup: Hashable {
     leftover = random.once(in: 20)
     noGrace = random.once(in: 4)
     usesSQLite = seed % 100 == 99
+    // Not drawn, so that all else of a seed stays as it is.
+    verifies = isFenced && seed % 3 != 0
+    spoils = verifies && seed % 7 == 0
   }
 
   /// The handover of the orders.
@@ -56,7 +63,7 @@ struct Setup: Hashable {
   private static let flags: [(String, any WritableKeyPath<Setup, Bool> & Sendable)] = [
     ("fenced", \.isFenced), ("linked", \.isLinked), ("persistent", \.isPersistent), ("autostart", \.autostart),
     ("same-names", \.sameNames), ("into-shared", \.intoShared), ("leftover", \.leftover), ("no-grace", \.noGrace),
-    ("sqlite", \.usesSQLite),
+    ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils),
   ]
   private static let numbers: [(String, any WritableKeyPath<Setup, Int> & Sendable)] = [
     ("disks", \.disks), ("guests", \.guests), ("limit", \.limit), ("deadline", \.deadline),

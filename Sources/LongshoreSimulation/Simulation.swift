@@ -106,6 +106,7 @@ struct Simulation {
         }
       outcome.migrations[word, default: 0] += 1
     }
+    for (found, count) in world.verifications { outcome.migrations["disks \(found)", default: 0] += count }
     if world.rejections > 0 { outcome.migrations["rejected", default: 0] += world.rejections }
   }
 
@@ -257,6 +258,10 @@ struct Simulation {
   /// Nothing of a migration that has ended is left, but the guest's disks where it is and templates.
   private mutating func judgeFiles() {
     guard !world.hasForgotten else { return }
+    for migration in world.migrations where differs(migration.number) {
+      let kept = world.pools.flatMap(\.entries).count { if case .aside(_, migration.number, _) = $0.name { true } else { false } }
+      if kept < setup.disks { world.fail("I2", "the disks that m\(migration.number) has copied wrongly are deleted at its source") }
+    }
     for pool in world.pools.indices {
       for (name, inode) in world.pools[pool].entries {
         let owner = world.inodes[inode].maker
@@ -273,11 +278,17 @@ struct Simulation {
           if !isGuests && !isInQuestion && !(world.truths[guest].wasEnded && !setup.isPersistent) {
             world.fail("I4", "\(name) of m\(owner) is left in the pool \(pool)")
           }
+        case .aside(_, let number, _) where differs(number): continue
         case .stubDraft(_, let number, _), .layerDraft(_, let number), .aside(_, let number, _):
           if isEnded(number) { world.fail("I4", "\(name) is left in the pool \(pool)") }
         }
       }
     }
+  }
+
+  /// Whether a migration has ended with disks that differ, of which the source's are kept.
+  private func differs(_ number: Int) -> Bool {
+    world.migrations.first { $0.number == number }?.published.last?.data.verification?.outcome == .differs
   }
 
   private func isEnded(_ number: Int) -> Bool {
@@ -296,9 +307,10 @@ extension SourceMigration.Phase {
     case .deciding: 6
     case .settling: 6
     case .confirming: 7
-    case .retiring: 8
-    case .releasing: 9
-    case .rollingBack(_, let destination, let source): 10 + (destination ? 1 : 0) + (source ? 2 : 0)
+    case .verifying(let reading): 8 + (reading.here == nil ? 0 : 1) + (reading.there == nil ? 0 : 2)
+    case .retiring: 12
+    case .releasing: 13
+    case .rollingBack(_, let destination, let source): 14 + (destination ? 1 : 0) + (source ? 2 : 0)
     case .completed, .failed, .cancelled: -1
     }
   }

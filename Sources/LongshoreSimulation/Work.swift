@@ -5,8 +5,8 @@ internal import MigrationJournal
 /// The kinds of work that machines ask for.
 enum WorkKind: UInt8, CaseIterable {
   case admitSource, inspect, askPrepare, askConfirm, askRelease, askRollback, offerLayers, transfer, abort, observe, settle, restore
-  case retire, deadline, patience, lookAgain, fence
-  case admitDestination, check, layer, stubs, postCheck, removeFiles, keepFiles
+  case retire, deadline, patience, lookAgain, fence, askCompare, readSource
+  case admitDestination, check, layer, stubs, postCheck, removeFiles, keepFiles, readView, endView
 
   var side: Side { rawValue < Self.admitDestination.rawValue ? .source : .destination }
 }
@@ -45,6 +45,8 @@ struct Work {
   var fence = Fence()
   /// The inode that it works on.
   var inode: Int?
+  /// What was read of disks so far.
+  var contents: [DiskContent] = []
 
   init(_ kind: WorkKind, _ tag: Int, _ id: MigrationID, due: Int64) {
     self.kind = kind
@@ -81,6 +83,8 @@ extension SourceEffect {
     case .ask(.prepare): (.askPrepare, 0)
     case .ask(.confirm): (.askConfirm, 0)
     case .ask(.release): (.askRelease, 0)
+    case .ask(.compare): (.askCompare, 0)
+    case .readSource: (.readSource, 0)
     case .ask: (.askRollback, 0)
     case .offerLayers: (.offerLayers, 0)
     case .startTransfer, .followTransfer: (.transfer, 0)
@@ -110,6 +114,8 @@ extension DestinationEffect {
     case .postCheck(let step): (.postCheck, step)
     case .removeFiles: (.removeFiles, 0)
     case .keepFiles: (.keepFiles, 0)
+    case .readView: (.readView, 0)
+    case .endView: (.endView, 0)
     // They follow the operator's word alone, which nobody gives in this world.
     case .takeOver, .endCopy: nil
     }

@@ -112,6 +112,8 @@ struct World {
   /// Whether nothing goes wrong any more.
   var isHealing = false
   var rejections = 0
+  /// What migrations have said of their disks.
+  var verifications: [String: Int] = [:]
 
   init(_ setup: Setup, seams: Seams, isRecorded: Bool = false) {
     self.setup = setup

@@ -148,7 +148,7 @@ extension MessageSamples {
       options: MigrationOptions(
         bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false, handover: handover,
         keepSource: true, missingMedia: handover == .direct ? .copy : .refuse,
-        templateConflict: handover == .direct ? .rename : .refuse, postCopy: false),
+        templateConflict: handover == .direct ? .rename : .refuse, verify: handover == .fenced, postCopy: false),
       dryRun: true)
   }
 }
@@ -291,12 +291,12 @@ extension MessageSamples {
     func data(
       disks: [MigrationEventData.Disk]? = nil, stage: MigrationEventData.Stage? = nil, reasons: [Reason]? = nil,
       checks: [Check]? = nil, runsAt: NodeName? = nil, seconds: Double? = nil, downtimeMs: UInt64? = nil,
-      bytes: MigrationEventData.Bytes? = nil, console: Console? = nil
+      bytes: MigrationEventData.Bytes? = nil, console: Console? = nil, verification: Verification? = nil
     ) -> MigrationEventData {
       MigrationEventData(
         kind, guest: guest, sourceHost: source.host, destinationHost: destination.host, disks: disks, stage: stage,
         reasons: reasons, checks: checks, runsAt: runsAt, seconds: seconds, downtimeMs: downtimeMs, bytes: bytes,
-        console: console)
+        console: console, verification: verification)
     }
     let bytes = MigrationEventData.Bytes(template: 0, disks: 1_073_741_824, memory: 536_870_912)
     switch kind {
@@ -304,9 +304,13 @@ extension MessageSamples {
     case .preparing: return [data(disks: disks)]
     case .prepared: return [data(checks: checks)]
     case .completed:
-      return [
-        data(disks: disks, runsAt: destination.host, seconds: 72.5, bytes: bytes),
-        data(disks: disks, runsAt: destination.host, seconds: 72.5, downtimeMs: 178, bytes: bytes, console: console),
+      let moved = [
+        Verification(.equal, bytes: 64_424_509_440), Verification(.unknown),
+        Verification(
+          .differs, bytes: 64_424_509_440, differences: [.init(target: resource("vdb"), offset: 67_108_864, length: 134_217_728)]),
+      ].map { data(disks: disks, runsAt: destination.host, seconds: 72.5, bytes: bytes, verification: $0) }
+      return [data(disks: disks, runsAt: destination.host, seconds: 72.5, bytes: bytes)] + moved + [
+        data(disks: disks, runsAt: destination.host, seconds: 72.5, downtimeMs: 178, bytes: bytes, console: console)
       ]
     case .failed, .cancelled:
       let sparse = MigrationEventData.Stage.allCases.map { data(stage: $0, reasons: [reason], seconds: 0.25) }
@@ -329,12 +333,13 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``PeerMessage/Body``, by their names on the wire.
   public enum PeerKind: String, Sendable, CaseIterable {
-    case check, prepare, confirm, release, rollback, disown, assign
+    case check, prepare, confirm, release, rollback, disown, assign, compare
     case layerOffered = "layer-offered"
     case checked, preparing, prepared, refused
     case prepareFailed = "prepare-failed"
     case confirmed
     case confirmFailed = "confirm-failed"
+    case comparing, compared
     case released
     case rolledBack = "rolled-back"
     case offerLayer = "offer-layer"
@@ -354,6 +359,9 @@ extension MessageSamples {
       case .rollback: self = .rollback
       case .disown: self = .disown
       case .assign: self = .assign
+      case .compare: self = .compare
+      case .comparing: self = .comparing
+      case .compared: self = .compared
       case .layerOffered: self = .layerOffered
       case .checked: self = .checked
       case .preparing: self = .preparing
@@ -376,7 +384,7 @@ extension MessageSamples {
     /// Whether the source says it to the destination.
     public var isFromSource: Bool {
       switch self {
-      case .check, .prepare, .confirm, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed: true
+      case .check, .prepare, .confirm, .compare, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed: true
       default: false
       }
     }
@@ -397,6 +405,9 @@ extension MessageSamples {
     case .rollback: [.rollback(Reason(.cancelled, "cancelled by the orchestrator"))]
     case .disown: [.disown(Reason(.ownerNamed, "the operator named alpha as the guest's owner while beta did not answer"))]
     case .assign: [.assign]
+    case .compare: [.compare]
+    case .comparing: [.comparing]
+    case .compared: [.compared(ViewReading(failure: viewLost)), .compared(ViewReading([content]))]
     case .layerOffered:
       [
         .layerOffered(.init(layer: 1, digest: nil, uri: nil)),
@@ -506,7 +517,7 @@ extension MessageSamples {
       ReadOnlyDisk(target: resource("sda"), layer: 3, missing: .eject), ReadOnlyDisk(target: resource("sdb"), layer: nil, missing: .eject),
       ReadOnlyDisk(target: resource("vdf"), layer: 1),
     ],
-    sourceTriesPath: true, templateConflict: .rename)
+    sourceTriesPath: true, templateConflict: .rename, verify: true)
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",
@@ -531,7 +542,16 @@ extension MessageSamples {
     ],
     endpoint: DestinationEndpoint(
       libvirtURI: "qemu+tls://beta.example.net/system", migrationAddress: "192.0.2.2", tlsName: "beta.example.net"),
-    templateBytes: 2_415_919_104)
+    templateBytes: 2_415_919_104,
+    view: PreparedView(
+      socket: "/run/longshore/views/\(migration)-5f3a9c1e7b2d4680/nbd",
+      scratch: [.init(target: resource("vdb"), path: "/srv/pools/archive/.longshore/north.beta/\(migration)/scratch-vdb")]))
+
+  private static let viewLost = Reason(.notVerified, "the view of the disks has ended, as it does where the guest or its QEMU ends")
+
+  private static let content = DiskContent(
+    target: resource("vdb"), size: 134_217_728, rangeSize: 67_108_864,
+    digests: ["", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
 }
 
 // MARK: - Parts

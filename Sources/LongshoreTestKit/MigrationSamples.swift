@@ -75,6 +75,34 @@ public enum MigrationSamples {
 
   /// What the destination prepared.
   public static let preparation = Preparation(disks: preparedDisks, endpoint: endpoint, templateBytes: 300 << 20)
+  /// The same of an order to verify.
+  public static let verifiedInspection = {
+    var verified = MigrationSamples.inspection
+    verified.plan.verify = true
+    return verified
+  }()
+  /// What the destination prepared for it.
+  public static let verifiedPreparation = {
+    var verified = MigrationSamples.preparation
+    verified.view = view
+    return verified
+  }()
+  /// What a view of the disks is begun with.
+  public static let view = PreparedView(
+    socket: "/run/longshore/views/nbd",
+    scratch: plan.disks.map { PreparedView.Scratch(target: $0.target, path: "/mnt/slow/scratch-\($0.target)") })
+  /// What the disks hold.
+  public static let contents = plan.disks.map { disk in
+    let size = DiskContent.rangeSize(of: disk.virtualSize, disks: plan.disks.count)
+    return DiskContent(
+      target: disk.target, size: disk.virtualSize, rangeSize: size, digests: Array(repeating: "", count: Int(disk.virtualSize / size)))
+  }
+  /// What they hold where one range of `vdb` is another.
+  public static let otherContents = {
+    var others = MigrationSamples.contents
+    others[1].digests[3] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    return others
+  }()
   /// What the transfer moved.
   public static let totals = TransferTotals(downtimeMs: 180, diskBytes: 1_342_177_280, memoryBytes: 268_435_456)
   /// The destination's confirmation.

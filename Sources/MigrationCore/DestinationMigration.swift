@@ -12,12 +12,14 @@ public enum DestinationEvent: Sendable, Hashable, Codable {
   case layerProvided(Int, path: String, copied: UInt64)
   /// A layer could not be put in place.
   case layerFailed(Int, Reason)
-  /// The stubs are in place.
-  case stubsMade([PreparedDisk])
+  /// The stubs are in place, and what a view of the disks is begun with, where the plan asks for one.
+  case stubsMade([PreparedDisk], view: PreparedView? = nil)
   /// The stubs could not be made.
   case stubsFailed(Reason)
   /// The post-checks were made: the guest is there as planned, or not, for these reasons.
   case postChecked(Confirmation?, [Reason])
+  /// The view of the disks was read, or could not be.
+  case viewRead(ViewReading)
   /// The guest goes on here, by the operator's word; nil where it is not as planned.
   case tookOver(Confirmation?)
   /// No copy of the guest has a process here any more.
@@ -45,6 +47,10 @@ public enum DestinationEffect: Sendable, Hashable, Codable {
   case makeStubs
   /// Read back from libvirt whether the guest is here as planned.
   case postCheck(step: Int)
+  /// Read the view of the disks that libvirt's backup job serves; apply `viewRead`.
+  case readView
+  /// End the view of the disks, where there is one.
+  case endView
   /// Let the guest go on here, look at it, apply `tookOver`.
   case takeOver
   /// End the guest's process here, whose disks stay; apply `copyEnded`.
@@ -65,7 +71,7 @@ public enum DestinationEffect: Sendable, Hashable, Codable {
 /// ```
 /// queued -> checking -> providingLayers -> makingStubs -> prepared <-> postChecking -> confirmed -> releasing -> released
 ///    |          |              |                |             |              |
-///    |          +-> refused    |                |             |              |
+///    |          +-> refused    |                |             |              |    ^-> comparing
 ///    +----------+--------------+----------------+-------------+--------------+-> removing -> rolledBack, failed
 /// ```
 ///
@@ -93,8 +99,10 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case prepared
     /// The guest is looked at. Can become: confirmed, prepared, takingOver, endingCopy, removing.
     case postChecking
-    /// The guest is here as planned. Can become: releasing, endingCopy.
+    /// The guest is here as planned. Can become: comparing, releasing, endingCopy.
     case confirmed(Confirmation)
+    /// The disks are read as they were at the switch. Can become: confirmed, releasing, endingCopy.
+    case comparing(Confirmation)
     /// By the operator's word the guest goes on here. Can become: releasing, endingCopy.
     case takingOver
     /// By the operator's word the guest is at the source, and a copy of it here is ended. Can become: removing.
@@ -136,6 +144,10 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public private(set) var templateBytes: UInt64 = 0
   /// The disks that are in place.
   public private(set) var disks: [PreparedDisk] = []
+  /// What a view of the disks is begun with; nil where none is asked for.
+  public private(set) var view: PreparedView?
+  /// What came of reading the view; nil until it was read.
+  public private(set) var reading: ViewReading?
   /// What the post-checks saw of the guest here.
   public private(set) var confirmation: Confirmation?
   /// How the source reaches this host.
@@ -195,6 +207,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case .providingLayers: nextLayer.map { [.provideLayer($0.id)] } ?? []
     case .makingStubs: [.makeStubs]
     case .postChecking: [.postCheck(step: step)]
+    case .comparing: [.readView]
+    case .confirmed where reading != nil: [.endView]
     case .takingOver: [.takeOver]
     case .endingCopy: [.endCopy]
     case .releasing: [.keepFiles]
@@ -221,7 +235,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   /// - Parameter sight: What this host's libvirt shows of the guest.
   public func refusal(toName owner: Owner, seeing sight: GuestSight) -> Reason? {
     switch (phase, owner, sight) {
-    case (.prepared, _, _), (.postChecking, _, _), (.confirmed, _, _), (.removing(.rollback), .source, _): break
+    case (.prepared, _, _), (.postChecking, _, _), (.confirmed, _, _), (.comparing, _, _), (.removing(.rollback), .source, _): break
     default: return Reason(.notNeeded, "the guest is not in question here: the migration is past that, or has not come to it")
     }
     return switch (owner, sight) {
@@ -246,21 +260,29 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.prepare, .removing(.failure)), (.prepare, .removing(.rollback)): return []
     case (.prepare, .rolledBack):
       return [.tell(.prepareFailed(Reason(.cancelled, "the migration was rolled back before it was prepared")))]
-    case (.prepare, .postChecking), (.prepare, .confirmed), (.prepare, .takingOver), (.prepare, .endingCopy), (.prepare, .releasing),
-      (.prepare, .released):
+    case (.prepare, .postChecking), (.prepare, .confirmed), (.prepare, .comparing), (.prepare, .takingOver), (.prepare, .endingCopy),
+      (.prepare, .releasing), (.prepare, .released):
       return []
 
     case (.confirm, .prepared):
       enter(.postChecking)
       return []
-    case (.confirm, .confirmed(let confirmation)): return [.tell(.confirmed(confirmation))]
+    case (.confirm, .confirmed(let confirmation)), (.confirm, .comparing(let confirmation)): return [.tell(.confirmed(confirmation))]
     case (.confirm, .releasing), (.confirm, .released): return confirmation.map { [.tell(.confirmed($0))] } ?? []
     case (.confirm, .postChecking), (.confirm, .takingOver), (.confirm, .endingCopy): return []
     case (.confirm, _):
       let reason = Reason(.postCheckFailed, "the destination has nothing prepared for this migration")
       return [.tell(.confirmFailed([reason]))]
 
-    case (.release, .confirmed):
+    case (.compare, .confirmed(let confirmation)):
+      if let reading { return [.tell(.compared(reading))] }
+      enter(.comparing(confirmation))
+      return [.tell(.comparing)]
+    case (.compare, .comparing): return [.tell(.comparing)]
+    case (.compare, .releasing), (.compare, .released): return []
+    case (.compare, _): return [.tell(.compared(Self.nothingToCompare))]
+
+    case (.release, .confirmed), (.release, .comparing):
       enter(.releasing)
       return []
     // Where nothing was made or nothing is left, nothing is locked either.
@@ -268,7 +290,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.release, _): return []
 
     case (.rollback, .rolledBack), (.rollback, .refused), (.rollback, .failed): return [.tell(.rolledBack)]
-    case (.rollback, .confirmed), (.rollback, .releasing), (.rollback, .released): return []
+    case (.rollback, .confirmed), (.rollback, .comparing), (.rollback, .releasing), (.rollback, .released): return []
     case (.rollback, .takingOver), (.rollback, .endingCopy), (.rollback, .removing(.rollback)): return []
     case (.rollback(let reason), _):
       enter(.removing(.rollback(reason)))
@@ -283,7 +305,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.assign, .prepared), (.assign, .postChecking):
       enter(.takingOver)
       return []
-    case (.assign, .confirmed):
+    case (.assign, .confirmed), (.assign, .comparing):
       enter(.releasing)
       return []
     case (.assign, .released), (.assign, .refused), (.assign, .failed), (.assign, .rolledBack): return [.tell(.released)]
@@ -316,8 +338,9 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.providingLayers, .layerFailed(let id, let reason)) where id == nextLayer?.id:
       enter(.removing(.failure(reason)))
       return []
-    case (.makingStubs, .stubsMade(let disks)):
+    case (.makingStubs, .stubsMade(let disks, let view)):
       self.disks = disks
+      self.view = view
       enter(.prepared)
       return [prepared]
     case (.makingStubs, .stubsFailed(let reason)):
@@ -330,6 +353,10 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.postChecking, .postChecked(nil, let reasons)):
       enter(.prepared)
       return [.tell(.confirmFailed(reasons))]
+    case (.comparing(let confirmation), .viewRead(let reading)):
+      self.reading = reading
+      enter(.confirmed(confirmation))
+      return [.tell(.compared(reading))]
     case (.takingOver, .tookOver(let confirmation)):
       self.confirmation = confirmation
       enter(.releasing)
@@ -355,13 +382,20 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     step += 1
   }
 
+  /// The answer to a question for what cannot be told.
+  static let nothingToCompare = ViewReading(
+    failure: Reason(.notVerified, "the destination has no guest of this migration, or knows nothing of it"))
+
+  /// What is read where no view was prepared.
+  public static let noView = ViewReading(failure: Reason(.notVerified, "no view of the disks was prepared"))
+
   /// The first layer of the plan that is not in place yet.
   private var nextLayer: TemplateLayer? { plan?.layers.first { layerPaths[$0.id] == nil } }
 
   private var prepared: DestinationEffect {
     .tell(
       .prepared(
-        Preparation(disks: disks, endpoint: endpoint, templateBytes: templateBytes), checks: checks))
+        Preparation(disks: disks, endpoint: endpoint, templateBytes: templateBytes, view: view), checks: checks))
   }
 
   private var progress: DestinationEffect {

@@ -2,7 +2,7 @@
 /// can be resumed there without waiting until libvirt has ended the source's QEMU, which takes seconds.
 ///
 /// ```
-/// watching -> noting -> ending -> resuming -> resumed
+/// watching -> noting -> ending -> [viewing] -> resuming -> resumed
 /// ```
 ///
 /// Ending it is sound only if the source does not take the guest back: its daemon does so by itself when it loses the destination's.
@@ -23,8 +23,10 @@ public struct Fence: Sendable, Hashable {
     case watching(hasLeft: Bool, hasArrived: Bool)
     /// Both is so, which is being journalled. Can become: ending, resuming.
     case noting
-    /// The source's QEMU is being killed or, where it must not be, ends by itself. Can become: resuming.
+    /// The source's QEMU is being killed or, where it must not be, ends by itself. Can become: viewing, resuming.
     case ending
+    /// The source's QEMU is gone, and a view of the disks is being begun, where one is asked for. Can become: resuming.
+    case viewing
     /// The source's QEMU is gone. Can become: resumed, failed.
     case resuming
     /// Ended: the guest runs at the destination.
@@ -45,6 +47,8 @@ public struct Fence: Sendable, Hashable {
     case refused(String)
     /// The source's QEMU has ended, whoever did it.
     case ended
+    /// A view of the destination's disks is begun, or it is known that none is.
+    case viewed
     /// The guest was resumed at the destination.
     case resumed
     /// It could not be.
@@ -57,6 +61,8 @@ public struct Fence: Sendable, Hashable {
     case note
     /// Kill the source's QEMU.
     case kill
+    /// Begin a view of the destination's disks within a short time; report `viewed` either way.
+    case takeView
     /// Resume the guest at the destination.
     case resumeDestination
   }
@@ -66,9 +72,12 @@ public struct Fence: Sendable, Hashable {
   /// Why the source's QEMU was left to end by itself; nil where it was not.
   public private(set) var waitedFor: String?
   private var sourceHasEnded = false
+  private let takesView: Bool
 
   /// A fence that watches.
-  public init() {}
+  ///
+  /// - Parameter takesView: Whether a view of the disks is taken before the guest is resumed.
+  public init(takesView: Bool = false) { self.takesView = takesView }
 
   /// Whether nothing more will come of it.
   public var hasEnded: Bool {
@@ -92,6 +101,9 @@ public struct Fence: Sendable, Hashable {
     case (_, .refused(let why)) where !sourceHasEnded:
       waitedFor = waitedFor ?? why
       return []
+    case (.viewing, .viewed):
+      phase = .resuming
+      return [.resumeDestination]
     case (.resuming, .resumed):
       phase = .resumed
       return []
@@ -113,7 +125,7 @@ public struct Fence: Sendable, Hashable {
 
   private mutating func end() -> [Effect] {
     guard sourceHasEnded else { return waitedFor == nil ? [.kill] : [] }
-    phase = .resuming
-    return [.resumeDestination]
+    phase = takesView ? .viewing : .resuming
+    return [takesView ? .takeView : .resumeDestination]
   }
 }

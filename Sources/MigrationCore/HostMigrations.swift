@@ -172,7 +172,7 @@ public struct HostMigrations: Sendable, Hashable {
       return try? step(of: .peer(message.body, journal: message.journal), for: id, at: now)
     }
     switch message.body {
-    case .prepare, .confirm, .release, .rollback, .disown, .assign: break
+    case .prepare, .confirm, .compare, .release, .rollback, .disown, .assign: break
     default: return nil
     }
     if let running = destinations[id] { return answer(message, of: running, at: now) }
@@ -196,6 +196,7 @@ public struct HostMigrations: Sendable, Hashable {
     case .confirm:
       let reason = Reason(.postCheckFailed, "the destination knows nothing of this migration")
       return telling(.confirmFailed([reason]), of: id, to: message.from, at: now)
+    case .compare: return telling(.compared(DestinationMigration.nothingToCompare), of: id, to: message.from, at: now)
     case .release, .assign:
       // Nothing is locked by a migration that this journal does not know.
       return telling(.released, of: id, to: message.from, at: now)

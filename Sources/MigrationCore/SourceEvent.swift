@@ -18,11 +18,14 @@ public struct Inspection: Sendable, Hashable, Codable {
   public var autostart: Bool
   /// Whether somebody has paused the guest, which arrives paused then; nil where an earlier version read it, which moved none such.
   public var isPaused: Bool?
+  /// Whether threads of their own serve disks of the guest; nil where an earlier version read it.
+  public var hasIOThreads: Bool?
 
   /// An inspection's result.
   public init(
     plan: MigrationPlan, checks: [Check], sourcePaths: [ResourceName: String], sourceFiles: [ResourceName: FileMark]? = nil,
-    layerPaths: [Int: String], definition: String?, autostart: Bool, isPaused: Bool? = nil
+    layerPaths: [Int: String], definition: String?, autostart: Bool, isPaused: Bool? = nil,
+    hasIOThreads: Bool? = nil
   ) {
     self.plan = plan
     self.checks = checks
@@ -32,6 +35,22 @@ public struct Inspection: Sendable, Hashable, Codable {
     self.definition = definition
     self.autostart = autostart
     self.isPaused = isPaused
+    self.hasIOThreads = hasIOThreads
+  }
+
+  /// Why what an order says of verifying cannot be done with this guest; nil where it can, or says nothing.
+  public func refusalToVerify(by order: MigrateCommand) -> Reason? {
+    guard plan.verify == true else { return nil }
+    func refuse(_ why: String) -> Reason { Reason(.unsupportedOption, "`verify` is not possible here: \(why)") }
+    if order.options?.handover == .direct { return refuse("with the handover `direct` libvirt resumes the guest, and nobody waits for it") }
+    if isPaused == true { return refuse("the guest is paused, and its disks may change unseen once somebody resumes it") }
+    if hasIOThreads == true {
+      return refuse("I/O threads serve the guest's disks, and QEMU ends when such a guest is resumed while what they held is kept")
+    }
+    if let disk = plan.disks.first(where: { $0.secret != nil }) {
+      return refuse("disk \(disk.target) is encrypted, and what it holds would be kept in plain files meanwhile")
+    }
+    return nil
   }
 }
 
@@ -84,6 +103,13 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   /// Fenced handover: the destination has the guest complete and paused, and the source's daemon has noted that it has left: its QEMU
   /// never runs it again, and is killed next.
   case sourceFenced
+  /// Whether the destination keeps a view of the disks as they were at the switch, told before the guest is resumed there; why not, where
+  /// it does not.
+  case viewTaken(failure: Reason?)
+  /// The source's disks were read for a verification.
+  case sourceRead([DiskContent])
+  /// They could not be.
+  case sourceUnreadable(Reason)
   /// libvirt's call or job has ended. `error` is nil where libvirt reported success.
   case transferEnded(error: String?, TransferTotals?)
   /// Both hosts were looked at.
@@ -132,6 +158,8 @@ public enum SourceEffect: Sendable, Hashable, Codable {
   case settle(Settlement, step: Int)
   /// Set autostart as it was.
   case restoreSource
+  /// Read the source's disks, which nobody changes any more, and report `sourceRead` or `sourceUnreadable`.
+  case readSource
   /// See the guest inactive here, undefine it, set its disks aside.
   case retireSource
   /// Apply `timerFired` after so many milliseconds.

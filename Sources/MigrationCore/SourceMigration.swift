@@ -5,7 +5,7 @@ public import LongshoreMessages
 /// ```
 /// queued -> inspecting -> preparing -> transferring -> deciding <-> settling
 ///    |            |            |             |            |
-///    |            |            v             v            +-> confirming -> retiring -> releasing -> completed
+///    |            |            v             v            +-> confirming -> [verifying] -> retiring -> releasing -> completed
 ///    |            |       rollingBack <------+------------+
 ///    |            v            v
 ///    +-----> failed, cancelled
@@ -48,6 +48,24 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     public var named: Owner?
   }
 
+  /// Whether the destination keeps a view of the disks as they were at the switch.
+  public enum View: Sendable, Hashable, Codable {
+    /// It does, begun before the guest was resumed there.
+    case taken
+    /// It does not.
+    case missed(Reason)
+  }
+
+  /// A verification: what both hosts have read.
+  public struct Reading: Sendable, Hashable, Codable {
+    /// What the source's disks hold; nil until they are read.
+    public var here: [DiskContent]?
+    /// What the destination's disks held at the switch; nil until it has told.
+    public var there: [DiskContent]?
+    /// When the destination last said that it reads.
+    public var heardAt: Now?
+  }
+
   /// The phases of a migration at its source.
   public enum Phase: Sendable, Hashable, Codable {
     /// Waits for its turn. Can become: inspecting, failed, cancelled.
@@ -62,8 +80,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case deciding(Decision)
     /// Something is done on one host to settle who has the guest. Can become: deciding.
     case settling(Settlement, Decision)
-    /// The destination makes the post-checks. Can become: retiring.
+    /// The destination makes the post-checks. Can become: verifying, retiring.
     case confirming
+    /// Both hosts read the disks as they were at the switch. Can become: retiring.
+    case verifying(Reading)
     /// The source's definition and disks are moved out of the way. Can become: releasing.
     case retiring
     /// The destination unlocks the guest. Can become: completed.
@@ -136,6 +156,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var fencedAt: Now?
   /// The destination's confirmation.
   public private(set) var confirmation: Confirmation?
+  /// Whether the destination keeps a view of the disks; nil where that is not known, or none is asked for.
+  public private(set) var view: View?
+  /// What the comparison of the disks has found; nil where it was not made.
+  public private(set) var comparison: ContentComparison?
 
   /// A migration of an order that was accepted at `now`, and what is to be done at once.
   public static func accept(
@@ -206,6 +230,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return attention == nil ? [look, attentionTimer] : [look]
     case .settling(let settlement, _): return [.settle(settlement, step: step)] + attentionTimers
     case .confirming: return [.ask(.confirm)] + attentionTimers
+    case .verifying(let reading):
+      let work: [SourceEffect] = reading.here == nil ? [.readSource] : []
+      return reading.there == nil ? work + [.ask(.compare)] + attentionTimers : work
     case .retiring: return [.retireSource] + attentionTimers
     case .releasing: return [.ask(.release)] + attentionTimers
     case .rollingBack(let failure, let destinationDone, let sourceDone):
@@ -237,6 +264,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   /// Whether the guest is to arrive paused: unless the order says otherwise.
   public var isFenced: Bool { order.options?.handover != .direct && inspection?.isPaused != true }
 
+  /// Whether a view of the disks is to be taken at the switch, before the guest is resumed at the destination.
+  public var takesView: Bool { inspection?.plan.verify == true && view == nil }
+
   /// Which of the migration's hosts has this name; nil for another host.
   public func owner(named host: NodeName) -> Owner? {
     switch host {
@@ -264,6 +294,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .transferring(let transfer): transfer.abort == nil ? .transferring : .rollingBack
     case .deciding, .settling: .switching
     case .confirming: .confirming
+    case .verifying: .verifying
     case .retiring, .releasing: .releasing
     case .rollingBack: .rollingBack
     case .completed: .completed
@@ -295,6 +326,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return hasSaidThatItWaits ? [] : [self.event(.queued, reasons: [reason], at: now)]
 
     case (.inspecting, .inspected(let found)):
+      if let refusal = found.refusalToVerify(by: order) {
+        return end(Failure(stage: .checks, reasons: [refusal], cancelled: false), at: now)
+      }
       inspection = found
       enter(.preparing(heard: false))
       return [self.event(.preparing, disks: disks, at: now)]
@@ -312,6 +346,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
     case (.transferring, .sourceFenced):
       fencedAt = fencedAt ?? now
+      return []
+    case (.transferring, .viewTaken(let failure)), (.deciding, .viewTaken(let failure)), (.settling, .viewTaken(let failure)):
+      view = view ?? failure.map { .missed($0) } ?? .taken
       return []
     case (.transferring, .transferStalled(let reason)):
       return attention == nil ? callOperator(reason, at: now) : []
@@ -333,6 +370,12 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       }
       enter(.deciding(decision))
       return []
+
+    case (.verifying(var reading), .sourceRead(let disks)) where reading.here == nil:
+      reading.here = disks
+      return read(reading, at: now)
+    case (.verifying, .sourceUnreadable(let reason)):
+      return conclude(.unknown("the disks at \(source.host) could not be read: \(reason.message)"), at: now)
 
     case (.retiring, .sourceRetired):
       enter(.releasing)
@@ -357,6 +400,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       phase = .preparing(heard: true)
       return []
     case (.preparing, .prepared(let preparation, let checks)):
+      if inspection?.plan.verify == true, preparation.view == nil {
+        let reason = Reason(.unsupportedOption, "the agent of \(destination.host) is too old to compare the disks: order without `verify`")
+        return rollBack(Failure(stage: .prepare, reasons: [reason], cancelled: false), at: now)
+      }
       self.preparation = preparation
       destinationJournal = journal
       let prepared = event(.prepared, checks: (inspection?.checks ?? []) + checks, at: now)
@@ -372,13 +419,26 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case (.confirming, .confirmed(let confirmation)):
       guard isOfPreparedJournal(journal) else { return callOperator(journalChanged, at: now) }
       self.confirmation = confirmation
-      enter(.retiring)
-      return []
+      return verify(at: now)
     case (.confirming, .confirmFailed(let reasons)):
       let text = reasons.map(\.message).joined(separator: "; ")
       return callOperator(
         Reason(.postCheckFailed, "the guest is not at \(destination.host) as planned, and the source's disks are kept: \(text)"),
         at: now)
+
+    case (.verifying(var reading), .comparing) where reading.there == nil && reading.heardAt != now:
+      // Somebody is there and reads: the waiting begins anew.
+      reading.heardAt = now
+      phase = .verifying(reading)
+      attention = nil
+      step += 1
+      return []
+    case (.verifying(var reading), .compared(let answer)) where reading.there == nil:
+      guard let disks = answer.disks else {
+        return conclude(.unknown("the disks at \(destination.host) could not be read: \(answer.failure?.message ?? "")"), at: now)
+      }
+      reading.there = disks
+      return read(reading, at: now)
 
     case (.releasing, .released): return complete(at: now)
 
@@ -420,7 +480,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return []
     case .deciding(let decision) where decision.error != nil:
       return []
-    case .deciding, .settling, .confirming, .retiring, .releasing:
+    case .deciding, .settling, .confirming, .verifying, .retiring, .releasing:
       throw Rejected(.tooLate, "the guest is already switching to \(destination.host): the migration can only go forward")
     case .completed:
       throw Rejected(.tooLate, "the migration has completed: the guest is at \(destination.host)")
@@ -478,6 +538,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .settling(let settlement, _): Reason(.undecided, "\(settlement.rawValue) has not succeeded yet")
     case .confirming:
       Reason(.destinationUnreachable, "the agent of \(destination.host) has not confirmed the guest yet; the source's disks are kept")
+    case .verifying:
+      Reason(.destinationUnreachable, "the agent of \(destination.host) has not told what its disks hold; the source's disks are kept")
     case .retiring: Reason(.operationFailed, "the source's definition and disks could not be moved out of the way yet")
     case .releasing: Reason(.destinationUnreachable, "the agent of \(destination.host) has not unlocked the guest yet")
     case .rollingBack(_, destinationDone: true, _):
@@ -542,6 +604,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return undoWithoutDestination(failure, sourceDone: sourceDone, at: now)
     case (.confirming, .destination):
       return endUnseen("the operator named the destination, which has not confirmed the guest", at: now)
+    case (.verifying, .destination):
+      return conclude(.unknown("the operator did not wait for \(destination.host)"), at: now)
     case (.releasing, .destination):
       return [.tell(.assign)] + complete(at: now)
     case (.rollingBack, _): throw Rejected(.contradicted, "the guest is at \(source.host), where it was found after the transfer")
@@ -593,9 +657,50 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     return []
   }
 
+  // MARK: - Verifying
+
+  /// Goes on after the confirmation: compares the disks where that is asked for and can be done, and moves the source's away.
+  private mutating func verify(at now: Now) -> [SourceEffect] {
+    guard inspection?.plan.verify == true else {
+      enter(.retiring)
+      return []
+    }
+    switch view {
+    case .taken:
+      enter(.verifying(Reading()))
+      return []
+    case .missed(let reason): return conclude(.unknown(reason.message), at: now)
+    case nil: return conclude(.unknown("no view of the disks was taken at the switch"), at: now)
+    }
+  }
+
+  private mutating func read(_ reading: Reading, at now: Now) -> [SourceEffect] {
+    guard let here = reading.here, let there = reading.there, let planned = inspection?.plan.disks else {
+      phase = .verifying(reading)
+      return []
+    }
+    return conclude(.of(here, at: source.host, with: there, planned: planned), at: now)
+  }
+
+  /// Ends a verification. Disks that differ are a case for the operator, although the migration goes on.
+  private mutating func conclude(_ result: ContentComparison, at now: Now) -> [SourceEffect] {
+    comparison = result
+    var effects: [SourceEffect] = []
+    if result.verification.outcome == .differs, let reason = result.reason { effects = callOperator(reason, at: now) }
+    enter(.retiring)
+    return effects
+  }
+
+  /// What the migration's end says of a verification that was ordered.
+  private var lastComparison: ContentComparison? {
+    guard inspection?.plan.verify == true else { return nil }
+    return comparison ?? .unknown("the operator ended the migration")
+  }
+
   private mutating func complete(reasons: [Reason] = [], at now: Now) -> [SourceEffect] {
     enter(.completed)
-    let reasons = reasons + (totals?.fenceWaitedFor.map { [Reason(.fenceWaited, $0)] } ?? [])
+    let reasons =
+      reasons + (totals?.fenceWaitedFor.map { [Reason(.fenceWaited, $0)] } ?? []) + (lastComparison?.reason.map { [$0] } ?? [])
     return [
       event(
         .completed, disks: disks, reasons: reasons.isEmpty ? nil : reasons, runsAt: destination.host,
@@ -642,7 +747,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
         reasons: reasons, checks: checks, runsAt: runsAt,
         seconds: kind.isTerminal ? Double(acceptedAt.milliseconds(until: now)) / 1000 : nil,
         downtimeMs: kind == .completed ? totals?.downtimeMs : nil, bytes: bytes,
-        console: kind == .completed ? confirmation?.console : nil))
+        console: kind == .completed ? confirmation?.console : nil,
+        verification: kind == .completed ? lastComparison?.verification : nil))
   }
 
   private var disks: [MigrationEventData.Disk]? { inspection?.plan.diskMoves }

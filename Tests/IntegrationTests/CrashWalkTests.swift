@@ -17,6 +17,8 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     case fenced
     /// The guest arrives paused, and nobody is there to resume it.
     case unfenced
+    /// Its disks are compared.
+    case verified
     /// It is cancelled while the template is copied.
     case cancelledCopy
     /// It is cancelled while libvirt copies the disk.
@@ -37,7 +39,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
       case .copiesTemplate: 4
       case .hasTemplate: 6
       case .uncalled, .fenced: 3
-      case .cancelledCopy: 2
+      case .cancelledCopy, .verified: 2
       case .unfenced, .cancelledTransfer, .leavesDefinition, .refused, .templateDiffers: 1
       }
     }
@@ -60,7 +62,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     case .cancelledCopy, .cancelledTransfer, .leavesDefinition: .cancelled
     // Whether libvirt's migrate was called is not known then: it is not called again, and the guest stays.
     case .refused, .templateDiffers, .uncalled: .failed
-    case .copiesTemplate, .hasTemplate, .fenced, .unfenced: .completed
+    case .copiesTemplate, .hasTemplate, .fenced, .unfenced, .verified: .completed
     }
   }
 
@@ -111,6 +113,11 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     case .uncalled: ([.afterSourceTransferring, .autostartTurnedOff, .migrateUncalled], [])
     case .fenced: ([.guestUnresumed, .guestResumed], [])
     case .unfenced: ([.beforeSourceSettling, .afterSourceSettling, .settlementUndone, .settlementDone], [])
+    case .verified:
+      (
+        [.viewUnbegun, .viewBegun, .beforeSourceVerifying, .afterSourceVerifying],
+        [.beforeDestinationComparing, .afterDestinationComparing, .viewRead, .viewEnded]
+      )
     case .cancelledCopy:
       (
         [
@@ -191,6 +198,7 @@ private struct Traveller {
     }
     let end = try await orchestrator.end(of: id)
     #expect(end.kind == walk.end, "\(walk): \(end)")
+    #expect(end.verification?.outcome == (walk.course == .verified ? .equal : nil), "\(walk): \(end)")
     try await disarrange(walk.course, at: destination)
     if walk.end == .completed {
       visits.append(destination)
@@ -215,7 +223,8 @@ private struct Traveller {
     async let sourceDied: Void = revive(source, walk.course == .unfenced ? [] : walk.source)
     async let destinationDied: Void = revive(source.other, walk.course == .leavesDefinition ? [] : walk.destination)
     let isFenced = walk.course == .fenced || walk.course == .unfenced
-    let options = isFenced ? MigrationOptions(handover: .fenced) : nil
+    let options =
+      isFenced ? MigrationOptions(handover: .fenced) : walk.course == .verified ? MigrationOptions(verify: true) : nil
     let id = try await orchestrator.migrate(guest, from: source, options: options)
     switch walk.course {
     case .cancelledCopy:

@@ -265,7 +265,7 @@ extension Lab {
 
 extension Orchestrator {
   /// The disks that are set aside on a host.
-  fileprivate func grace(on host: Lab.Host) async throws -> [SetAsideDisk] {
+  func grace(on host: Lab.Host) async throws -> [SetAsideDisk] {
     let reply = try await ask(Request(id: Self.newID(), command: .listGrace), of: host)
     guard case .grace(let disks) = reply.body else { throw UnexpectedReply(reply: reply) }
     return disks

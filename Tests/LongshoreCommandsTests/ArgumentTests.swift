@@ -23,7 +23,7 @@ import Testing
       "migrate", "web-1", "--from", "alpha", "--to", "beta", "--pool", "fast", "--disk", "vdb=bulk", "--disk", "vdc=a=b",
       "--deadline", "2h", "--bandwidth", "100", "--max-downtime", "500", "--auto-converge", "--synchronous-writes",
       "--handover", "fenced", "--keep-source", "--template-pool", "golden", "--in-place", "vdd", "--in-place", "vde",
-      "--missing-media", "eject")
+      "--missing-media", "eject", "--verify")
     let order = command.options.order(for: command.guest)
     #expect(
       order
@@ -36,7 +36,7 @@ import Testing
           deadlineSeconds: 7_200,
           options: MigrationOptions(
             bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: true, handover: .fenced,
-            keepSource: true, missingMedia: .eject)))
+            keepSource: true, missingMedia: .eject, verify: true)))
   }
 
   @Test func anOrderSaysNothingThatWasNotAsked() throws {
@@ -61,6 +61,7 @@ import Testing
     (["--from", "a", "--to", "b", "--bandwidth", "0"], "at least 1"),
     (["--from", "a", "--to", "b", "--max-downtime", "-1"], "--max-downtime"),
     (["--from", "a", "--to", "b", "--handover", "magic"], "direct"),
+    (["--from", "a", "--to", "b", "--verify", "--handover", "direct"], "needs the fenced handover"),
     (["--from", "a", "--to", "b", "--id", "-x"], "--id"),
     (["--from", "a", "--to", "b", "--id", "a/b"], "such as a UUID"),
     (["--from", "a", "--to", "b", "--detach", "--dry-run"], "exclude each other"),

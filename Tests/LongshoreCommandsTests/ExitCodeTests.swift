@@ -11,6 +11,7 @@ import Testing
     let expected: [(FollowOutcome, Int32)] = [
       (.ended(Sample.completed(4)), 0), (.accepted(Sample.accepted), 0), (.checked(passing), 0),
       (.endedBefore(Sample.status(.completed)), 0),
+      (.ended(Sample.verified(.equal)), 0), (.ended(Sample.verified(.unknown)), 6), (.ended(Sample.verified(.differs)), 7),
       (.ended(Sample.failed(4)), 1), (.endedBefore(Sample.status(.failed)), 1),
       (.ended(cancelled), 2), (.endedBefore(Sample.status(.cancelled)), 2),
       (.refused(Sample.rejected), 3), (.ended(Sample.failed(4, stage: .checks)), 3), (.checked(refusing), 3),

@@ -94,6 +94,14 @@ import Testing
     #expect(!watch.hasEnded)
   }
 
+  @Test func disksThatDifferAreAnAlarmThatTheEndFollows() {
+    let alarm = Sample.event(5, .needsAttention) { $0.reasons = [Reason(.contentDiffers, "disk vdb differs")] }
+    var order = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(order.apply(.notice(.event(alarm))) == [.show(.event(alarm))])
+    let end = Sample.verified(.differs)
+    #expect(order.apply(.notice(.event(end))) == [.show(.event(end)), .end(.ended(end))])
+  }
+
   @Test func ctrlCDetachesAndSaysWhetherTheOrderWasTaken() {
     var machine = FollowMachine(ordering: Sample.migration, until: .attention)
     #expect(machine.apply(.interrupted) == [.end(.detached(accepted: false))])

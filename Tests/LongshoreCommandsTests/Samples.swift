@@ -50,6 +50,20 @@ enum Sample {
     }
   }
 
+  /// The end of a migration whose disks were compared.
+  static func verified(_ outcome: Verification.Outcome) -> MigrationEvent {
+    var event = completed(4)
+    let difference = Verification.Difference(target: name("vdb"), offset: 314_572_800, length: 1 << 20)
+    event.data.verification = Verification(
+      outcome, bytes: outcome == .unknown ? nil : 8 * gibibyte, differences: outcome == .differs ? [difference] : nil)
+    switch outcome {
+    case .equal: break
+    case .differs: event.data.reasons = [Reason(.contentDiffers, "disk vdb differs")]
+    case .unknown: event.data.reasons = [Reason(.notVerified, "the view has ended")]
+    }
+    return event
+  }
+
   static func failed(_ sequence: Int, stage: MigrationEventData.Stage = .transfer) -> MigrationEvent {
     event(sequence, .failed, at: 42) {
       $0.stage = stage

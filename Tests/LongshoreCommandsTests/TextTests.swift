@@ -137,6 +137,24 @@ import Testing
       ])
   }
 
+  @Test(arguments: [
+    (Verification.Outcome.equal, String?.some("Verified: at the switch the disks (8.0 GiB) held what they held at alpha."), [String]()),
+    (.unknown, nil, ["Not verified:", "  - the view has ended [not-verified]"]),
+    (
+      .differs, nil,
+      [
+        "Content differs:", "  - disk vdb differs [content-differs]", "    vdb: 1.0 MiB from byte 314572800",
+        "Next: compare the disks; the source's are in `longshore grace list`, and are kept until `longshore grace purge m-1`.",
+      ]
+    ),
+  ])
+  func aMigrationWhoseDisksWereCompared(outcome: Verification.Outcome, result: String?, problem: [String]) {
+    let lines = OutcomeText.lines(
+      .ended(Sample.verified(outcome)), guest: "web-1", migration: Sample.migration, style: .plain)
+    #expect(Array(lines.result.dropFirst(2)) == [result].compactMap(\.self))
+    #expect(lines.problem == problem)
+  }
+
   @Test func aFailureSaysWhatHappenedWhereTheGuestRunsAndWhatToDo() {
     let lines = OutcomeText.lines(
       .ended(Sample.failed(6)), guest: "web-1", migration: Sample.migration, style: .plain)

@@ -84,7 +84,7 @@ struct ContractTests {
     #expect(
       coverage.vocabularyNames == [
         "Check.Outcome", "MigrationOptions.Handover", "ImageFormat", "MigrationEventData.Kind", "MigrationEventData.Stage",
-        "MigrationEstimate.Disk.Kind",
+        "MigrationEstimate.Disk.Kind", "Verification.Outcome",
         "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State", "MissingMedium", "ImageProperties.Preallocation",
         "TemplateConflict", "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State",
       ])

@@ -23,7 +23,8 @@ struct DestinationStep {
     "makingStubs": ["prepared", "removing for rollback", "removing after failure", "endingCopy"],
     "prepared": ["postChecking", "removing for rollback", "takingOver", "endingCopy"],
     "postChecking": ["confirmed", "prepared", "removing for rollback", "takingOver", "endingCopy"],
-    "confirmed": ["releasing", "endingCopy"],
+    "confirmed": ["comparing", "releasing", "endingCopy"],
+    "comparing": ["confirmed", "releasing", "endingCopy"],
     "takingOver": ["releasing", "endingCopy"],
     "endingCopy": ["removing for rollback"],
     "releasing": ["released"],
@@ -31,7 +32,7 @@ struct DestinationStep {
     "removing for rollback": ["rolledBack", "endingCopy"],
   ]
 
-  private static let notRemoving: Set<String> = ["confirmed", "releasing", "released"]
+  private static let notRemoving: Set<String> = ["confirmed", "comparing", "releasing", "released"]
 
   /// What the step breaks of what must hold at every step of every history.
   var violations: [String] {
@@ -55,6 +56,8 @@ struct DestinationStep {
     hold(after.isTerminal || !outstanding.isEmpty || ["prepared", "confirmed"].contains(to), "there is something to do until the end")
     hold(!Self.notRemoving.contains(from) || !outstanding.contains(.removeFiles), "nothing is removed after the confirmation")
     hold(!outstanding.contains(.keepFiles) || to == "releasing", "files are kept when the source is done")
+    hold(before.reading == nil || after.reading == before.reading, "what was read does not change")
+    hold(!outstanding.contains(.endView) || after.reading != nil, "the view is ended when it was read")
     hold(after.locksGuest == !after.isTerminal, "the guest is locked until the end")
     if effects.contains(where: { $0.word == "tell prepared" }) { hold(after.disks.count == 2, "what is prepared is named") }
     if effects.contains(.tell(.rolledBack)) {

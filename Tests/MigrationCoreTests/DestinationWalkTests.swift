@@ -11,12 +11,14 @@ import Testing
     var layers: [Int: String]
     var disks: Int
     var isConfirmed: Bool
+    var isRead: Bool
 
     init(_ migration: DestinationMigration) {
       phase = migration.phase
       layers = migration.layerPaths
       disks = migration.disks.count
       isConfirmed = migration.confirmation != nil
+      isRead = migration.reading != nil
     }
   }
 
@@ -28,9 +30,10 @@ import Testing
       .layerProvided(0, path: "/mnt/slow/debian.qcow2", copied: 1), .layerProvided(7, path: "/mnt/slow/other", copied: 1),
       .layerFailed(0, reason), .layerFailed(7, reason), .stubsMade(MigrationSamples.preparedDisks), .stubsFailed(reason),
       .postChecked(MigrationSamples.confirmation, []), .postChecked(nil, [reason]), .filesRemoved, .filesKept,
-      .tookOver(MigrationSamples.confirmation), .tookOver(nil), .copyEnded, .ownerNamed(.source, reason), .ownerNamed(.destination, reason),
+      .tookOver(MigrationSamples.confirmation), .tookOver(nil), .copyEnded, .viewRead(ViewReading(MigrationSamples.contents)),
+      .viewRead(ViewReading(failure: reason)), .ownerNamed(.source, reason), .ownerNamed(.destination, reason),
     ]
-    + [.prepare(MigrationSamples.plan), .confirm, .release, .rollback(reason), .disown(reason), .assign, .released].map(
+    + [.prepare(MigrationSamples.plan), .confirm, .compare, .release, .rollback(reason), .disown(reason), .assign, .released].map(
       DestinationEvent.peer)
 
   @Test func everyStepOfEveryReachableStateKeepsTheRules() throws {
@@ -52,6 +55,6 @@ import Testing
       }
     }
     #expect(violations.sorted() == [])
-    #expect(phases.count == 16, "every phase is reached")
+    #expect(phases.count == 17, "every phase is reached")
   }
 }

@@ -42,6 +42,18 @@ import Testing
     #expect(fence.apply(.ended) == [.resumeDestination])
   }
 
+  @Test("takes a view of the disks before it resumes the guest, where one is asked for")
+  func takesView() {
+    var fence = Fence(takesView: true)
+    for event in [Fence.Event.left, .arrived, .noted] { _ = fence.apply(event) }
+    #expect(fence.apply(.viewed) == [])
+    #expect(fence.apply(.ended) == [.takeView])
+    #expect(fence.apply(.ended) == [])
+    #expect(fence.apply(.viewed) == [.resumeDestination])
+    #expect(fence.apply(.resumed) == [])
+    #expect(fence.phase == .resumed)
+  }
+
   @Test func saysWhereTheGuestDoesNotStart() {
     var fence = Fence()
     for event in [Fence.Event.left, .arrived, .noted, .ended] { _ = fence.apply(event) }

@@ -186,7 +186,8 @@ enum ModelWord: Int, CaseIterable, Hashable {
     // Of prefetches, which have no guest.
     case .describeTemplate, .templateDescribed, .templateDone: return nil
     // The operator's word takes the place of what cannot be seen: histories and the simulation have it.
-    case .check, .checked, .layerOffered, .offerLayer, .tryPath, .pathTried, .disown, .assign: return nil
+    // So does a verification, which has walks of its own and decides nothing of the guest.
+    case .check, .checked, .layerOffered, .offerLayer, .tryPath, .pathTried, .disown, .assign, .compare, .comparing, .compared: return nil
     }
   }
 

@@ -258,7 +258,7 @@ final class JoinedWalk {
         report(.sourceRetired, in: world)
       case .setTimer(let timer, _):
         report(.timerFired(timer))
-      case .emit, .tell, .ask, .offerLayers, .startTransfer, .abortTransfer: break
+      case .emit, .tell, .ask, .offerLayers, .startTransfer, .abortTransfer, .readSource: break
       }
     }
     return followers
@@ -326,7 +326,7 @@ final class JoinedWalk {
         world.destination = .absent
         report(.filesRemoved, in: world)
       case .keepFiles: report(.filesKept)
-      case .tell, .takeOver, .endCopy: break
+      case .tell, .takeOver, .endCopy, .readView, .endView: break
       }
     }
     return followers

@@ -331,5 +331,70 @@ extension SourceHistory {
       outstanding: "timer lookAgain, timer patience"),
   ]
 
-  static let all = successes + failures + waiting + cancels + deadlines + named + fenced
+  private static let lost = Reason(.notVerified, "the view has ended")
+  private static let toVerify: [Step] = [.admitted, .inspectedToVerify, .preparing, .preparedToVerify]
+  private static let arrived: [Step] = [.success, .see(.off, .paused), .settle(.resumeDestination), .see(.off, .runs), .confirmed]
+  private static let toVerifying = toVerify + [.take(.viewTaken(failure: nil))] + arrived
+
+  /// The disks are compared as they were at the switch.
+  private static let verified: [SourceHistory] = [
+    SourceHistory(
+      name: "verified", handover: .fenced,
+      steps: toVerifying + [
+        .hear(.comparing), .take(.sourceRead(MigrationSamples.contents)), .hear(.compared(ViewReading(MigrationSamples.contents))),
+        .retired,
+        .released,
+      ], phase: "completed", events: switched + " completed", once: "startTransfer"),
+    SourceHistory(
+      name: "verified, and another range", handover: .fenced,
+      steps: toVerifying + [
+        .hear(.compared(ViewReading(MigrationSamples.otherContents))), .take(.sourceRead(MigrationSamples.contents)), .retired, .released,
+      ], phase: "completed", events: switched + " needs-attention completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the disks are read", handover: .fenced, steps: toVerifying + [.cancelTooLate], phase: "verifying", events: switched,
+      once: "startTransfer", outstanding: "readSource, ask compare, timer patience"),
+    SourceHistory(
+      name: "the disks are read at the destination", handover: .fenced,
+      steps: toVerifying + [.hear(.compared(ViewReading(MigrationSamples.contents)))], phase: "verifying", events: switched,
+      once: "startTransfer", outstanding: "readSource"),
+    SourceHistory(
+      name: "the view is lost", handover: .fenced,
+      steps: toVerifying + [
+        .hear(.compared(ViewReading(failure: lost))), .take(.sourceRead(MigrationSamples.contents)), .retired, .released,
+      ],
+      phase: "completed", events: switched + " completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the source's disks cannot be read", handover: .fenced,
+      steps: toVerifying + [.take(.sourceUnreadable(lost)), .hear(.compared(ViewReading(MigrationSamples.contents))), .retired, .released],
+      phase: "completed", events: switched + " completed", once: "startTransfer"),
+    SourceHistory(
+      name: "no view was taken", handover: .fenced, steps: toVerify + [.take(.viewTaken(failure: lost))] + arrived, phase: "retiring",
+      events: switched, once: "startTransfer", outstanding: "retireSource, timer patience"),
+    SourceHistory(
+      name: "nobody knows of a view", handover: .fenced, steps: toVerify + arrived, phase: "retiring", events: switched,
+      once: "startTransfer", outstanding: "retireSource, timer patience"),
+    SourceHistory(
+      name: "the destination is away while the disks are read", handover: .fenced,
+      steps: toVerifying + [.due(.patience), .name(.destination, .off, .silent), .retired, .released], phase: "completed",
+      events: switched + " needs-attention completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the destination's agent does not know of verifying", handover: .fenced,
+      steps: [.admitted, .inspectedToVerify, .preparing, .prepared] + undone, phase: "failed", events: "preparing failed"),
+    SourceHistory(
+      name: "verifying is not possible with a guest that has I/O threads", handover: .fenced,
+      steps: [
+        .admitted,
+        .take(
+          .inspected(
+            {
+              var found = MigrationSamples.verifiedInspection
+              found.hasIOThreads = true
+              return found
+            }())),
+      ], phase: "failed", events: "failed"),
+    SourceHistory(
+      name: "verifying is not possible with a direct handover", steps: [.admitted, .inspectedToVerify], phase: "failed", events: "failed"),
+  ]
+
+  static let all = successes + failures + waiting + cancels + deadlines + named + fenced + verified
 }

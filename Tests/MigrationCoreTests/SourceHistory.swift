@@ -67,6 +67,8 @@ extension SourceHistory.Step {
 
   static let admitted = take(.admitted)
   static let inspected = take(.inspected(MigrationSamples.inspection))
+  static let inspectedToVerify = take(.inspected(MigrationSamples.verifiedInspection))
+  static let preparedToVerify = hear(.prepared(MigrationSamples.verifiedPreparation, checks: [MigrationSamples.passedCheck]))
   static let preparing = hear(.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 300 << 20)))
   static let prepared = hear(.prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck]))
   static let success = take(.transferEnded(error: nil, MigrationSamples.totals))

@@ -26,7 +26,8 @@ struct SourceStep {
     "transferring": ["deciding", "rollingBack"],
     "deciding": ["settling", "confirming", "rollingBack", "completed"],
     "settling": ["deciding"],
-    "confirming": ["retiring", "completed"],
+    "confirming": ["verifying", "retiring", "completed"],
+    "verifying": ["retiring"],
     "retiring": ["releasing"],
     "releasing": ["completed"],
     "rollingBack": ["failed", "cancelled"],
@@ -68,6 +69,25 @@ struct SourceStep {
     hold(before.confirmation == nil || after.confirmation == before.confirmation, "the confirmation is not forgotten")
     hold(!outstanding.contains(.retireSource) || after.confirmation != nil, "the source is retired after the confirmation alone")
     hold(after.phase.word != "releasing" || after.confirmation != nil, "the guest is released after the confirmation alone")
+    hold(before.view == nil || after.view == before.view, "whether a view was taken is not forgotten")
+    hold(after.phase.word != "verifying" || after.view == .taken, "the disks are compared where a view was taken alone")
+    hold(after.phase.word != "verifying" || !outstanding.contains(.retireSource), "the source's disks are not moved while they are read")
+    if after.comparison != before.comparison {
+      hold(before.comparison == nil, "what a comparison has found does not change")
+      if after.comparison?.verification.outcome != .unknown {
+        hold(before.phase.word == "verifying", "what nobody has read is neither the same nor another")
+      }
+      hold(
+        (after.comparison?.verification.outcome == .differs) == emitted.contains { $0.kind == .needsAttention },
+        "disks that differ, and no others, are an alarm")
+    }
+    if let end = terminal.first, end.kind == .completed {
+      hold((end.verification != nil) == (after.inspection?.plan.verify == true), "the end says what was found, where that was asked for")
+      hold(
+        end.verification.map { $0.outcome == .equal } ?? true
+          || end.reasons?.contains { $0.code == .contentDiffers || $0.code == .notVerified } == true,
+        "the end says why the disks are not the same, or not known to be")
+    }
     let asksForRollback = (outstanding + effects).contains {
       switch $0 {
       case .ask(.rollback), .tell(.rollback): true

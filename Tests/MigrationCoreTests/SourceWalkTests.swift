@@ -13,6 +13,9 @@ import Testing
     var isConfirmed: Bool
     var journal: String?
     var isFenced: Bool
+    var isToVerify: Bool
+    var view: Bool?
+    var outcome: Verification.Outcome?
 
     init(_ migration: SourceMigration) {
       attention = migration.attention?.code
@@ -20,12 +23,16 @@ import Testing
       isConfirmed = migration.confirmation != nil
       journal = migration.destinationJournal
       isFenced = migration.fencedAt != nil
+      isToVerify = migration.inspection?.plan.verify == true
+      view = migration.view.map { $0 == .taken }
+      outcome = migration.comparison?.verification.outcome
       phase = migration.phase.word
       switch migration.phase {
       case .preparing(let heard): phase += " heard: \(heard)"
       case .transferring(let transfer): phase += " abort: \(transfer.abort != nil)"
       case .deciding(let decision): phase += Self.text(decision)
       case .settling(let settlement, let decision): phase += " \(settlement)" + Self.text(decision)
+      case .verifying(let reading): phase += " here: \(reading.here != nil) there: \(reading.there != nil)"
       case .rollingBack(let failure, let destinationDone, let sourceDone):
         phase += " cancelled: \(failure.cancelled) done: \(destinationDone) \(sourceDone)"
       default: break
@@ -59,7 +66,7 @@ import Testing
     }
     #expect(violations.sorted() == [])
     #expect(stuck.sorted() == [], "every state ends as soon as both hosts answer")
-    #expect(phases.count == 13, "every phase is reached")
+    #expect(phases.count == (handover == .fenced ? 14 : 13), "every phase is reached")
   }
 }
 
@@ -71,7 +78,9 @@ enum SourceAlphabet {
 
   private static let fixed: [SourceEvent] =
     [
-      .admitted, .inspected(MigrationSamples.inspection), .refused([MigrationSamples.refusedCheck]),
+      .admitted, .inspected(MigrationSamples.inspection), .inspected(MigrationSamples.verifiedInspection), .viewTaken(failure: nil),
+      .viewTaken(failure: reason), .sourceRead(MigrationSamples.contents), .sourceUnreadable(reason),
+      .refused([MigrationSamples.refusedCheck]),
       .inspectionFailed(reason), .destinationUnknown, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
       .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .sourceFenced, cancel,
@@ -95,7 +104,9 @@ enum SourceAlphabet {
     .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1)),
     .prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck]),
     .refused([MigrationSamples.refusedCheck]), .prepareFailed(reason), .confirmed(MigrationSamples.confirmation),
-    .confirmFailed([reason]), .released, .rolledBack, .confirm,
+    .confirmFailed([reason]), .released, .rolledBack, .confirm, .prepared(MigrationSamples.verifiedPreparation, checks: []), .comparing,
+    .compared(ViewReading(MigrationSamples.contents)), .compared(ViewReading(MigrationSamples.otherContents)),
+    .compared(ViewReading(failure: reason)),
   ]
 
   private static let observations = [
@@ -140,7 +151,9 @@ enum SourceAlphabet {
     switch effect {
     case .awaitAdmission: return .admitted
     case .inspect: return .inspected(MigrationSamples.inspection)
-    case .ask(.prepare): return answer(.prepared(MigrationSamples.preparation, checks: []))
+    case .ask(.prepare): return answer(.prepared(MigrationSamples.verifiedPreparation, checks: []))
+    case .ask(.compare): return answer(.compared(ViewReading(MigrationSamples.contents)))
+    case .readSource: return .sourceRead(MigrationSamples.contents)
     case .ask(.confirm): return answer(.confirmed(MigrationSamples.confirmation))
     case .ask(.release): return answer(.released)
     case .ask(.rollback): return answer(.rolledBack)

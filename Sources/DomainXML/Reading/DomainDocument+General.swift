@@ -24,6 +24,11 @@ extension DomainDocument {
     root[attribute: "id"].flatMap { Int($0) }
   }
 
+  /// Whether threads of their own serve disks: a disk or a controller names one. That there are such threads alone means nothing.
+  public var hasIOThreads: Bool {
+    (devices.all("disk") + devices.all("controller")).contains { $0.first("driver")?[attribute: "iothread"] != nil }
+  }
+
   /// The `<devices>` element, empty when there is none.
   var devices: XMLElement {
     root.first("devices") ?? XMLElement(name: "devices")

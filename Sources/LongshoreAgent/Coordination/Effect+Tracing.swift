@@ -26,6 +26,7 @@ extension SourceEffect {
     case .observe: "observe"
     case .settle: "settle"
     case .restoreSource: "restore-source"
+    case .readSource: "read-source"
     case .retireSource: "retire-source"
     case .setTimer: "timer"
     }
@@ -42,6 +43,8 @@ extension DestinationEffect {
     case .provideLayer: "provide-layer"
     case .makeStubs: "make-stubs"
     case .postCheck: "post-check"
+    case .readView: "read-view"
+    case .endView: "end-view"
     case .takeOver: "take-over"
     case .endCopy: "end-copy"
     case .removeFiles: "remove-files"

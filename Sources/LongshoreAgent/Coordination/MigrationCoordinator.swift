@@ -433,6 +433,7 @@ extension DestinationMigration.Phase {
     case .takingOver: "taking-over"
     case .endingCopy: "ending-copy"
     case .confirmed: "confirmed"
+    case .comparing: "comparing"
     case .releasing: "releasing"
     case .removing: "removing"
     case .released: "released"

@@ -13,6 +13,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   let layers: LayerProvider
   let stubs: StubMaker
   let postChecks: PostChecks
+  let views: DiskViews
   let pools: PoolRefresher
   let peers: any PeerLink
   let clock: any HostClock
@@ -43,8 +44,9 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     case .makeStubs:
       await untilDone("make the stubs", migration, failed: { .stubsFailed($0) }) {
         let disks = try await stubs.make(for: migration)
+        let view = try await views.prepare(for: migration)
         try await layers.verify(of: LayerDemand(migration))
-        return .stubsMade(disks)
+        return .stubsMade(disks, view: view)
       } report: {
         await report($0)
       }
@@ -55,6 +57,13 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
       } report: {
         await report($0)
       }
+    case .readView:
+      await untilDone("read the view of the disks", migration, failed: { .viewRead(ViewReading(failure: $0)) }) {
+        .viewRead(try await views.read(migration))
+      } report: {
+        await report($0)
+      }
+    case .endView: await endView(of: migration)
     case .takeOver:
       await untilDone("let the guest go on here", migration, failed: { _ in nil }) {
         .tookOver(try await takeOver(migration, plan))
@@ -103,6 +112,21 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     return try await postChecks.check(migration).0
   }
 
+  /// Ends the view of the disks; while that fails it is tried again.
+  private func endView(of migration: DestinationMigration) async {
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        return try await views.end(migration)
+      } catch {
+        if Task.isCancelled { return }
+        logger.warning(
+          "The view of the disks cannot be ended", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+        try? await clock.wait(milliseconds: waits.step())
+      }
+    }
+  }
+
   /// Removes what this migration made here, after seeing that the guest does not run here.
   private func removeFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("remove what the migration made", migration, failed: { _ in nil }) {
@@ -121,6 +145,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
         try await remove(files, storage: HostStorage(on: connection))
       }
       if let plan = migration.plan { pools.refreshSoon(Set(plan.disks.map(\.destinationPool) + plan.layers.map(\.pool))) }
+      views.forget(migration)
       return .filesRemoved
     } report: {
       await report($0)
@@ -156,6 +181,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   /// Forgets the registered files: they are the guest's own from now on.
   private func keepFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
     await untilDone("forget the registered files", migration, failed: { _ in nil }) {
+      try await views.end(migration)
       try await RegisteredFiles.handOver(of: migration.id, journal: journal)
       await takeSpace(for: migration)
       return .filesKept

@@ -58,7 +58,9 @@ extension Room {
       switch migration.phase {
       case .queued, .checking: index < place
       case .providingLayers, .makingStubs, .prepared: migration.id != id
-      case .postChecking, .takingOver, .endingCopy, .confirmed, .releasing, .removing, .released, .refused, .failed, .rolledBack: false
+      case .postChecking, .takingOver, .endingCopy, .confirmed, .comparing, .releasing, .removing, .released, .refused, .failed,
+        .rolledBack:
+        false
       }
     }.map(\.element)
   }

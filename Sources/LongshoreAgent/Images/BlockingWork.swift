@@ -33,7 +33,7 @@ enum BlockingWork {
   ///   priority of its requests follows that of the thread).
   static func runCancellable<Value: Sendable>(
     inBackground: Bool = false,
-    _ body: @escaping @Sendable (_ isCancelled: () -> Bool) throws(ImageError) -> Value
+    _ body: @escaping @Sendable (_ isCancelled: @escaping @Sendable () -> Bool) throws(ImageError) -> Value
   ) async throws(ImageError) -> Value {
     let flag = Flag()
     // `withTaskCancellationHandler` rethrows untyped; the result carries the error's type through it.

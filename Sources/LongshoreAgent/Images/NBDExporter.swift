@@ -113,9 +113,13 @@ struct NBDExporter: Sendable {
   private func run(
     _ path: String, at endpoint: NBDEndpoint, pidFile: String, operation: String
   ) async throws(ImageError) {
+    try await start(arguments(for: path, at: endpoint, pidFile: pidFile), with: tool, pidFile: pidFile, operation: operation)
+  }
+
+  /// Starts a server that goes to the background when it listens.
+  func start(_ arguments: [String], with tool: ImageTool, pidFile: String, operation: String) async throws(ImageError) {
     let logFile = NBDExport.logFile(of: pidFile)
-    let configuration = try await tool.configuration(
-      arguments(for: path, at: endpoint, pidFile: pidFile), operation: operation)
+    let configuration = try await tool.configuration(arguments, operation: operation)
     let status = try await ImageTool.mapErrors(operation: operation) {
       // A file and not a pipe: the server keeps its standard error, and a pipe would stay open as long as it runs.
       let log = try FileDescriptor.open(

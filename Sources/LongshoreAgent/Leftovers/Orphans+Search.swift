@@ -138,7 +138,7 @@ extension Orphans {
 
   /// What a file in a work folder is by its name; a source's work folder holds disks that were set aside alone.
   private static func guess(_ name: String, _ fate: MigrationFate) -> (Orphan.Kind, RegisteredFile.Role, Side) {
-    if name.hasPrefix("stub-") { return (.draft, .stub, .destination) }
+    if name.hasPrefix("stub-") || name.hasPrefix("scratch-") { return (.draft, .stub, .destination) }
     if name.hasPrefix("layer-") { return (.templateCopy, .templateCopy, .destination) }
     return (.setAside, .setAside, .source)
   }

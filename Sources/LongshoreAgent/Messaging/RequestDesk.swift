@@ -137,6 +137,12 @@ struct RequestDesk: Sendable {
     if options?.postCopy == true {
       reasons.append(Reason(.unsupportedOption, "post-copy is not offered: leave options.postCopy away"))
     }
+    if options?.verify == true, options?.handover == .direct {
+      reasons.append(
+        Reason(
+          .unsupportedOption,
+          "options.verify needs the handover `fenced`: with `direct` libvirt resumes the guest, and nobody keeps what its disks held then"))
+    }
     if let downtime = options?.maxDowntimeMs, downtime == 0 || downtime > 2_000_000 {
       reasons.append(Reason(.unsupportedOption, "options.maxDowntimeMs is \(downtime): QEMU takes 1 to 2000000"))
     }
@@ -180,6 +186,7 @@ struct RequestDesk: Sendable {
       case .refused(let checks): return .checked(checks, disks: [])
       case .ready(let found): inspection = found
       }
+      if let refusal = inspection.refusalToVerify(by: order) { return .rejected([refusal]) }
     } catch {
       return .rejected([Reason.of(error, "read the guest \(guest.name)")])
     }

@@ -14,6 +14,7 @@ struct Agent {
   private let prefetches: PrefetchCoordinator
   private let services: [any Service]
   private let exporter: NBDExporter
+  private let diskViews: DiskViews
   private let lock: HostLock
   private let logger: Logger
 
@@ -39,6 +40,13 @@ struct Agent {
     let pools = PoolRefresher(libvirt: libvirt, logger: logger)
     let exports = "\(configuration.runDirectory)/exports"
     try Self.makeFolder(exports)
+    let views = "\(configuration.runDirectory)/views"
+    try Self.makeFolder(views)
+    guard chmod(views, 0o711) == 0 else {
+      throw ConfigurationError(place: views, key: nil, message: "its mode cannot be set: \(String(cString: strerror(errno)))")
+    }
+    diskViews = DiskViews(
+      here: here, libvirt: libvirt, journal: journal, images: images, directory: views, clock: clock, logger: logger)
     let exporter = NBDExporter(address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports)
     let identities = LayerIdentities(journal: journal)
     let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger)
@@ -67,14 +75,15 @@ struct Agent {
       retirement: SourceRetirement(
         here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
         logger: logger),
-      allowed: allowed, progress: progress, clock: clock, logger: logger)
+      reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress, clock: clock,
+      logger: logger)
     let layers = LayerProvider(
       here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
       images: images, offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
       here: here, libvirt: libvirt, journal: journal, checks: checks, layers: layers,
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
-      postChecks: PostChecks(libvirt: libvirt, images: images), pools: pools, peers: peers, clock: clock, logger: logger)
+      postChecks: PostChecks(libvirt: libvirt, images: images), views: diskViews, pools: pools, peers: peers, clock: clock, logger: logger)
     let housekeeping = HousekeeperCalls()
     let coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
@@ -130,6 +139,7 @@ struct Agent {
   /// Works until the process is asked to end.
   func run() async throws {
     try await exporter.endLeftovers()
+    diskViews.removeStale()
     try await coordinator.resume()
     try await prefetches.resume()
     var configuration = ServiceGroupConfiguration(

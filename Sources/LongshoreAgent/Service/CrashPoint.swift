@@ -57,6 +57,10 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case beforeSourceConfirming
   /// That the guest is at the destination is in the journal.
   case afterSourceConfirming
+  /// The destination has confirmed a guest whose disks are to be compared, which is not in the source's journal.
+  case beforeSourceVerifying
+  /// That the disks are to be compared is in the source's journal; nothing was read.
+  case afterSourceVerifying
   /// The destination has confirmed the guest, which is not in the source's journal.
   case beforeSourceRetiring
   /// The confirmation is in the source's journal, and nothing of the guest was touched.
@@ -98,6 +102,10 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case guestUnresumed
   /// The guest is resumed at the destination.
   case guestResumed
+  /// The source's QEMU has ended, the guest stands still at the destination, and no view of its disks is begun.
+  case viewUnbegun
+  /// A view of the disks is begun, which is not in the journal, and the guest stands still at the destination.
+  case viewBegun
   /// libvirt's job was aborted.
   case jobAborted
   /// What settles who has the guest is about to be done.
@@ -147,6 +155,10 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case beforeDestinationConfirmed
   /// The confirmation is in the destination's journal; the source has not heard of it.
   case afterDestinationConfirmed
+  /// The source asks what the disks hold, which is not in the destination's journal.
+  case beforeDestinationComparing
+  /// The question what the disks hold is in the destination's journal; nothing was read.
+  case afterDestinationComparing
   /// The source is done, which is not in the destination's journal.
   case beforeDestinationReleasing
   /// That the source is done is in the destination's journal; the guest's files are still the migration's.
@@ -212,6 +224,10 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case stubPublished
   /// A stub is registered under its disk's name alone.
   case stubDraftForgotten
+  /// The view of the disks was read, which is not in the journal.
+  case viewRead
+  /// The view of the disks is ended; its files are there.
+  case viewEnded
   /// The definition that a transfer left at the destination is gone; the files are there.
   case destinationUndefined
   /// A file of the migration has become the guest's own; others have not.
@@ -299,6 +315,7 @@ extension SourceMigration {
     case .deciding: CrashPointPair(before: .beforeSourceDeciding, after: .afterSourceDeciding)
     case .settling: CrashPointPair(before: .beforeSourceSettling, after: .afterSourceSettling)
     case .confirming: CrashPointPair(before: .beforeSourceConfirming, after: .afterSourceConfirming)
+    case .verifying: CrashPointPair(before: .beforeSourceVerifying, after: .afterSourceVerifying)
     case .retiring: CrashPointPair(before: .beforeSourceRetiring, after: .afterSourceRetiring)
     case .releasing: CrashPointPair(before: .beforeSourceReleasing, after: .afterSourceReleasing)
     case .rollingBack: CrashPointPair(before: .beforeSourceRollingBack, after: .afterSourceRollingBack)
@@ -320,6 +337,7 @@ extension DestinationMigration {
     case .prepared: CrashPointPair(before: .beforeDestinationPrepared, after: .afterDestinationPrepared)
     case .postChecking: CrashPointPair(before: .beforeDestinationPostChecking, after: .afterDestinationPostChecking)
     case .confirmed: CrashPointPair(before: .beforeDestinationConfirmed, after: .afterDestinationConfirmed)
+    case .comparing: CrashPointPair(before: .beforeDestinationComparing, after: .afterDestinationComparing)
     case .takingOver, .endingCopy: nil
     case .releasing: CrashPointPair(before: .beforeDestinationReleasing, after: .afterDestinationReleasing)
     case .removing: CrashPointPair(before: .beforeDestinationRemoving, after: .afterDestinationRemoving)

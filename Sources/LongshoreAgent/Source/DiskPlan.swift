@@ -108,7 +108,8 @@ struct DiskPlan {
   func plan(of guest: GuestDescription) -> MigrationPlan? {
     let plan = MigrationPlan(
       guest: guest, disks: disks, layers: layers, shared: shared.isEmpty ? nil : shared, readOnly: readOnly.isEmpty ? nil : readOnly,
-      sourceTriesPath: true, templateConflict: order.options?.templateConflict)
+      sourceTriesPath: true, templateConflict: order.options?.templateConflict,
+      verify: order.options?.verify == true && !disks.isEmpty ? true : nil)
     return plan.targets.isEmpty ? nil : plan
   }
 

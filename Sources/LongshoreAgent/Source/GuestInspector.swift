@@ -54,7 +54,8 @@ struct GuestInspector: Sendable {
           try RegisteredFiles.identity(of: $0)?.mark
         }, layerPaths: disks.layerPaths,
         definition: persistent ? try await domain.xml([.inactive, .secure]) : nil,
-        autostart: persistent ? try await domain.autostart() : false, isPaused: state == .paused(.user)))
+        autostart: persistent ? try await domain.autostart() : false, isPaused: state == .paused(.user),
+        hasIOThreads: live.hasIOThreads))
   }
 
   private func description(

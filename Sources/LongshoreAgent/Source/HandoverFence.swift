@@ -36,13 +36,17 @@ struct HandoverFence: Sendable {
   let isNoted: Bool
   /// Journals that, and returns when it is on the disk, however long that takes.
   let note: @Sendable () async -> Void
+  /// Begins a view of the disks at the destination; nil where none is asked for.
+  let view: SwitchView?
+  /// Journals whether the view is begun: nil, or why it is not.
+  let noteView: @Sendable (Reason?) async -> Void
   let clock: any HostClock
   let logger: Logger
 
   /// Watches until the guest was resumed at the destination, or the task is cancelled.
   func run() async -> Outcome {
     var outcome = Outcome()
-    var fence = Fence()
+    var fence = Fence(takesView: view != nil)
     let (events, mailbox) = AsyncStream<Fence.Event>.makeStream()
     let qemu = await find()
     defer { qemu?.close() }
@@ -98,6 +102,11 @@ struct HandoverFence: Sendable {
       } catch {
         return .refused("\(error)")
       }
+    case .takeView:
+      let failure = await view?.begin()
+      // To its end, also where this task is cancelled, and while the guest is resumed: what is begun stays begun.
+      Task { [noteView] in await noteView(failure) }
+      return .viewed
     case .resumeDestination:
       do {
         CrashPoint.guestUnresumed.reached()

@@ -12,6 +12,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   let inspector: GuestInspector
   let offers: LayerOffers
   let retirement: SourceRetirement
+  let reading: SourceReading
   let allowed: AllowedAddresses
   let progress: ProgressBoard
   let clock: any HostClock
@@ -27,8 +28,9 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     case .followTransfer: if let end = await transfer(migration, report).follow() { await report(end) }
     case .abortTransfer: await abort(migration)
     case .observe(let step): await report(.observed(await hosts.observe(migration), step: step))
-    case .settle(let settlement, _): await report(.settled(settlement, failure: await settle(settlement, migration)))
+    case .settle(let settlement, _): await report(.settled(settlement, failure: await settle(settlement, migration, report)))
     case .restoreSource: await restore(migration, report: report)
+    case .readSource: await read(migration, report: report)
     case .retireSource: await retire(migration, report: report)
     case .emit, .tell, .ask, .awaitAdmission, .setTimer: break
     }
@@ -79,7 +81,9 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   }
 
   /// Does a settlement, after seeing that both hosts still call for it, and returns why it failed, or nil.
-  private func settle(_ settlement: Settlement, _ migration: SourceMigration) async -> String? {
+  private func settle(
+    _ settlement: Settlement, _ migration: SourceMigration, _ report: @Sendable (SourceEvent) async -> Void
+  ) async -> String? {
     guard migration.calls(for: settlement, after: await hosts.observe(migration)) else {
       return "the hosts have changed meanwhile and do not call for it any more"
     }
@@ -92,6 +96,11 @@ struct HypervisorSourceRunner: SourceEffectRunner {
         }
       guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { return "the guest is not there" }
       CrashPoint.settlementUndone.reached()
+      if settlement == .resumeDestination, migration.takesView, let endpoint = migration.preparation?.endpoint {
+        let view = SwitchView(
+          migration: migration, destination: await destinations.link(to: endpoint.libvirtURI), clock: clock, logger: logger)
+        await report(.viewTaken(failure: await view.begin()))
+      }
       if settlement == .resumeDestination { CrashPoint.guestUnresumed.reached() }
       switch settlement {
       case .resumeSource, .resumeDestination: try await domain.resume()
@@ -119,6 +128,16 @@ struct HypervisorSourceRunner: SourceEffectRunner {
           "The guest's autostart cannot be set as it was", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
         try? await clock.wait(milliseconds: waits.step())
       }
+    }
+  }
+
+  /// Reads the disks that the guest has left, for the comparison with what the destination has got.
+  private func read(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
+    do {
+      await report(.sourceRead(try await reading.read(migration)))
+    } catch {
+      if Task.isCancelled { return }
+      await report(.sourceUnreadable(Reason.of(error, "read the disks that \(migration.guest.name) has left")))
     }
   }
 

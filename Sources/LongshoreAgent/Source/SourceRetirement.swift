@@ -6,6 +6,9 @@ internal import MigrationJournal
 
 /// Moves the source's part of a guest out of the way after the destination has confirmed it: its definition, then its disks.
 struct SourceRetirement: Sendable {
+  /// For how long disks are kept whose copies are not the same: until an operator purges them.
+  static let longGraceSeconds: Int64 = 100 * 365 * 86_400
+
   let here: HostAddress
   let source: LibvirtLink
   let journal: Journal
@@ -54,6 +57,7 @@ struct SourceRetirement: Sendable {
     guard registered != nil || noted?.isSameFile(as: current) != false else { throw notTheDisk(path) }
     try folder.create()
     CrashPoint.setAsideFolderMade.reached()
+    let graceSeconds = migration.comparison?.verification.outcome == .differs ? Self.longGraceSeconds : graceSeconds
     let file =
       registered
       ?? RegisteredFile(

@@ -54,10 +54,13 @@ struct Transfer: Sendable {
   /// Carries the handover's fence out, where there is one, while the transfer runs.
   private func fenced(isFollowing: Bool = false, _ transfer: () async -> SourceEvent?) async -> SourceEvent? {
     guard migration.isFenced, let endpoint = migration.preparation?.endpoint else { return await transfer() }
+    let destination = await destinations.link(to: endpoint.libvirtURI)
     let fence = HandoverFence(
-      guest: migration.guest, source: source, destination: await destinations.link(to: endpoint.libvirtURI),
+      guest: migration.guest, source: source, destination: destination,
       acceptedAt: migration.acceptedAt.wall, isFollowing: isFollowing, isNoted: migration.fencedAt != nil,
-      note: { [report] in await report(.sourceFenced) }, clock: clock, logger: logger)
+      note: { [report] in await report(.sourceFenced) },
+      view: migration.takesView ? SwitchView(migration: migration, destination: destination, clock: clock, logger: logger) : nil,
+      noteView: { [report] in await report(.viewTaken(failure: $0)) }, clock: clock, logger: logger)
     let fencing = Task { await fence.run() }
     let end = await transfer()
     // It comes to rest before anybody looks who has the guest.

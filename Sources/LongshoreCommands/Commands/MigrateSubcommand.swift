@@ -16,8 +16,8 @@ struct MigrateSubcommand: OperatorCommand {
         id=$(longshore migrate web-1 --from alpha --to beta --detach)
 
       \(CommandExit.help([
-        .done, .failed, .cancelled, .refused, .notPermitted, .unknownOutcome, .usage, .brokerUnreachable, .noAnswer,
-        .interrupted,
+        .done, .failed, .cancelled, .refused, .notPermitted, .unknownOutcome, .notVerified, .contentDiffers, .usage,
+        .brokerUnreachable, .noAnswer, .interrupted,
       ]))
       With --dry-run: 0 it would run, 3 it would be refused.
       """)

@@ -16,8 +16,8 @@ struct WatchSubcommand: OperatorCommand {
         longshore watch --format json | jq .type
 
       \(CommandExit.help([
-        .done, .failed, .cancelled, .refused, .notPermitted, .unknownOutcome, .usage, .brokerUnreachable, .noAnswer,
-        .interrupted,
+        .done, .failed, .cancelled, .refused, .notPermitted, .unknownOutcome, .notVerified, .contentDiffers, .usage,
+        .brokerUnreachable, .noAnswer, .interrupted,
       ]))
       """)
 

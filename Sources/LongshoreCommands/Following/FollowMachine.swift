@@ -107,7 +107,9 @@ struct FollowMachine: Hashable {
     // A late one is no news: the migration is further.
     guard event.sequence > latest else { return [] }
     latest = event.sequence
-    if event.data.kind == .needsAttention, end == .attention {
+    // Disks that differ do not hold the migration up: its end follows, and says so again.
+    let goesOn = event.data.reasons?.contains { $0.code == .contentDiffers } == true
+    if event.data.kind == .needsAttention, end == .attention, !goesOn {
       return [.show(.event(event))] + finish(.needsAttention(event))
     }
     return [.show(.event(event))]

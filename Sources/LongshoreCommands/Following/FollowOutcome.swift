@@ -22,7 +22,7 @@ enum FollowOutcome: Sendable, Hashable {
   /// The exit code that says this.
   var exit: CommandExit {
     switch self {
-    case .ended(let event): Self.exit(event.data.kind, stage: event.data.stage)
+    case .ended(let event): Self.exit(event.data)
     case .endedBefore(let status): Self.exit(status.phase)
     case .refused: .refused
     case .checked(let reply): reply.refusesDryRun ? .refused : .done
@@ -33,11 +33,16 @@ enum FollowOutcome: Sendable, Hashable {
     }
   }
 
-  private static func exit(_ kind: MigrationEventData.Kind, stage: MigrationEventData.Stage?) -> CommandExit {
-    switch kind {
-    case .completed: .done
+  private static func exit(_ end: MigrationEventData) -> CommandExit {
+    switch end.kind {
+    case .completed:
+      switch end.verification?.outcome {
+      case .differs: .contentDiffers
+      case .unknown: .notVerified
+      case .equal, nil: .done
+      }
     case .cancelled: .cancelled
-    case .failed: stage == .checks ? .refused : .failed
+    case .failed: end.stage == .checks ? .refused : .failed
     default: .unknownOutcome
     }
   }

@@ -71,6 +71,9 @@ struct MigrateOptions: ParsableArguments {
   @Flag(help: "Keep the source's disks under their names.")
   var keepSource = false
 
+  @Flag(help: "Prove that the copied disks hold the same on both hosts at the switch; takes time afterwards, not with --handover direct.")
+  var verify = false
+
   @Flag(name: .shortAndLong, help: "Print the id as soon as the host has accepted the order, and do not follow.")
   var detach = false
 
@@ -90,6 +93,7 @@ struct MigrateOptions: ParsableArguments {
     }
     if bandwidth == 0 { throw ValidationError("--bandwidth is at least 1; leave it out for no cap.") }
     if maxDowntime == 0 { throw ValidationError("--max-downtime is at least 1.") }
+    if verify, handover == .direct { throw ValidationError("--verify needs the fenced handover: leave --handover direct out.") }
     if detach, dryRun { throw ValidationError("--detach and --dry-run exclude each other.") }
     var named: Set<ResourceName> = []
     for disk in disks where !named.insert(disk.disk).inserted {
@@ -102,7 +106,7 @@ struct MigrateOptions: ParsableArguments {
     let options = MigrationOptions(
       bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
       synchronousWrites: synchronousWrites ? true : nil, handover: handover?.handover, keepSource: keepSource ? true : nil,
-      missingMedia: missingMedia?.missingMedium, templateConflict: onTemplateConflict?.templateConflict)
+      missingMedia: missingMedia?.missingMedium, templateConflict: onTemplateConflict?.templateConflict, verify: verify ? true : nil)
     let pools = MigrateCommand.Pools(
       default: pool,
       disks: disks.isEmpty ? nil : Dictionary(disks.map { ($0.disk, $0.pool) }, uniquingKeysWith: { _, last in last }),

@@ -29,6 +29,12 @@ enum EventLine {
       var parts: [String] = []
       if let downtime = data.downtimeMs { parts.append("downtime \(downtime) ms") }
       if let bytes = data.bytes { parts.append("moved \(Quantity.bytes(bytes.total))") }
+      switch data.verification?.outcome {
+      case .equal: parts.append("verified")
+      case .differs: parts.append("CONTENT DIFFERS")
+      case .unknown: parts.append("not verified")
+      case nil: break
+      }
       return parts.joined(separator: ", ")
     case .failed, .cancelled, .needsAttention, .queued:
       return (data.reasons ?? []).map(\.words).joined(separator: "; ")

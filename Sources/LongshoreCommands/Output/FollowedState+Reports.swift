@@ -35,6 +35,8 @@ extension FollowedState {
 
   private mutating func heard(_ progress: Progress, at now: Timestamp) {
     guest = progress.guest.name
+    // What is read anew begins anew: it is not what was copied.
+    if progress.phase == .verifying, self.progress?.phase != .verifying { parts = ProgressParts() }
     phase = progress.phase.words
     self.progress = progress
     parts.update(progress)

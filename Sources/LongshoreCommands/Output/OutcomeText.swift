@@ -65,7 +65,26 @@ enum OutcomeText {
       if let console = data.console {
         lines.append("  console \(console.type) \(console.address), port \(console.port)".printable)
       }
-      return Lines(result: lines, problem: list(data.reasons ?? []))
+      guard let verification = data.verification else { return Lines(result: lines, problem: list(data.reasons ?? [])) }
+      switch verification.outcome {
+      case .equal:
+        let size = verification.bytes.map { " (\(Quantity.bytes($0)))" } ?? ""
+        return Lines(
+          result: lines + [style.green("Verified:") + " at the switch the disks\(size) held what they held at \(data.sourceHost)."],
+          problem: list(data.reasons ?? []))
+      case .unknown:
+        return Lines(result: lines, problem: [style.yellow("Not verified:")] + list(data.reasons ?? []))
+      case .differs:
+        let places = (verification.differences ?? []).map {
+          "    \($0.target): \(Quantity.bytes($0.length)) from byte \($0.offset)".printable
+        }
+        return Lines(
+          result: lines,
+          problem: [style.red("Content differs:")] + list(data.reasons ?? []) + places
+            + advice(
+              "compare the disks; the source's are in `longshore grace list`, and are kept until `longshore grace purge \(event.subject)`.")
+        )
+      }
     case .cancelled:
       let head = style.yellow("Cancelled\(duration):") + " \(name(event)) was not moved."
       return Lines(problem: [head] + list(data.reasons ?? []) + [safety(event)])

@@ -287,7 +287,7 @@ extension Lab {
       on: host,
       """
       for folder; do find "$folder" -mindepth 1 -path "$folder/.longshore*"; done
-      find /run/longshore/exports -mindepth 1
+      find /run/longshore/exports /run/longshore/views -mindepth 1
       pgrep -a -x 'qemu-nbd|qemu-img' || true
       """, folder(.primary, on: host), folder(.secondary, on: host))
     return text.split(separator: "\n")

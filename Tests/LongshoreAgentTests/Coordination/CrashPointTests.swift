@@ -11,12 +11,12 @@ import Testing
 struct CrashPointTests {
   /// What the world does with a migration.
   enum Course: CaseIterable {
-    case success, sourceIsLeftPaused, cancelled, refused, prepareFails
+    case success, verified, sourceIsLeftPaused, cancelled, refused, prepareFails
 
     /// The source's events, whoever dies.
     var kinds: [MigrationEventData.Kind] {
       switch self {
-      case .success: Success.kinds
+      case .success, .verified: Success.kinds
       case .sourceIsLeftPaused: [.accepted, .preparing, .prepared, .transferring, .failed]
       case .cancelled: [.accepted, .preparing, .prepared, .transferring, .cancelled]
       case .refused, .prepareFails: [.accepted, .preparing, .failed]
@@ -147,6 +147,7 @@ private final class World: Sendable {
     #expect(events.map(\.data.kind) == course.kinds, comment)
     #expect(events.map { Int($0.sequence) } == Array(1...course.kinds.count), comment)
     #expect(events.count { $0.data.kind.isTerminal } == 1, comment)
+    #expect(events.last?.data.verification?.outcome == (course == .verified ? .equal : nil), comment)
     #expect(try journal.outbox(limit: 1000).filter { $0.exchange == Wire.events }.map(\.messageID) == events.map(\.id), comment)
     try journal.close()
   }
@@ -155,6 +156,7 @@ private final class World: Sendable {
 
   private func result(of effect: SourceEffect, _ migration: SourceMigration) async -> SourceEvent? {
     switch (course, effect) {
+    case (.verified, .inspect): return .inspected(MigrationSamples.verifiedInspection)
     case (.cancelled, .startTransfer), (.cancelled, .followTransfer):
       await aborted.wait()
       return Task.isCancelled ? nil : .transferEnded(error: "operation aborted", nil)

@@ -25,6 +25,8 @@ struct ScriptedSource: SourceEffectRunner {
     _ effect: SourceEffect, of migration: SourceMigration, report: @escaping @Sendable (SourceEvent) async -> Void
   ) async {
     notes.record(.began(effect))
+    // Who carries a transfer out takes the view at its switch.
+    if effect.key == .followTransfer, migration.takesView { await report(.viewTaken(failure: nil)) }
     if let event = await script(effect, migration) {
       await report(event)
       onReport()
@@ -83,22 +85,24 @@ enum Success {
     case .observe(let step): .observed(atDestination, step: step)
     case .settle(let settlement, _): .settled(settlement, failure: nil)
     case .restoreSource: .sourceRestored
+    case .readSource: .sourceRead(MigrationSamples.contents)
     case .retireSource: .sourceRetired
     default: nil
     }
   }
 
-  static let destination: ScriptedDestination.Script = { effect, _ in
+  static let destination: ScriptedDestination.Script = { effect, migration in
     switch effect {
     case .check: .checked([MigrationSamples.passedCheck])
     case .provideLayer(let id): .layerProvided(id, path: "/mnt/slow/debian.qcow2", copied: 300 << 20)
-    case .makeStubs: .stubsMade(MigrationSamples.preparedDisks)
+    case .makeStubs: .stubsMade(MigrationSamples.preparedDisks, view: migration.plan?.verify == true ? MigrationSamples.view : nil)
+    case .readView: .viewRead(ViewReading(MigrationSamples.contents))
     case .postCheck: .postChecked(MigrationSamples.confirmation, [])
     case .takeOver: .tookOver(MigrationSamples.confirmation)
     case .endCopy: .copyEnded
     case .removeFiles: .filesRemoved
     case .keepFiles: .filesKept
-    case .tell, .awaitAdmission: nil
+    case .tell, .awaitAdmission, .endView: nil
     }
   }
 
