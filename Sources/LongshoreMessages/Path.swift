@@ -49,12 +49,16 @@ public struct PathAnswer: Sendable, Hashable, Codable {
   public var listener: PathListener?
   /// What the source received from the destination, in bytes a second; nil where it was not measured.
   public var fromDestinationBps: UInt64?
+  /// The token of the question's listener, by which the answer to an earlier question, whose port is closed, is told apart; nil where it
+  /// had none, or the source's agent does not say it.
+  public var questionToken: String?
 
   /// An answer.
-  public init(checks: [Check], listener: PathListener? = nil, fromDestinationBps: UInt64? = nil) {
+  public init(checks: [Check], listener: PathListener? = nil, fromDestinationBps: UInt64? = nil, questionToken: String? = nil) {
     self.checks = checks
     self.listener = listener
     self.fromDestinationBps = fromDestinationBps
+    self.questionToken = questionToken
   }
 }
 

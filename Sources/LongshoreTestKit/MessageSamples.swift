@@ -430,7 +430,10 @@ extension MessageSamples {
         .tryPath(PathQuestion(endpoint: fullPreparation.endpoint, listener: listener, needsTemplates: true, measures: true)),
       ]
     case .pathTried:
-      [.pathTried(PathAnswer(checks: [])), .pathTried(PathAnswer(checks: checks, listener: listener, fromDestinationBps: 117_000_000))]
+      [
+        .pathTried(PathAnswer(checks: [])),
+        .pathTried(PathAnswer(checks: checks, listener: listener, fromDestinationBps: 117_000_000, questionToken: listener.token)),
+      ]
     case .describeTemplate: prefetchOrders.map { .describeTemplate($0) }
     case .templateDescribed:
       [

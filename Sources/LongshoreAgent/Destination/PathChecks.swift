@@ -78,7 +78,8 @@ struct PathChecks: Sendable {
       asking.cancel()
       limit.cancel()
     }
-    for await answer in answers { return answer }
+    // An agent that died while it listened gets the answer to what it asked before.
+    for await answer in answers where answer.questionToken == nil || answer.questionToken == question.listener?.token { return answer }
     return nil
   }
 

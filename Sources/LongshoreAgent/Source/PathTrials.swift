@@ -36,7 +36,8 @@ actor PathTrials {
   func answer(_ question: PathQuestion, of migration: MigrationID, to destination: HostAddress) async {
     guard running.insert(migration).inserted else { return }
     defer { running.remove(migration) }
-    let answer = await attempt(question, destination.host)
+    var answer = await attempt(question, destination.host)
+    answer.questionToken = question.listener?.token
     do {
       try await peers.send(.pathTried(answer), of: migration, to: destination)
     } catch {

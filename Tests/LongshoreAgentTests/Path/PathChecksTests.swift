@@ -22,13 +22,16 @@ struct PathChecksTests {
     init(
       uri: String = "test:///default", ports: ClosedRange<UInt16>, allowed: Set<String>? = nil, tlsName: String? = nil,
       certificates: String = "/nowhere",
-      clock: any HostClock = SystemHostClock(), change: @escaping @Sendable (inout PathQuestion) -> Void = { _ in }
+      clock: any HostClock = SystemHostClock(), earlier: PathAnswer? = nil,
+      change: @escaping @Sendable (inout PathQuestion) -> Void = { _ in }
     ) {
       let mailbox = PathMailbox()
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let middle = ports.lowerBound + (ports.upperBound - ports.lowerBound) / 2
       let answering = ScriptedPeers { sent in
-        if case .pathTried(let answer) = sent.body { await mailbox.deliver(answer, of: sent.migration) }
+        guard case .pathTried(let answer) = sent.body else { return }
+        if let earlier { await mailbox.deliver(earlier, of: sent.migration) }
+        await mailbox.deliver(answer, of: sent.migration)
       }
       let trials = PathTrials(
         here: source, allowed: AllowedAddresses(hosts: allowed),
@@ -71,6 +74,13 @@ struct PathChecksTests {
     #expect(check.message.hasPrefix("port 1 of beta, of those for disks and memory, cannot be reached from alpha: "))
     #expect(check.advice == "open TCP 28200 to 28249 from alpha to 127.0.0.1")
     #expect(finding.checks.count { $0.outcome == .refused } == 1)
+  }
+
+  @Test("The answer to what an agent asked before it died is none")
+  func earlierAnswer() async {
+    let closed = CheckRule.migrationPorts.failed(on: Self.source.host, "port 28200 of beta cannot be reached")
+    let finding = await Pair(ports: 28_200...28_299, earlier: PathAnswer(checks: [closed], questionToken: "another")).check()
+    #expect(finding.checks.map(\.outcome) == [.passed, .passed, .passed], "\(finding.checks)")
   }
 
   @Test("A libvirt that does not answer is named with its port")
