@@ -64,6 +64,7 @@ public final class Relay: Sendable {
     var lastLink = 0
     var upstreamLimit: Int?
     var triggers: [Trigger] = []
+    var heartbeats: [AsyncStream<Void>.Continuation] = []
     var isStopped = false
   }
 
@@ -134,6 +135,13 @@ extension Relay {
     state.withLock { $0.triggers = triggers }
   }
 
+  /// An element for each heartbeat of the broker that passes from now on, on any connection.
+  public func heartbeats() -> AsyncStream<Void> {
+    let (stream, continuation) = AsyncStream<Void>.makeStream()
+    state.withLock { $0.heartbeats.append(continuation) }
+    return stream
+  }
+
   /// The triggers whose text has not passed.
   public var pendingTriggers: [Trigger] { state.withLock { $0.triggers } }
 
@@ -160,6 +168,9 @@ extension Relay {
     /// Pass so many of them, then break the connection.
     case cut(after: Int)
   }
+
+  /// AMQP's frame for a heartbeat: type 8 on channel 0, no payload, the end.
+  private static let heartbeat: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0xCE]
 
   private func acceptAll() {
     while true {
@@ -232,6 +243,9 @@ extension Relay {
       return limit <= bytes.count ? .cut(after: 0) : .pass
     }
     if link.isSilent { return .swallow }
+    if direction == .down, bytes.elementsEqual(heartbeat) {
+      for watcher in state.heartbeats { watcher.yield() }
+    }
     if direction == link.unanswered { return .cut(after: 0) }
     let tail = link.tails[direction] ?? []
     let passing = tail + bytes

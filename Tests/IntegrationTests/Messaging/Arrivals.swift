@@ -22,6 +22,7 @@ actor Arrivals<Element: Sendable> {
     try await withThrowingTaskGroup(of: Value.self) { group in
       group.addTask { try await self.found(find) }
       group.addTask {
+        // The limit of the wait, which ends with what is waited for: only a failure lasts so long.
         try await Task.sleep(for: timeout)
         throw TimedOut(description: "\(what) did not come within \(timeout); there is: \(await self.all)")
       }
