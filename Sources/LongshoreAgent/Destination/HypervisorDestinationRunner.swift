@@ -85,24 +85,11 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     }
   }
 
-  /// Does work until it has a result. While libvirt is away, and where `failed` has no event for the failure, it is tried again.
   private func untilDone(
     _ operation: String, _ migration: DestinationMigration, failed: (Reason) -> DestinationEvent?,
     _ work: () async throws -> DestinationEvent, report: (DestinationEvent) async -> Void
   ) async {
-    var waits = BackOffSteps()
-    while !Task.isCancelled {
-      do {
-        return await report(try await work())
-      } catch {
-        if Task.isCancelled { return }
-        let reason = Reason.of(error, operation)
-        logger.warning("An effect failed", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(reason)"])
-        let isAway = (error as? LibvirtError).map { $0.isConnectionLost || $0.code == .notConnected } ?? false
-        if !isAway, let event = failed(reason) { return await report(event) }
-        try? await clock.wait(milliseconds: waits.step())
-      }
-    }
+    await PatientWork(clock: clock, logger: logger).untilDone(operation, of: migration.id, failed: failed, report: report, work)
   }
 
   /// Resumes the guest where it stands still, and looks at it. A guest that is not here needs nothing.

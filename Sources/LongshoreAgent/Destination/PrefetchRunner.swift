@@ -122,23 +122,10 @@ struct HypervisorPrefetchRunner: PrefetchRunner {
     return event
   }
 
-  /// Does work until it has a result. While libvirt is away, and where `failed` has no event for the failure, it is tried again.
   private func untilDone(
     _ operation: String, _ prefetch: TemplatePrefetch, failed: (Reason) -> PrefetchEvent? = { _ in nil },
     report: (PrefetchEvent) async -> Void, _ work: () async throws -> PrefetchEvent
   ) async {
-    var waits = BackOffSteps()
-    while !Task.isCancelled {
-      do {
-        return await report(try await work())
-      } catch {
-        if Task.isCancelled { return }
-        let reason = Reason.of(error, operation)
-        logger.warning("An effect failed", metadata: [LogKeys.migration: "\(prefetch.id)", LogKeys.reason: "\(reason)"])
-        let isAway = (error as? LibvirtError).map { $0.isConnectionLost || $0.code == .notConnected } ?? false
-        if !isAway, let event = failed(reason) { return await report(event) }
-        try? await clock.wait(milliseconds: waits.step())
-      }
-    }
+    await PatientWork(clock: clock, logger: logger).untilDone(operation, of: prefetch.id, failed: failed, report: report, work)
   }
 }
