@@ -1,17 +1,27 @@
 /// Why something could not be done over NBD, in libnbd's words.
 public struct NBDError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What stopped it.
+  public enum Kind: Sendable, Hashable {
+    /// The server, the link or libnbd.
+    case failed
+    /// The caller did not want to wait any longer.
+    case cancelled
+    /// The server did not answer within the caller's limit.
+    case timedOut
+  }
+
   /// What was tried, in words that follow "cannot".
   public var operation: String
   /// What went wrong.
   public var message: String
-  /// Whether the caller did not want to wait any longer.
-  public var isCancelled: Bool
+  /// What stopped it.
+  public var kind: Kind
 
   /// An error.
-  public init(operation: String, message: String, isCancelled: Bool = false) {
+  public init(operation: String, message: String, kind: Kind = .failed) {
     self.operation = operation
     self.message = message
-    self.isCancelled = isCancelled
+    self.kind = kind
   }
 
   public var description: String { "cannot \(operation): \(message)" }

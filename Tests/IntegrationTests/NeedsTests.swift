@@ -142,7 +142,7 @@ extension MigrationTests {
         for role in server client; do
           openssl req -newkey rsa:2048 -nodes -subj "/CN=$1.lab" -keyout $role-key.pem -out $role.csr 2>/dev/null
           openssl x509 -req -in $role.csr -days 2 -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -out $role-cert.pem \
-            -extfile <(printf 'subjectAltName=DNS:%s.lab\nextendedKeyUsage=serverAuth,clientAuth' "$1") 2>/dev/null
+            -extfile <(printf 'subjectAltName=DNS:%s.lab,IP:%s\nextendedKeyUsage=serverAuth,clientAuth' "$1" "$(hostname -I | cut -d ' ' -f 1)") 2>/dev/null
         done
         cp -n /etc/libvirt/qemu.conf qemu.conf
         echo 'migrate_tls_x509_cert_dir = "/run/lab-tls"' >>/etc/libvirt/qemu.conf
@@ -172,8 +172,20 @@ extension MigrationTests {
             var authorities = ""
             for host in Lab.Host.allCases { authorities += try await lab.on(host, "cat", "/run/lab-tls/ca-cert.pem") + "\n" }
             for host in Lab.Host.allCases { try await lab.shell(on: host, #"printf %s "$1" >/run/lab-tls/ca-cert.pem"#, authorities) }
+            // The template goes with TLS too, or not at all.
+            let credentials = ["LONGSHORED_NBD_CREDENTIALS": "/run/lab-tls"]
+            try await lab.restartAgent(
+              on: .beta, with: credentials.merging(["LONGSHORED_MIGRATION_TLS_NAME": "beta.lab"]) { $1 })
+            #expect(try await refusals(guest, orchestrator) == [])
+            try await lab.on(.beta, "rm", "-f", "\(try lab.folder(.primary, on: .beta))/\(Guest.template)")
+            let plain = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
+            #expect(plain.kind == .failed, "\(plain)")
+            #expect(plain.stage == .prepare)
+            #expect(plain.reasons?.first?.message.contains("nbd.credentials") == true, "\(plain.reasons ?? [])")
+            try await lab.restartAgent(on: .alpha, with: credentials)
             let end = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
             #expect(end.kind == .completed, "\(end)")
+            #expect(end.bytes.map { $0.template > 0 } == true, "\(end)")
             try await guest.waitForWrite(on: .beta)
           }
           try await guest.verify(.alpha, .beta).expectGood()

@@ -31,6 +31,7 @@ struct AgentConfiguration: Sendable {
   /// The address and the ports on which templates are served.
   var nbdAddress: String
   var nbdPorts: ClosedRange<UInt16>
+  var nbdCredentials: String?
   /// Whether guests may come: not where the host is in maintenance.
   var takesGuests: Bool
   /// The broker's users who may order; nil for all whom the broker lets publish requests.
@@ -77,6 +78,8 @@ struct AgentConfiguration: Sendable {
     let last = try settings.integer(.nbdLastPort, in: 1...65_535) ?? max(first, 10_872)
     guard first <= last else { throw settings.wrong(.nbdLastPort, "\(last) is below nbd.firstPort, \(first)") }
     nbdPorts = UInt16(first)...UInt16(last)
+    nbdCredentials = try settings.text(.nbdCredentials)
+    if let folder = nbdCredentials { try Self.requireCredentials(in: folder, settings) }
     takesGuests = try settings.truth(.incomingAllowed) ?? true
     orderingUsers = try settings.list(.requestsUsers).map(Set.init)
     allowedPools = try settings.list(.poolsAllowed).map(Set.init)
@@ -90,6 +93,15 @@ struct AgentConfiguration: Sendable {
         throw settings.wrong(.logLevel, "\(text) is not one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       logLevel = level
+    }
+  }
+
+  /// Looks for the files that templates need for TLS, on both sides, before the first guest finds that one lacks.
+  private static func requireCredentials(in folder: String, _ settings: SettingsReader) throws {
+    guard folder.hasPrefix("/") else { throw settings.wrong(.nbdCredentials, "\(folder) is not an absolute path") }
+    for name in ["ca-cert.pem", "server-cert.pem", "server-key.pem", "client-cert.pem", "client-key.pem"]
+    where access("\(folder)/\(name)", R_OK) != 0 {
+      throw settings.wrong(.nbdCredentials, "\(folder)/\(name) cannot be read: \(String(cString: strerror(errno)))")
     }
   }
 

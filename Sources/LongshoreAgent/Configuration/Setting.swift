@@ -30,6 +30,7 @@ enum Setting: String, CaseIterable, Sendable {
   case nbdAddress = "nbd.address"
   case nbdFirstPort = "nbd.firstPort"
   case nbdLastPort = "nbd.lastPort"
+  case nbdCredentials = "nbd.credentials"
   case incomingAllowed = "incoming.allowed"
   case requestsUsers = "requests.users"
   case poolsAllowed = "pools.allowed"

@@ -18,6 +18,8 @@ struct LayerProvider: Sendable {
   let journal: Journal
   let identities: LayerIdentities
   let images: QemuImg
+  /// Where templates go with TLS, the folder of this host's certificates (``TemplateCopy/credentials``).
+  let credentials: String?
   let offers: OfferMailbox
   let turns: PathTurns
   let peers: any PeerLink
@@ -178,7 +180,7 @@ struct LayerProvider: Sendable {
     while true {
       let (offer, answers) = try await source(of: layer, export: true, of: demand) { $0.uri != nil }
       guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
-      let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize)
+      let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize, credentials: credentials)
       let before = file.finishedChunks
       let finished = Set((0..<copy.chunkCount).filter { before.contains($0) })
       for chunk in finished { prefix.note(chunk, range: copy.range) }

@@ -25,7 +25,7 @@ enum ContentReader {
     try await BlockingWork.runCancellable(inBackground: true) { isCancelled throws(ImageError) in
       let operation = "read the disk \(disk.target)"
       do throws(NBDError) {
-        let reader = try NBDReader(socket: disk.socket, export: disk.export, isCancelled: isCancelled)
+        let reader = try NBDReader(server: .unix(path: disk.socket), export: disk.export, isCancelled: isCancelled)
         let rangeSize = DiskContent.rangeSize(of: reader.size, disks: disks)
         var source = Source(reader: reader)
         var digests: [String] = []
@@ -42,7 +42,7 @@ enum ContentReader {
         }
         return DiskContent(target: disk.target, size: source.size, rangeSize: rangeSize, digests: digests)
       } catch {
-        throw ImageError(error.isCancelled ? .cancelled : .toolFailed, operation: operation, message: error.message)
+        throw ImageError(error.kind == .cancelled ? .cancelled : .toolFailed, operation: operation, message: error.message)
       }
     }
   }
@@ -95,7 +95,7 @@ enum ContentReader {
       while start < bytes.count {
         let end = min(start + DiskContent.blockSize, bytes.count)
         let block = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-        if !isZero(block) {
+        if !block.isAllZeros {
           withUnsafeBytes(of: (offset + UInt64(start)).bigEndian) { hash.update($0) }
           hash.update(block)
           hasData = true
@@ -104,11 +104,14 @@ enum ContentReader {
       }
       return hasData
     }
+  }
+}
 
-    private static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
-      guard let base = bytes.baseAddress, bytes[0] == 0 else { return bytes.isEmpty }
-      // Each byte is the one before it, and the first is zero.
-      return memcmp(base, base + 1, bytes.count - 1) == 0
-    }
+extension UnsafeRawBufferPointer {
+  /// Whether no byte is other than zero.
+  var isAllZeros: Bool {
+    guard let base = baseAddress, self[0] == 0 else { return isEmpty }
+    // Each byte is the one before it, and the first is zero.
+    return memcmp(base, base + 1, count - 1) == 0
   }
 }

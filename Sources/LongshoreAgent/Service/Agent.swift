@@ -47,7 +47,8 @@ struct Agent {
     }
     diskViews = DiskViews(
       here: here, libvirt: libvirt, journal: journal, images: images, directory: views, clock: clock, logger: logger)
-    let exporter = NBDExporter(address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports)
+    let exporter = NBDExporter(
+      address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports, credentials: configuration.nbdCredentials)
     let identities = LayerIdentities(journal: journal)
     let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger)
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
@@ -79,7 +80,8 @@ struct Agent {
       logger: logger)
     let layers = LayerProvider(
       here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
-      images: images, offers: mailbox, turns: PathTurns(), peers: peers, clock: clock, logger: logger)
+      images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(), peers: peers, clock: clock,
+      logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
       here: here, libvirt: libvirt, journal: journal, checks: checks, layers: layers,
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),

@@ -23,6 +23,7 @@ struct AgentConfigurationTests {
     #expect(configuration.endpoint.tlsName == nil)
     #expect(configuration.nbdAddress == configuration.endpoint.migrationAddress)
     #expect(configuration.nbdPorts == 10_809...10_872)
+    #expect(configuration.nbdCredentials == nil)
     #expect(configuration.allowedAddresses == nil)
     #expect(configuration.allowedPools == nil)
     #expect(configuration.deadlineSeconds == 86_400)
@@ -152,6 +153,7 @@ struct AgentConfigurationTests {
       ("migration: {deadline: 0s}", .migrationDeadline), ("migration: {deadline: 31d}", .migrationDeadline),
       ("migration: {answerTimeout: 5}", .migrationAnswerTimeout), ("nbd: {firstPort: 0}", .nbdFirstPort),
       ("nbd: {firstPort: 65536}", .nbdFirstPort), ("nbd: {firstPort: 20000, lastPort: 19999}", .nbdLastPort),
+      ("nbd: {credentials: pki}", .nbdCredentials), ("nbd: {credentials: /nonexistent/pki}", .nbdCredentials),
       ("limits: {outgoing: 0}", .limitsOutgoing), ("limits: {incoming: 65}", .limitsIncoming), ("log: {level: loud}", .logLevel),
     ])
   func refused(_ yaml: String, _ setting: Setting) async throws {

@@ -19,13 +19,16 @@ struct EncryptedCopyTests {
       let export = try await exporter.export(path: path, name: folder.name)
       #expect(export.uri.hasPrefix("nbds://127.0.0.1:"))
       let results = await Result {
-        let copied = try await copy(export, in: folder, credentials: "ours", serverName: "host-a")
+        let copied = try await copy(export.endpoint, in: folder, credentials: "ours", byteCount: UInt64(bytes.count))
         #expect(copied == bytes)
-        await #expect(throws: ImageError.self, "a server of another name") {
-          try await copy(export, in: folder, credentials: "ours", serverName: "host-b")
+        await #expect(throws: ImageError.self, "a name that the certificate does not have") {
+          try await copy(named("localhost", export.endpoint), in: folder, credentials: "ours")
         }
         await #expect(throws: ImageError.self, "an authority of its own") {
-          try await copy(export, in: folder, credentials: "other", serverName: "host-a")
+          try await copy(export.endpoint, in: folder, credentials: "other")
+        }
+        await #expect(throws: ImageError.self, "no credentials") {
+          try await copy(export.endpoint, in: folder, credentials: nil)
         }
         await #expect(throws: TemporaryFolder.ProgramFailed.self, "no TLS at all") {
           try await folder.run(
@@ -37,22 +40,41 @@ struct EncryptedCopyTests {
     }
   }
 
-  private func copy(
-    _ export: NBDExport, in folder: TemporaryFolder, credentials: String, serverName: String
-  ) async throws -> [UInt8] {
+  @Test("A client that demands TLS takes nothing from a server without")
+  func downgrade() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(512), to: "template")
+      try await makeAuthority("ours", in: folder)
+      let export = try await ExportFixture.exporter(in: folder).export(path: path, name: folder.name)
+      let results = await Result {
+        let error = await #expect(throws: ImageError.self) { try await copy(export.endpoint, in: folder, credentials: "ours") }
+        #expect(error?.code == .invalidArgument)
+        // Nor from one that only says that it has it.
+        let lying = try NBDEndpoint(
+          host: export.endpoint.host, port: export.endpoint.port, export: export.endpoint.export, usesTLS: true)
+        let refused = await #expect(throws: ImageError.self) { try await copy(lying, in: folder, credentials: "ours") }
+        #expect(refused?.code == .toolFailed)
+      }
+      try await export.stop()
+      try results.get()
+    }
+  }
+
+  private func named(_ host: String, _ endpoint: NBDEndpoint) throws -> NBDEndpoint {
+    try NBDEndpoint(host: host, port: endpoint.port, export: endpoint.export, usesTLS: true)
+  }
+
+  private func copy(_ endpoint: NBDEndpoint, in folder: TemporaryFolder, credentials: String?, byteCount: UInt64 = 512) async throws -> [UInt8] {
     let file = try await ExclusiveFile.create(at: folder.file("copy"))
     let result = await Result {
-      try await TemplateCopy(
-        from: export.endpoint, to: file, byteCount: 1 << 20, credentials: folder.file(credentials),
-        serverName: serverName
-      ).run { _ in }
+      try await TemplateCopy(from: endpoint, to: file, byteCount: byteCount, credentials: credentials.map(folder.file)).run { _ in }
       return try folder.read(file.path)
     }
     _ = try await file.remove()
     return try result.get()
   }
 
-  /// Makes an authority and certificates for a server `host-a` and a client, under the names that QEMU wants.
+  /// Makes an authority and certificates for a server at 127.0.0.1 and a client, under the names that QEMU wants.
   private func makeAuthority(_ name: String, in folder: TemporaryFolder) async throws {
     mkdir(folder.file(name), 0o700)
     let authority = "\(name)/ca"
@@ -64,7 +86,7 @@ struct EncryptedCopyTests {
       let prefix = "\(name)/\(role)"
       try await folder.run(
         "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-        "-subj", "/CN=host-a", "-addext", "subjectAltName=DNS:host-a", "-addext", "extendedKeyUsage=\(usage)",
+        "-subj", "/CN=host-a", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "extendedKeyUsage=\(usage)",
         "-addext", "basicConstraints=critical,CA:FALSE", "-CA", "\(authority)-cert.pem", "-CAkey",
         "\(authority)-key.pem", "-keyout", "\(prefix)-key.pem", "-out", "\(prefix)-cert.pem")
     }
