@@ -121,7 +121,8 @@ struct TemplateCopy: Sendable {
           try destination.requireSame(file, operation: operation)
           do {
             var stream = try NBDStream(
-              server: server, export: source.export, ranges: chunks.map(wholeSectors(ofChunk:)), limit: stallLimit, isCancelled: isCancelled)
+              server: server, export: source.export, ranges: chunks.map(wholeSectors(ofChunk:)), limit: stallLimit, isCancelled: isCancelled
+            )
             var copied = before
             for chunk in chunks {
               try Self.wait(for: room, isCancelled, operation)

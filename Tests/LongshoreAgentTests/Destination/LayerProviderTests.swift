@@ -56,7 +56,8 @@ struct LayerProviderTests {
       provider = LayerProvider(
         here: MigrationSamples.destination, folder: { _ in destination }, journal: journal,
         identities: LayerIdentities(journal: journal, settlingTime: 0) { readings.record($0) },
-        images: QemuImg(), credentials: nil, offers: mailbox, turns: PathTurns(), peers: asked, clock: SystemHostClock(), logger: LayerProviderTests.logger)
+        images: QemuImg(), credentials: nil, offers: mailbox, turns: PathTurns(), peers: asked, clock: SystemHostClock(),
+        logger: LayerProviderTests.logger)
     }
 
     /// Puts the layer in place for a migration of this number, as the destination's runner does it.

@@ -64,7 +64,9 @@ struct EncryptedCopyTests {
     try NBDEndpoint(host: host, port: endpoint.port, export: endpoint.export, usesTLS: true)
   }
 
-  private func copy(_ endpoint: NBDEndpoint, in folder: TemporaryFolder, credentials: String?, byteCount: UInt64 = 512) async throws -> [UInt8] {
+  private func copy(_ endpoint: NBDEndpoint, in folder: TemporaryFolder, credentials: String?, byteCount: UInt64 = 512) async throws
+    -> [UInt8]
+  {
     let file = try await ExclusiveFile.create(at: folder.file("copy"))
     let result = await Result {
       try await TemplateCopy(from: endpoint, to: file, byteCount: byteCount, credentials: credentials.map(folder.file)).run { _ in }
