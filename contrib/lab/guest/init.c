@@ -9,10 +9,14 @@
 //   longshore.every=N     acknowledge every N-th block (default 1)
 //   longshore.memory=N    rewrite N MiB of memory … (default 0)
 //   longshore.dirty=N     … at N MiB a second (default 0)
+//   longshore.rewrite=N   write 32 MiB of the last disk over and over, as they are, at N MiB a second (default 0)
+//   longshore.beat=N      say every N ms that time goes on (default 0: never)
 //
 // On the console:
 //   start <boot id> disks=N region=N slots=N every=N
 //   ack <sequence> <uptime in ms> <boot id>       all blocks up to this one are on all disks (fdatasync returned)
+//   rewrote <MiB>                                 so much so far, each second
+//   beat <number>
 //   error <what> <errno>
 // It reads the console as well: at a line `off` the guest shuts itself down.
 
@@ -36,6 +40,7 @@
 
 #define MAXIMUM_DISKS 26
 #define NANOSECONDS UINT64_C(1000000000)
+#define REWRITTEN UINT64_C(32)  // MiB
 
 static int console = 1, orders = -1;
 static char command_line[4096];
@@ -138,6 +143,44 @@ static void dirty_memory(uint64_t megabytes, uint64_t rate) {
   }
 }
 
+// A process of its own that writes a part of a disk again and again with what it holds already: the disk is busy, and stays
+// what it was made as.
+static void rewrite_disk(int disk, uint64_t from, uint64_t rate) {
+  if (rate == 0 || fork() != 0) return;
+  const size_t piece = 1 << 20;
+  unsigned char *bytes = mmap(NULL, REWRITTEN * piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bytes == MAP_FAILED) stop("rewrite");
+  for (uint64_t i = 0; i < REWRITTEN; i++) {
+    if (pread(disk, bytes + i * piece, piece, (off_t)((from + i) * piece)) != (ssize_t)piece) stop("rewrite");
+  }
+  uint64_t next = now(), second = next;
+  for (uint64_t turn = 0;; turn++) {
+    const uint64_t i = turn % REWRITTEN;
+    if (pwrite(disk, bytes + i * piece, piece, (off_t)((from + i) * piece)) != (ssize_t)piece) stop("rewrite");
+    if (now() - second >= NANOSECONDS) {
+      second = now();
+      say("rewrote %llu\n", (unsigned long long)turn + 1);
+    }
+    // What a slow disk has missed is not made up for.
+    next += NANOSECONDS / rate;
+    if (next < now()) next = now();
+    sleep_until(next);
+  }
+}
+
+// A process of its own by whose silence one sees from outside how long the guest stood still. What was missed is not made up
+// for.
+static void beat(uint64_t milliseconds) {
+  if (milliseconds == 0 || fork() != 0) return;
+  uint64_t next = now();
+  for (uint64_t number = 1;; number++) {
+    say("beat %llu\n", (unsigned long long)number);
+    next += milliseconds * 1000000;
+    if (next < now()) next = now();
+    sleep_until(next);
+  }
+}
+
 // Shuts the guest down if somebody has asked for it on the console.
 static void obey(void) {
   char line[16];
@@ -172,6 +215,8 @@ int main(void) {
   char boot[64];
   read_file("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
   dirty_memory(parameter("longshore.memory", 0), parameter("longshore.dirty", 0));
+  rewrite_disk(disk[disks - 1], region + (slots * BLOCK_BYTES >> 20) + 1, parameter("longshore.rewrite", 0));
+  beat(parameter("longshore.beat", 0));
 
   struct block *block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (block == MAP_FAILED) stop("block");
