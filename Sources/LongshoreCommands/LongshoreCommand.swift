@@ -20,6 +20,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
     version: LongshoreVersion.current,
     subcommands: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
+      QueueSubcommand.self,
       ResolveSubcommand.self,
       HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self, TemplatesSubcommand.self,
     ])

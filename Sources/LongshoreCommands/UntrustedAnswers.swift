@@ -26,6 +26,7 @@ package enum UntrustedAnswers {
     case .templates(let templates):
       lines += TemplateText.templates(templates.map { (reply.from.host, $0) }, zone: zone, style: style)
     case .templateWork: break
+    case .queue(let entries): lines += QueueText.queue(entries, at: now, zone: zone, style: style)
     case .orphans(let orphans):
       let all = orphans.map { (host: reply.from.host, orphan: $0) }
       lines += LeftoverText.orphans(all, answered: 1, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)

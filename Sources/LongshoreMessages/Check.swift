@@ -179,8 +179,8 @@ extension CheckRule {
     otherwise: "choose another host, or start the guest with a CPU model that both hosts have")
   /// The destination has memory for the guest.
   public static let memory = CheckRule(
-    .noMemory, at: .destination, severity: .warn, "as much memory is free as the guest has",
-    otherwise: "see what the kernel can give back (`free -m`), or choose another host")
+    .noMemory, at: .destination, "as much memory is available as the guest has, beside what is promised to guests that are on their way",
+    otherwise: "choose another host, or let guests come nevertheless (`incoming.overcommitMemory`)")
   /// A guest that sees the host's own processor finds the same one.
   public static let sameProcessor = CheckRule(
     .incompatibleCPU, at: .destination,

@@ -66,7 +66,8 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public enum Kind: String, Hashable, WireWord {
     /// The request is journalled and will be worked on.
     case accepted
-    /// It waits for its turn.
+    /// It waits for its turn, at its source or, after `preparing`, at its destination. Told again when it waits for something else, at
+    /// most eight times.
     case queued
     /// The plan is made; the destination checks and prepares.
     case preparing
@@ -194,13 +195,15 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public var console: Console?
   /// `completed`: what a verification has found; absent where none was ordered.
   public var verification: Verification?
+  /// `queued`: where it waits and for what; absent in events of agents that say it in `reasons` alone.
+  public var waiting: Waiting?
 
   /// An event's content.
   public init(
     _ kind: Kind, guest: GuestReference, sourceHost: NodeName, destinationHost: NodeName, disks: [Disk]? = nil,
     stage: Stage? = nil, reasons: [Reason]? = nil, checks: [Check]? = nil, runsAt: NodeName? = nil,
     seconds: Double? = nil, downtimeMs: UInt64? = nil, bytes: Bytes? = nil, console: Console? = nil,
-    verification: Verification? = nil
+    verification: Verification? = nil, waiting: Waiting? = nil
   ) {
     self.kind = kind
     self.guest = guest
@@ -216,6 +219,7 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
     self.bytes = bytes
     self.console = console
     self.verification = verification
+    self.waiting = waiting
   }
 }
 

@@ -73,13 +73,17 @@ public struct PeerMessage: Sendable, Hashable {
     public var uri: String?
     /// Why the layer cannot be offered; nil where it can.
     public var failure: Reason?
+    /// Why its bytes are not served yet, where the destination has to ask again: as many templates as may be copied out of the host
+    /// are being copied. Nil where they are, where none were asked for, and from agents that know no such limit.
+    public var waiting: Waiting?
 
     /// An offer.
-    public init(layer: Int, digest: LayerDigest?, uri: String?, failure: Reason? = nil) {
+    public init(layer: Int, digest: LayerDigest?, uri: String?, failure: Reason? = nil, waiting: Waiting? = nil) {
       self.layer = layer
       self.digest = digest
       self.uri = uri
       self.failure = failure
+      self.waiting = waiting
     }
   }
 
@@ -110,11 +114,15 @@ public struct PreparationProgress: Sendable, Hashable, Codable {
   public var templateBytesDone: UInt64
   /// Bytes of templates to copy in all.
   public var templateBytesTotal: UInt64
+  /// What the migration waits for at the destination, or its template at either host; nil while it is worked on, and from agents that
+  /// do not say it.
+  public var waiting: Waiting?
 
   /// A preparation's progress.
-  public init(templateBytesDone: UInt64, templateBytesTotal: UInt64) {
+  public init(templateBytesDone: UInt64, templateBytesTotal: UInt64, waiting: Waiting? = nil) {
     self.templateBytesDone = templateBytesDone
     self.templateBytesTotal = templateBytesTotal
+    self.waiting = waiting
   }
 }
 

@@ -278,10 +278,15 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   /// not, and in plans of agents that do not know it.
   public var verify: Bool?
 
+  /// The migration's place among those that wait, with what it has waited at the source; nil where it has the usual priority and has
+  /// not waited, and in plans of agents that do not know it.
+  public var queue: QueuePlace?
+
   /// A plan.
   public init(
     guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
-    sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil
+    sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil,
+    queue: QueuePlace? = nil
   ) {
     self.guest = guest
     self.disks = disks
@@ -291,6 +296,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.sourceTriesPath = sourceTriesPath
     self.templateConflict = templateConflict
     self.verify = verify
+    self.queue = queue
   }
 
   /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
@@ -303,6 +309,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     layers = try container.decode([TemplateLayer].self, forKey: .layers)
     sourceTriesPath = try container.decodeIfPresent(Bool.self, forKey: .sourceTriesPath)
     verify = try container.decodeIfPresent(Bool.self, forKey: .verify)
+    queue = try container.decodeIfPresent(QueuePlace.self, forKey: .queue)
     shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
     readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)
     templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)

@@ -23,6 +23,9 @@ public struct Reply: Sendable, Hashable {
     case templates([TemplateFile])
     /// The answer to `verify-templates`, `prefetch-template` and `template-work`: how far the work is.
     case templateWork(TemplateWork)
+    /// The answer to `queue`, and to `move-queued` as it stands then: the migrations that wait for their turn, in their order, those that
+    /// wait to leave the host first.
+    case queue([QueueEntry])
   }
 
   /// The request's id; nil where it could not be read.
@@ -156,7 +159,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
-    case schema, type, id, from, reasons, checks, disks, estimate, migration, migrations, host, grace, orphans, templates, work
+    case schema, type, id, from, reasons, checks, disks, estimate, migration, migrations, host, grace, orphans, templates, work, queue
   }
 
   public init(from decoder: any Decoder) throws {
@@ -179,6 +182,7 @@ extension Reply: Codable {
     case "orphans": body = .orphans(try container.decode([Orphan].self, forKey: .orphans))
     case "templates": body = .templates(try container.decode([TemplateFile].self, forKey: .templates))
     case "template-work": body = .templateWork(try container.decode(TemplateWork.self, forKey: .work))
+    case "queue": body = .queue(try container.decode([QueueEntry].self, forKey: .queue))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -203,6 +207,7 @@ extension Reply: Codable {
     case .orphans(let orphans): try container.encode(orphans, forKey: .orphans)
     case .templates(let templates): try container.encode(templates, forKey: .templates)
     case .templateWork(let work): try container.encode(work, forKey: .work)
+    case .queue(let entries): try container.encode(entries, forKey: .queue)
     }
   }
 
@@ -219,6 +224,7 @@ extension Reply: Codable {
     case .orphans: "orphans"
     case .templates: "templates"
     case .templateWork: "template-work"
+    case .queue: "queue"
     }
   }
 }

@@ -32,6 +32,12 @@ public struct Request: Sendable, Hashable {
     case prefetchTemplate(PrefetchOrder)
     /// Tell how far work on templates is.
     case templateWork(id: MigrationID)
+    /// Tell the migrations that wait for their turn.
+    case queue
+    /// Move one of them to another place.
+    case moveQueued(QueueMove)
+    /// Stop a migration, only if it waits for its turn at its source.
+    case cancelQueued(migration: MigrationID)
   }
 
   /// The idempotency key. For `migrate` it is the migration's id.
@@ -134,19 +140,22 @@ public struct MigrateCommand: Sendable, Hashable, Codable {
   public var deadlineSeconds: Int64?
   /// How to move it.
   public var options: MigrationOptions?
+  /// How urgent it is among those that wait; nil: `normal`.
+  public var priority: MigrationPriority?
   /// Make all checks and answer with them; move nothing.
   public var dryRun: Bool?
 
   /// An order to move a guest.
   public init(
     guest: ResourceName, destination: Destination, pools: Pools? = nil, deadlineSeconds: Int64? = nil,
-    options: MigrationOptions? = nil, dryRun: Bool? = nil
+    options: MigrationOptions? = nil, priority: MigrationPriority? = nil, dryRun: Bool? = nil
   ) {
     self.guest = guest
     self.destination = destination
     self.pools = pools
     self.deadlineSeconds = deadlineSeconds
     self.options = options
+    self.priority = priority
     self.dryRun = dryRun
   }
 
@@ -157,6 +166,7 @@ public struct MigrateCommand: Sendable, Hashable, Codable {
     pools = try container.decodeIfPresent(Pools.self, forKey: .pools)
     deadlineSeconds = try container.decodeIfPresent(.deadlineSeconds, in: Request.deadlineRange)
     options = try container.decodeIfPresent(MigrationOptions.self, forKey: .options)
+    priority = try container.decodeIfPresent(MigrationPriority.self, forKey: .priority)
     dryRun = try container.decodeIfPresent(Bool.self, forKey: .dryRun)
   }
 
@@ -300,6 +310,9 @@ extension Request: Codable {
     case "verify-templates": command = .verifyTemplates(try TemplateSelection(from: decoder))
     case "prefetch-template": command = .prefetchTemplate(try PrefetchOrder(from: decoder))
     case "template-work": command = .templateWork(id: try container.decode(MigrationID.self, forKey: .work))
+    case "queue": command = .queue
+    case "move-queued": command = .moveQueued(try QueueMove(from: decoder))
+    case "cancel-queued": command = .cancelQueued(migration: try container.decode(MigrationID.self, forKey: .migration))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -314,7 +327,7 @@ extension Request: Codable {
     try container.encodeIfPresent(notAfter, forKey: .notAfter)
     switch command {
     case .migrate(let command): try command.encode(to: encoder)
-    case .cancel(let migration), .status(let migration): try container.encode(migration, forKey: .migration)
+    case .cancel(let migration), .cancelQueued(let migration), .status(let migration): try container.encode(migration, forKey: .migration)
     case .resolve(let migration, let owner):
       try container.encode(migration, forKey: .migration)
       try container.encode(owner, forKey: .owner)
@@ -328,7 +341,8 @@ extension Request: Codable {
     case .verifyTemplates(let selection): try selection.encode(to: encoder)
     case .prefetchTemplate(let order): try order.encode(to: encoder)
     case .templateWork(let id): try container.encode(id, forKey: .work)
-    case .describe, .listGrace, .listOrphans: break
+    case .moveQueued(let move): try move.encode(to: encoder)
+    case .describe, .listGrace, .listOrphans, .queue: break
     }
   }
 
@@ -350,6 +364,9 @@ extension Request: Codable {
     case .verifyTemplates: "verify-templates"
     case .prefetchTemplate: "prefetch-template"
     case .templateWork: "template-work"
+    case .queue: "queue"
+    case .moveQueued: "move-queued"
+    case .cancelQueued: "cancel-queued"
     }
   }
 }

@@ -28,6 +28,8 @@ struct Action: Hashable {
     case reuseID
     /// Somebody cancels: number.
     case cancel
+    /// The operator puts a migration before all that wait to leave its source: number.
+    case requeue
 
     // Faults.
 
@@ -102,7 +104,9 @@ struct Action: Hashable {
     switch verb {
     case .work: d != 0
     case .deliver, .publish, .move: b != 0
-    case .write, .sweep, .order, .startAgent, .startDaemon, .resumeDaemon, .mendBroker, .mendRemote, .mendDaemons, .unblockJournal: false
+    case .write, .sweep, .order, .requeue, .startAgent, .startDaemon, .resumeDaemon, .mendBroker, .mendRemote, .mendDaemons,
+      .unblockJournal:
+      false
     default: true
     }
   }

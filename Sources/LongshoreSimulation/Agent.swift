@@ -41,11 +41,14 @@ extension World {
     let decider = seams.ignoresLock ? HostMigrations(here: Catalogue.hosts[host], journal: "", limits: limits) : hosts[host].migrations
     let command = MigrateCommand(
       guest: Catalogue.guestNames[order.guest], destination: MigrateCommand.Destination(host: Catalogue.hosts[order.destination].host),
-      options: MigrationOptions(handover: setup.handover, verify: setup.verifies ? true : nil))
+      options: MigrationOptions(handover: setup.handover, verify: setup.verifies ? true : nil),
+      priority: setup.ranks ? MigrationPriority.allCases[order.number % 5] : nil)
     let step: HostStep
     do throws(Rejected) {
       step = try decider.accept(
-        key, order: command, guest: guest, destination: Catalogue.hosts[order.destination], deadlineSeconds: Int64(setup.deadline),
+        key, order: command, guest: guest,
+        sourcePools: hosts[host].domains[order.guest].map { [$0.pool == World.sharedPool ? Catalogue.sharedPool : Catalogue.ownPool] },
+        destination: Catalogue.hosts[order.destination], deadlineSeconds: Int64(setup.deadline),
         patience: Patience(), at: clock(host))
     } catch {
       note("the order is rejected: \(error.reason.message)")
@@ -83,6 +86,7 @@ extension World {
     switch delivery {
     case .order(let order): try take(order, at: host)
     case .cancel(let number): try cancel(number, at: host)
+    case .requeue(let number): try requeue(number, at: host)
     case .peer(let message, _):
       let store = hosts[host].store
       let step = hosts[host].migrations.step(of: message, endpoint: Catalogue.endpoints[host], at: clock(host)) { id throws(Never) in
@@ -102,6 +106,26 @@ extension World {
       return
     }
     if let step { try commit(step, at: host) }
+  }
+
+  /// What an agent does with the operator's word that a migration goes first, as the coordinator does it.
+  private mutating func requeue(_ number: Int, at host: Int) throws(Store.Unwritable) {
+    let move = QueueMove(Catalogue.ids[number], to: .first)
+    let places: [(id: MigrationID, side: MigrationSide, place: QueuePlace)]
+    do throws(Rejected) {
+      places = try hosts[host].migrations.places(for: move, at: clock(host))
+    } catch {
+      note("m\(number) is not moved: \(error.reason.message)")
+      return
+    }
+    for (id, _, place) in places {
+      if let step = try? hosts[host].migrations.step(of: SourceEvent.placed(place), for: id, at: clock(host)) { try commit(step, at: host) }
+    }
+    let entry = hosts[host].migrations.queue(ends: [:], at: clock(host)).first { $0.id == move.migration }
+    if let entry, entry.waiting.position != 1 {
+      fail("limit", "m\(number) was put before all that wait, and is not there")
+    }
+    admit(at: host)
   }
 
   // MARK: - The outbox
@@ -253,16 +277,20 @@ extension World {
   }
 
   mutating func admit(at host: Int) {
-    for id in hosts[host].migrations.admissibleSources {
+    for id in hosts[host].migrations.admissibleSources(at: clock(host)) {
       guard let step = try? hosts[host].migrations.step(of: SourceEvent.admitted, for: id, at: clock(host)) else { continue }
       _ = try? commit(step, at: host)
     }
-    for (id, reason) in hosts[host].migrations.silentlyWaitingSources {
-      guard let step = try? hosts[host].migrations.step(of: SourceEvent.mustWait(reason), for: id, at: clock(host)) else { continue }
+    for (id, waiting) in hosts[host].migrations.untoldWaitsOfSources(at: clock(host)) {
+      guard let step = try? hosts[host].migrations.step(of: SourceEvent.waits(waiting), for: id, at: clock(host)) else { continue }
       _ = try? commit(step, at: host)
     }
-    for id in hosts[host].migrations.admissibleDestinations {
+    for id in hosts[host].migrations.admissibleDestinations(at: clock(host)) {
       guard let step = hosts[host].migrations.step(of: DestinationEvent.admitted, for: id, at: clock(host)) else { continue }
+      _ = try? commit(step, at: host)
+    }
+    for (id, waiting) in hosts[host].migrations.untoldWaitsOfDestinations(at: clock(host)) {
+      guard let step = hosts[host].migrations.step(of: DestinationEvent.waits(waiting), for: id, at: clock(host)) else { continue }
       _ = try? commit(step, at: host)
     }
   }

@@ -8,19 +8,24 @@ enum Catalogue {
   static let endpoints = hosts.map {
     DestinationEndpoint(libvirtURI: "to:\($0.host)", migrationAddress: "at:\($0.host)", tlsName: nil)
   }
-  static let guests = [GuestReference(uuid: "uuid-0", name: "web"), GuestReference(uuid: "uuid-1", name: "db")]
+  static let guests = ["web", "db", "mail", "wiki", "git", "log"].enumerated().map { number, name in
+    GuestReference(uuid: "uuid-\(number)", name: name)
+  }
   static let guestNames = guests.map { parsed($0.name, ResourceName.init) }
   static let ids = (0..<200).map { parsed("m\($0)", MigrationID.init) }
   static let targets = ["vda", "vdb"].map { parsed($0, ResourceName.init) }
   static let ownPool = parsed("own", ResourceName.init)
   static let sharedPool = parsed("shared", ResourceName.init)
-  static let volumes = ["web-0", "web-1", "db-0", "db-1"].map { parsed($0, ResourceName.init) }
+  static let volumes = guests.flatMap { [parsed("\($0.name)-0", ResourceName.init), parsed("\($0.name)-1", ResourceName.init)] }
   static let template = parsed("template", ResourceName.init)
   static let confirmation = Confirmation(console: nil)
   static let passed = Check(.domainExists, on: hosts[0].host, .passed, "passed")
 
   /// The number of a host; nil for none of this world.
   static func number(of host: HostAddress) -> Int? { hosts.firstIndex { $0.host == host.host } }
+
+  /// The number of a guest, by its UUID.
+  static func guest(_ uuid: String) -> Int { guests.firstIndex { $0.uuid == uuid } ?? 0 }
 
   /// The number of a migration, which its id says.
   static func number(of id: MigrationID) -> Int { Int(id.text.dropFirst()) ?? 0 }

@@ -27,6 +27,9 @@ struct Scheduler {
   /// The next action; nil where nothing can happen.
   mutating func next(in world: World) -> Action? {
     if lastNumber == 0 || random.once(in: 80), let order = order(in: world) { return order }
+    if world.setup.ranks, random.once(in: 40), !world.migrations.isEmpty {
+      return Action(.requeue, world.migrations[random.below(world.migrations.count)].number)
+    }
     if let faultRate, random.once(in: faultRate), let fault = fault(in: world) { return fault }
     if faultRate != nil, let fault = faultAtSwitch(in: world) { return fault }
     if random.once(in: 30), let repair = repair(in: world) { return repair }

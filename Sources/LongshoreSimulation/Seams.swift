@@ -16,6 +16,8 @@ struct Seams {
   var request: ((RequestKey) -> RequestKey)?
   /// Whether the guest's lock counts.
   var ignoresLock = false
+  /// Whether the limits of what is at work at once count.
+  var ignoresLimits = false
   /// Whether a settlement is done without looking at the hosts again.
   var settlesBlindly = false
   /// Whether the disks of a guest are moved away without seeing it inactive.

@@ -12,7 +12,7 @@ struct Setup: Hashable {
   var isPersistent = true
   /// Whether the guests start with their host.
   var autostart = false
-  /// Guests: 1 or 2. The first is at alpha, the second at beta.
+  /// Guests: 1, 2 or 6. The first is at alpha, the second at beta, the third at gamma, the fourth at alpha, and so on.
   var guests = 1
   /// Whether both guests' disks have the same file names.
   var sameNames = false
@@ -30,6 +30,8 @@ struct Setup: Hashable {
   var verifies = false
   /// Whether what is copied does not arrive as it was.
   var spoils = false
+  /// Whether orders have priorities, the operator moves those that wait, and the limit is also that of two hosts and of a pool.
+  var ranks = false
   /// Whether the world keeps its journals in SQLite as well and compares.
   var usesSQLite = false
 
@@ -53,6 +55,12 @@ struct Setup: Hashable {
     // Not drawn, so that all else of a seed stays as it is.
     verifies = isFenced && seed % 3 != 0
     spoils = verifies && seed % 7 == 0
+    ranks = seed % 4 == 1
+    if seed % 12 == 5 {
+      guests = 6
+      limit = 1
+      sameNames = false
+    }
   }
 
   /// The handover of the orders.
@@ -63,7 +71,7 @@ struct Setup: Hashable {
   private static let flags: [(String, any WritableKeyPath<Setup, Bool> & Sendable)] = [
     ("fenced", \.isFenced), ("linked", \.isLinked), ("persistent", \.isPersistent), ("autostart", \.autostart),
     ("same-names", \.sameNames), ("into-shared", \.intoShared), ("leftover", \.leftover), ("no-grace", \.noGrace),
-    ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils),
+    ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils), ("ranks", \.ranks),
   ]
   private static let numbers: [(String, any WritableKeyPath<Setup, Int> & Sendable)] = [
     ("disks", \.disks), ("guests", \.guests), ("limit", \.limit), ("deadline", \.deadline),

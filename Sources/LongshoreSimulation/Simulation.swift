@@ -193,7 +193,7 @@ struct Simulation {
     var isOpen = Array(repeating: false, count: setup.guests)
     for host in world.hosts.indices {
       for migration in world.hosts[host].store.openSources {
-        let guest = migration.guest.uuid == Catalogue.guests[0].uuid ? 0 : 1
+        let guest = Catalogue.guest(migration.guest.uuid)
         isOpen[guest] = true
         if !isOperatorsCase(migration, guest, at: host) {
           world.fail("I4", "\(migration.id) does not end: \(migration.phase.word)")

@@ -39,6 +39,9 @@ extension World {
     case .cancel:
       guard let order = order(a) else { return false }
       hosts[order.source].queue.append(.cancel(a))
+    case .requeue:
+      guard let order = order(a) else { return false }
+      hosts[order.source].queue.append(.requeue(a))
     case .crashAgent:
       guard hosts[a].isUp else { return false }
       crashAgent(a)
@@ -105,7 +108,7 @@ extension World {
 
   private func bound(of verb: Action.Verb) -> Int {
     switch verb {
-    case .order, .repeatOrder, .reuseID, .cancel: Catalogue.ids.count
+    case .order, .repeatOrder, .reuseID, .cancel, .requeue: Catalogue.ids.count
     case .move: setup.guests
     case .pass, .stranger: 4
     default: Self.hostCount
@@ -173,6 +176,7 @@ extension World {
   // MARK: - What must hold after every step
 
   mutating func check() {
+    checkLimits()
     for guest in truths.indices {
       let running = runningHosts(of: guest)
       if running.count > 1, !truths[guest].isSplit {
@@ -192,6 +196,37 @@ extension World {
           }
         }
         if claims > 1 { fail("I6", "\(Catalogue.guests[guest].name) has two migrations at once") }
+      }
+    }
+  }
+}
+
+extension DestinationMigration {
+  /// Whether nothing is to be done but to remove what there is, which one does too that was undone before its turn came.
+  fileprivate var isRemoving: Bool {
+    switch phase {
+    case .removing, .endingCopy: true
+    default: false
+    }
+  }
+}
+
+extension World {
+  /// No host has more at work than it may.
+  private mutating func checkLimits() {
+    for host in hosts.indices where hosts[host].isUp {
+      let leaving = hosts[host].migrations.sources.values.filter { $0.phase != .queued }
+      let coming = hosts[host].migrations.destinations.values.filter { $0.phase != .queued && !$0.isRemoving }
+      var most = max(leaving.count, coming.count)
+      if most > setup.limit { fail("limit", "\(name(host)) works on \(most) migrations in one direction at once") }
+      guard setup.ranks else { continue }
+      for other in Catalogue.hosts {
+        most = max(leaving.count { $0.destination == other }, coming.count { $0.source == other })
+        if most > setup.limit { fail("limit", "\(name(host)) works on \(most) migrations with \(other.host) at once") }
+      }
+      for pool in [Catalogue.ownPool, Catalogue.sharedPool] {
+        most = coming.count { $0.plan?.disks.contains { $0.destinationPool == pool } == true }
+        if most > setup.limit { fail("limit", "\(name(host)) works on \(most) migrations into the pool \(pool) at once") }
       }
     }
   }

@@ -60,6 +60,7 @@ struct Order: Hashable {
 enum Delivery {
   case order(Order)
   case cancel(Int)
+  case requeue(Int)
   case peer(PeerMessage, isConfirmed: Bool)
 }
 
@@ -130,7 +131,11 @@ struct World {
     if setup.leftover { addStranger(to: 1, .volume(Self.volume(of: 0, 0, in: setup))) }
   }
 
-  var limits: HostMigrations.Limits { HostMigrations.Limits(outgoing: setup.limit, incoming: setup.limit) }
+  var limits: HostMigrations.Limits {
+    if seams.ignoresLimits { return HostMigrations.Limits(outgoing: 64, incoming: 64) }
+    let narrow = setup.ranks ? setup.limit : Int.max
+    return HostMigrations.Limits(outgoing: setup.limit, incoming: setup.limit, pair: narrow, pool: narrow)
+  }
 
   func newStore(id: String, of host: Int) -> Store {
     Store(id: id, here: Catalogue.hosts[host], shadow: setup.usesSQLite ? try? Journal(path: Journal.inMemory) : nil)
@@ -140,19 +145,20 @@ struct World {
   static func volume(of guest: Int, _ disk: Int, in setup: Setup) -> Int { (setup.sameNames ? 0 : guest * 2) + disk }
 
   private mutating func bringUp(_ guest: Int) {
+    let host = guest % Self.hostCount
     var disks: [Int] = []
     for disk in 0..<setup.disks {
       inodes.append(Inode(disk: Inode.Disk(guest: guest, number: disk), content: 0, maker: nil))
       disks.append(inodes.count - 1)
-      pools[guest].link(.volume(Self.volume(of: guest, disk, in: setup)), inodes.count - 1)
+      pools[host].link(.volume(Self.volume(of: guest, disk, in: setup)), inodes.count - 1)
     }
-    if setup.isLinked {
+    if setup.isLinked, pools[host][.template] == nil {
       inodes.append(Inode(disk: nil, content: 1, maker: nil))
-      pools[guest].link(.template, inodes.count - 1)
+      pools[host].link(.template, inodes.count - 1)
     }
     truths.append(Truth())
-    hosts[guest].domains[guest] = Domain(
-      process: Process(state: .running, disks: disks, memory: 0), isDefined: setup.isPersistent, pool: guest, autostart: setup.autostart)
+    hosts[host].domains[guest] = Domain(
+      process: Process(state: .running, disks: disks, memory: 0), isDefined: setup.isPersistent, pool: host, autostart: setup.autostart)
   }
 
   mutating func addStranger(to pool: Int, _ name: FileName) {

@@ -62,6 +62,9 @@ extension MessageSamples {
     case verifyTemplates = "verify-templates"
     case prefetchTemplate = "prefetch-template"
     case templateWork = "template-work"
+    case queue
+    case moveQueued = "move-queued"
+    case cancelQueued = "cancel-queued"
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -81,6 +84,9 @@ extension MessageSamples {
       case .verifyTemplates: self = .verifyTemplates
       case .prefetchTemplate: self = .prefetchTemplate
       case .templateWork: self = .templateWork
+      case .queue: self = .queue
+      case .moveQueued: self = .moveQueued
+      case .cancelQueued: self = .cancelQueued
       }
     }
   }
@@ -124,6 +130,12 @@ extension MessageSamples {
       ]
     case .prefetchTemplate: prefetchOrders.map { .prefetchTemplate($0) }
     case .templateWork: [.templateWork(id: migration)]
+    case .queue: [.queue]
+    case .moveQueued:
+      [QueueMove.Place.first, .before(migrationID("1c0a6d2f-3e4b-4c5d-8e7f-90a1b2c3d4e5"))].map {
+        .moveQueued(QueueMove(migration, to: $0))
+      } + MigrationPriority.allCases.map { .moveQueued(QueueMove(migration, to: .priority($0))) }
+    case .cancelQueued: [.cancelQueued(migration: migration)]
     }
   }
 
@@ -149,7 +161,7 @@ extension MessageSamples {
         bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false, handover: handover,
         keepSource: true, missingMedia: handover == .direct ? .copy : .refuse,
         templateConflict: handover == .direct ? .rename : .refuse, verify: handover == .fenced, postCopy: false),
-      dryRun: true)
+      priority: handover == .direct ? .lowest : .highest, dryRun: true)
   }
 }
 
@@ -158,7 +170,7 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
-    case accepted, rejected, checked, status, migrations, host, grace, orphans, templates
+    case accepted, rejected, checked, status, migrations, host, grace, orphans, templates, queue
     case templateWork = "template-work"
 
     /// The kind of a reply.
@@ -174,6 +186,7 @@ extension MessageSamples {
       case .orphans: self = .orphans
       case .templates: self = .templates
       case .templateWork: self = .templateWork
+      case .queue: self = .queue
       }
     }
   }
@@ -195,7 +208,24 @@ extension MessageSamples {
     case .orphans: [reply(.orphans([])), reply(.orphans(orphans))]
     case .templates: [reply(.templates([])), reply(.templates(templates))]
     case .templateWork: works.map { reply(.templateWork($0)) }
+    case .queue: [reply(.queue([])), reply(.queue(queue))]
     }
+  }
+
+  private static let waiting = [
+    Waiting(
+      host: source.host, limit: "limits.outgoing", position: 1,
+      reason: Reason(.limitReached, "4 migrations at once may leave alpha (`limits.outgoing`), and this one is next")),
+    Waiting(
+      host: destination.host, limit: "limits.pool", pool: resource("primary"), position: 3,
+      reason: Reason(
+        .limitReached, "4 migrations at once may write to the pool primary of beta (`limits.pool`), and 2 wait before this one")),
+  ]
+
+  private static let queue = zip(waiting, [nil, time.adding(milliseconds: 90_000)]).map { waiting, start in
+    QueueEntry(
+      id: migration, guest: guest, sourceHost: source.host, destinationHost: destination.host, priority: .high, since: time,
+      waiting: waiting, expectedStart: start)
   }
 
   private static func reply(_ body: Reply.Body) -> Reply { Reply(to: migration, from: source, body: body) }
@@ -291,16 +321,17 @@ extension MessageSamples {
     func data(
       disks: [MigrationEventData.Disk]? = nil, stage: MigrationEventData.Stage? = nil, reasons: [Reason]? = nil,
       checks: [Check]? = nil, runsAt: NodeName? = nil, seconds: Double? = nil, downtimeMs: UInt64? = nil,
-      bytes: MigrationEventData.Bytes? = nil, console: Console? = nil, verification: Verification? = nil
+      bytes: MigrationEventData.Bytes? = nil, console: Console? = nil, verification: Verification? = nil, waiting: Waiting? = nil
     ) -> MigrationEventData {
       MigrationEventData(
         kind, guest: guest, sourceHost: source.host, destinationHost: destination.host, disks: disks, stage: stage,
         reasons: reasons, checks: checks, runsAt: runsAt, seconds: seconds, downtimeMs: downtimeMs, bytes: bytes,
-        console: console, verification: verification)
+        console: console, verification: verification, waiting: waiting)
     }
     let bytes = MigrationEventData.Bytes(template: 0, disks: 1_073_741_824, memory: 536_870_912)
     switch kind {
-    case .accepted, .queued, .transferring, .switching, .confirming: return [data()]
+    case .accepted, .transferring, .switching, .confirming: return [data()]
+    case .queued: return [data()] + waiting.map { data(reasons: [$0.reason], waiting: $0) }
     case .preparing: return [data(disks: disks)]
     case .prepared: return [data(checks: checks)]
     case .completed:
@@ -412,10 +443,15 @@ extension MessageSamples {
       [
         .layerOffered(.init(layer: 1, digest: nil, uri: nil)),
         .layerOffered(
-          .init(layer: 1, digest: digest, uri: "nbd://alpha.example.net:10809/layer-1", failure: reason)),
+          .init(
+            layer: 1, digest: digest, uri: "nbd://alpha.example.net:10809/layer-1", failure: reason, waiting: waiting.first)),
       ]
     case .checked: [.checked([]), .checked(checks, facts: sparseFacts), .checked(checks, facts: fullFacts)]
-    case .preparing: [.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: .max))]
+    case .preparing:
+      [
+        .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: .max)),
+        .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: .max, waiting: waiting.last)),
+      ]
     case .prepared: [.prepared(sparsePreparation, checks: []), .prepared(fullPreparation, checks: checks)]
     case .refused: [.refused(checks)]
     case .prepareFailed: [.prepareFailed(Reason(.stubFailed, "cannot create stub vdb in pool archive"))]
@@ -520,7 +556,8 @@ extension MessageSamples {
       ReadOnlyDisk(target: resource("sda"), layer: 3, missing: .eject), ReadOnlyDisk(target: resource("sdb"), layer: nil, missing: .eject),
       ReadOnlyDisk(target: resource("vdf"), layer: 1),
     ],
-    sourceTriesPath: true, templateConflict: .rename, verify: true)
+    sourceTriesPath: true, templateConflict: .rename, verify: true,
+    queue: QueuePlace(priority: .high, headStartUs: 95_000_000))
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",

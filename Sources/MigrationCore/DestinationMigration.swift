@@ -6,6 +6,10 @@ public enum DestinationEvent: Sendable, Hashable, Codable {
   case peer(PeerMessage.Body)
   /// It is this migration's turn.
   case admitted
+  /// It is not this migration's turn yet.
+  case waits(Waiting)
+  /// The operator has given it another place among those that wait.
+  case placed(QueuePlace)
   /// All checks were made.
   case checked([Check])
   /// A layer is in place at this path; so many bytes of it had to be copied.
@@ -152,13 +156,23 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public private(set) var confirmation: Confirmation?
   /// How the source reaches this host.
   public let endpoint: DestinationEndpoint
+  /// The place among those that wait; nil where it is the one that the plan says.
+  private var ownPlace: QueuePlace?
+  /// For what it waits, as it was told last; nil while it is worked on.
+  public private(set) var waiting: Waiting?
+  /// How often the source was told that it waits; nil for not yet.
+  private var toldWaits: Int?
+
+  /// The place among those that wait.
+  public var place: QueuePlace { ownPlace ?? plan?.queue ?? QueuePlace() }
 
   /// A migration that a first `prepare` brings.
   public static func prepare(
-    id: MigrationID, source: HostAddress, plan: MigrationPlan, endpoint: DestinationEndpoint, at now: Now
+    id: MigrationID, source: HostAddress, plan: MigrationPlan, endpoint: DestinationEndpoint, place: QueuePlace? = nil, at now: Now
   ) -> (DestinationMigration, [DestinationEffect]) {
-    let migration = DestinationMigration(
+    var migration = DestinationMigration(
       id: id, source: source, plan: plan, acceptedAt: now, phase: .queued, endpoint: endpoint)
+    if let place, place != migration.place { migration.ownPlace = place }
     return (migration, [migration.progress])
   }
 
@@ -320,7 +334,18 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   private mutating func worked(_ event: DestinationEvent) -> [DestinationEffect] {
     switch (phase, event) {
     case (.queued, .admitted):
+      let wasWaiting = waiting != nil
+      waiting = nil
       enter(.checking)
+      return wasWaiting ? [progress] : []
+    case (.queued, .waits(let next)) where !next.isSame(as: waiting):
+      waiting = next
+      let told = toldWaits ?? 0
+      guard told < Self.mostToldWaits else { return [] }
+      toldWaits = told + 1
+      return [progress]
+    case (.queued, .placed(let place)):
+      if place != self.place { ownPlace = place }
       return []
     case (.checking, .checked(let checks)):
       self.checks = checks
@@ -379,8 +404,12 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
 
   private mutating func enter(_ next: Phase) {
     phase = next
+    waiting = nil
     step += 1
   }
+
+  /// How often the source is told that the migration waits: limits that take turns in being reached are not told for ever.
+  private static let mostToldWaits = 8
 
   /// The answer to a question for what cannot be told.
   static let nothingToCompare = ViewReading(
@@ -400,6 +429,6 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
 
   private var progress: DestinationEffect {
     let total = plan?.layers.reduce(0) { $0 + $1.fileSize } ?? 0
-    return .tell(.preparing(PreparationProgress(templateBytesDone: templateBytes, templateBytesTotal: total)))
+    return .tell(.preparing(PreparationProgress(templateBytesDone: templateBytes, templateBytesTotal: total, waiting: waiting)))
   }
 }

@@ -6,20 +6,6 @@ public import LongshoreMessages
 /// A decision is a ``HostStep``: the driver journals it, then hands it to ``adopt(_:)``. What cannot be journalled has not
 /// happened, and the value is as it was.
 public struct HostMigrations: Sendable, Hashable {
-  /// How many migrations may work at once.
-  public struct Limits: Sendable, Hashable {
-    /// Out of this host.
-    public var outgoing: Int
-    /// Into this host.
-    public var incoming: Int
-
-    /// Limits for both directions.
-    public init(outgoing: Int, incoming: Int) {
-      self.outgoing = outgoing
-      self.incoming = incoming
-    }
-  }
-
   /// What became of an order to migrate.
   public enum Acceptance: Sendable, Hashable {
     /// It is journalled, now or earlier.
@@ -81,15 +67,17 @@ public struct HostMigrations: Sendable, Hashable {
 
   /// The step that begins a new migration.
   ///
+  /// - Parameter sourcePools: The pools that the guest's disks are in, as far as they are known before it is inspected.
   /// - Throws: ``Rejected`` where another migration has the guest.
   public func accept(
-    _ request: RequestKey, order: MigrateCommand, guest: GuestReference, destination: HostAddress, deadlineSeconds: Int64,
-    patience: Patience, at now: Now
+    _ request: RequestKey, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]? = nil, destination: HostAddress,
+    deadlineSeconds: Int64, patience: Patience, at now: Now
   ) throws(Rejected) -> HostStep {
     if let busy = lock(onGuest: guest.uuid) { throw Rejected(busy) }
     let (migration, effects) = SourceMigration.accept(
-      id: request.id, order: order, guest: guest, source: here, destination: destination, deadlineSeconds: deadlineSeconds,
-      patience: patience, at: now)
+      id: request.id, order: order, guest: guest, sourcePools: sourcePools, source: here, destination: destination,
+      deadlineSeconds: deadlineSeconds, patience: patience,
+      place: distinct(QueuePlace(priority: order.priority ?? .normal), in: .source, at: now), at: now)
     var step = HostStep(at: now)
     step.request = request
     step.source = migration
@@ -190,7 +178,10 @@ public struct HostMigrations: Sendable, Hashable {
     switch message.body {
     case .prepare(let plan):
       if let busy = lock(onGuest: plan.guest.uuid) { return telling(.prepareFailed(busy), of: id, to: message.from, at: now) }
-      return beginning(DestinationMigration.prepare(id: id, source: message.from, plan: plan, endpoint: endpoint, at: now), at: now)
+      return beginning(
+        DestinationMigration.prepare(
+          id: id, source: message.from, plan: plan, endpoint: endpoint,
+          place: distinct(plan.queue ?? QueuePlace(), in: .destination, at: now), at: now), at: now)
     case .rollback, .disown:
       return beginning(DestinationMigration.tombstone(id: id, source: message.from, endpoint: endpoint, at: now), at: now)
     case .confirm:
@@ -215,40 +206,6 @@ public struct HostMigrations: Sendable, Hashable {
     var step = HostStep(at: now)
     step.messages = [message(body, of: id, to: peer)]
     return step
-  }
-
-  // MARK: - Admission
-
-  /// The migrations out of this host whose turn it is, the longest waiting first.
-  public var admissibleSources: [MigrationID] {
-    Self.first(limits.outgoing - (sources.count - waitingSources.count), of: waitingSources)
-  }
-
-  /// The migrations out of this host that have to wait and have not said so, each with why and at what place.
-  public var silentlyWaitingSources: [(id: MigrationID, reason: Reason)] {
-    let waiting = Self.first(.max, of: waitingSources)
-    let running = sources.count - waiting.count
-    return waiting.enumerated().dropFirst(max(0, limits.outgoing - running)).compactMap { place, id in
-      guard sources[id]?.hasSaidThatItWaits == false else { return nil }
-      let limit = limits.outgoing == 1 ? "one migration" : "\(limits.outgoing) migrations"
-      return (
-        id, Reason(.limitReached, "\(limit) at once may leave \(here.host) (`limits.outgoing`), and \(place) wait before this one")
-      )
-    }
-  }
-
-  private var waitingSources: [(since: Timestamp, id: MigrationID)] {
-    sources.values.filter { $0.phase == .queued }.map { ($0.acceptedAt.wall, $0.id) }
-  }
-
-  /// The migrations into this host whose turn it is, the longest waiting first.
-  public var admissibleDestinations: [MigrationID] {
-    let waiting = destinations.values.filter { $0.phase == .queued }
-    return Self.first(limits.incoming - (destinations.count - waiting.count), of: waiting.map { ($0.acceptedAt.wall, $0.id) })
-  }
-
-  private static func first(_ free: Int, of waiting: [(since: Timestamp, id: MigrationID)]) -> [MigrationID] {
-    waiting.sorted { ($0.since, $0.id.text) < ($1.since, $1.id.text) }.prefix(max(0, free)).map(\.id)
   }
 
   // MARK: - What goes out with a step

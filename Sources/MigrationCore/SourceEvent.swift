@@ -84,8 +84,12 @@ public struct TransferTotals: Sendable, Hashable, Codable {
 public enum SourceEvent: Sendable, Hashable, Codable {
   /// It is this migration's turn.
   case admitted
-  /// It is not this migration's turn yet, for this reason.
+  /// It is not this migration's turn yet, for this reason. Journals of earlier versions have it.
   case mustWait(Reason)
+  /// It is not this migration's turn yet.
+  case waits(Waiting)
+  /// The operator has given it another place among those that wait.
+  case placed(QueuePlace)
   /// The guest was read, and no check of the source refused.
   case inspected(Inspection)
   /// A check of the source refused.

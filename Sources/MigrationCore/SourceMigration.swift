@@ -160,27 +160,37 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var view: View?
   /// What the comparison of the disks has found; nil where it was not made.
   public private(set) var comparison: ContentComparison?
+  /// The pools that the guest's disks were in when it was accepted; nil where that was not known.
+  public let sourcePools: [ResourceName]?
+  /// The place among those that wait; nil where it is the usual one.
+  private var ownPlace: QueuePlace?
+  /// For what it waits, here or at the destination, as it was told last; nil while it is worked on.
+  public private(set) var waiting: Waiting?
+  /// How often it was told that it waits; nil for not yet.
+  private var toldWaits: Int?
 
   /// A migration of an order that was accepted at `now`, and what is to be done at once.
   public static func accept(
-    id: MigrationID, order: MigrateCommand, guest: GuestReference, source: HostAddress, destination: HostAddress,
-    deadlineSeconds: Int64, patience: Patience, at now: Now
+    id: MigrationID, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]? = nil, source: HostAddress,
+    destination: HostAddress, deadlineSeconds: Int64, patience: Patience, place: QueuePlace = QueuePlace(), at now: Now
   ) -> (SourceMigration, [SourceEffect]) {
     var migration = SourceMigration(
-      id: id, order: order, guest: guest, source: source, destination: destination, acceptedAt: now,
+      id: id, order: order, guest: guest, sourcePools: sourcePools, source: source, destination: destination, acceptedAt: now,
       deadline: Deadline(start: now, allowance: deadlineSeconds * 1000), patience: patience, phase: .queued)
+    if place != QueuePlace() { migration.ownPlace = place }
     let effects = [migration.event(.accepted, at: now)]
     migration.revision = 1
     return (migration, effects)
   }
 
   private init(
-    id: MigrationID, order: MigrateCommand, guest: GuestReference, source: HostAddress, destination: HostAddress,
-    acceptedAt: Now, deadline: Deadline, patience: Patience, phase: Phase
+    id: MigrationID, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]?, source: HostAddress,
+    destination: HostAddress, acceptedAt: Now, deadline: Deadline, patience: Patience, phase: Phase
   ) {
     self.id = id
     self.order = order
     self.guest = guest
+    self.sourcePools = sourcePools
     self.source = source
     self.destination = destination
     self.acceptedAt = acceptedAt
@@ -199,6 +209,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     switch event {
     case .cancel(let reason): effects = try stop(reason, cancelled: true, at: now)
     case .timerFired(let timer): effects = timerFired(timer, at: now)
+    case .placed(let place): effects = try placed(place)
     case .ownerNamed(let owner, let observation): effects = try take(owner, seeing: observation, at: now)
     case .peer(let body, let journal): effects = heard(body, journal: journal, at: now)
     default: effects = worked(event, at: now)
@@ -290,7 +301,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     return switch phase {
     case .queued: .queued
     case .inspecting: .inspecting
-    case .preparing: .preparing
+    case .preparing: waiting == nil ? .preparing : .queued
     case .transferring(let transfer): transfer.abort == nil ? .transferring : .rollingBack
     case .deciding, .settling: .switching
     case .confirming: .confirming
@@ -308,28 +319,64 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     switch phase {
     case .failed(let failure), .cancelled(let failure), .rollingBack(let failure, _, _): failure.reasons
     case .transferring(let transfer): transfer.abort?.reasons
-    default: attention.map { [$0] }
+    default: (attention ?? waiting?.reason).map { [$0] }
     }
   }
 
-  /// Whether a migration that is queued has said so: it has emitted more than that it is accepted.
-  public var hasSaidThatItWaits: Bool { sequence > 1 }
+  // MARK: - Waiting for a turn
+
+  /// The most `queued` events of a migration: limits that take turns in being reached are not told for ever.
+  private static let mostToldWaits = 8
+
+  /// The place among those that wait.
+  public var place: QueuePlace { ownPlace ?? QueuePlace(priority: order.priority ?? .normal) }
+
+  private mutating func placed(_ place: QueuePlace) throws(Rejected) -> [SourceEffect] {
+    guard phase == .queued else { throw Rejected(.tooLate, "the migration does not wait for its turn at \(source.host) any more") }
+    if place != self.place { ownPlace = place }
+    return []
+  }
+
+  /// Notes for what it waits, and tells that where it is news.
+  private mutating func wait(for next: Waiting?, at now: Now) -> [SourceEffect] {
+    guard let next else {
+      waiting = nil
+      return []
+    }
+    guard !next.isSame(as: waiting) else { return [] }
+    waiting = next
+    let told = toldWaits ?? 0
+    guard told < Self.mostToldWaits else { return [] }
+    toldWaits = told + 1
+    return [event(.queued, reasons: [next.reason], waiting: next, at: now)]
+  }
+
+  /// The place that the destination is told of: with the time since acceptance, where it had to wait here. Nil where that is nothing.
+  private func placeAtDestination(at now: Now) -> QueuePlace? {
+    let waited = toldWaits == nil ? 0 : max(0, acceptedAt.milliseconds(until: now))
+    let sent = place.ahead(by: waited.saturating(times: 1000))
+    return sent == QueuePlace() ? nil : sent
+  }
 
   // MARK: - Events of the source's own work
 
   private mutating func worked(_ event: SourceEvent, at now: Now) -> [SourceEffect] {
     switch (phase, event) {
     case (.queued, .admitted):
+      waiting = nil
       enter(.inspecting)
       return []
     case (.queued, .mustWait(let reason)):
-      return hasSaidThatItWaits ? [] : [self.event(.queued, reasons: [reason], at: now)]
+      return sequence > 1 ? [] : [self.event(.queued, reasons: [reason], at: now)]
+    case (.queued, .waits(let waiting)): return wait(for: waiting, at: now)
 
     case (.inspecting, .inspected(let found)):
       if let refusal = found.refusalToVerify(by: order) {
         return end(Failure(stage: .checks, reasons: [refusal], cancelled: false), at: now)
       }
+      let place = placeAtDestination(at: now)
       inspection = found
+      inspection?.plan.queue = place
       enter(.preparing(heard: false))
       return [self.event(.preparing, disks: disks, at: now)]
     case (.inspecting, .refused(let checks)):
@@ -396,9 +443,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private mutating func heard(_ body: PeerMessage.Body, journal: String, at now: Now) -> [SourceEffect] {
     switch (phase, body) {
-    case (.preparing(heard: false), .preparing):
+    case (.preparing, .preparing(let progress)):
       phase = .preparing(heard: true)
-      return []
+      return wait(for: progress.waiting, at: now)
     case (.preparing, .prepared(let preparation, let checks)):
       if inspection?.plan.verify == true, preparation.view == nil {
         let reason = Reason(.unsupportedOption, "the agent of \(destination.host) is too old to compare the disks: order without `verify`")
@@ -722,6 +769,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   private mutating func enter(_ next: Phase) {
     // Until it is decided who has the guest, the operator stays called: each look and each try is not news.
     if !(phase.isUndecided && next.isUndecided) { attention = nil }
+    waiting = nil
     phase = next
     step += 1
   }
@@ -737,7 +785,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   private mutating func event(
     _ kind: MigrationEventData.Kind, disks: [MigrationEventData.Disk]? = nil, stage: MigrationEventData.Stage? = nil,
     reasons: [Reason]? = nil, checks: [Check]? = nil, runsAt: NodeName? = nil, bytes: MigrationEventData.Bytes? = nil,
-    at now: Now
+    waiting: Waiting? = nil, at now: Now
   ) -> SourceEffect {
     sequence += 1
     updatedAt = now.wall
@@ -748,7 +796,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
         seconds: kind.isTerminal ? Double(acceptedAt.milliseconds(until: now)) / 1000 : nil,
         downtimeMs: kind == .completed ? totals?.downtimeMs : nil, bytes: bytes,
         console: kind == .completed ? confirmation?.console : nil,
-        verification: kind == .completed ? lastComparison?.verification : nil))
+        verification: kind == .completed ? lastComparison?.verification : nil, waiting: waiting))
   }
 
   private var disks: [MigrationEventData.Disk]? { inspection?.plan.diskMoves }

@@ -98,5 +98,5 @@ public struct Rejected: Error, Sendable, Hashable {
   public init(_ code: Reason.Code, _ message: String) { reason = Reason(code, message) }
 
   /// A refusal for a reason.
-  init(_ reason: Reason) { self.reason = reason }
+  public init(_ reason: Reason) { self.reason = reason }
 }

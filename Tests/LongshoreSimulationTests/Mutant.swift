@@ -51,6 +51,7 @@ struct Mutant: Sendable, CustomTestStringConvertible {
     Mutant("I2", "the fence kills a source that may have taken the guest back") { $0.fencesBlindly = true },
     Mutant("I2", "disks are compared as they are, and not as they were at the switch") { $0.readsLive = true },
     Mutant("I2", "disks that differ from their copies are kept no longer than others") { $0.forgetsDifference = true },
+    Mutant("limit", "the limits of what is at work at once do not count") { $0.ignoresLimits = true },
     Mutant("I3", "a file is removed whatever inode it has") { $0.ignoresInodes = true }.rare,
     Mutant("I3", "a file is made before it is registered") { $0.registersLate = true },
     Mutant("I3", "publishing overwrites") { $0.overwrites = true },

@@ -26,7 +26,8 @@ import Testing
 
   private static let events: [DestinationEvent] =
     [
-      .admitted, .checked([MigrationSamples.passedCheck]), .checked([MigrationSamples.passedCheck, MigrationSamples.refusedCheck]),
+      .admitted, .waits(QueueSamples.waiting(at: MigrationSamples.destination)), .placed(QueuePlace(priority: .lowest)),
+      .checked([MigrationSamples.passedCheck]), .checked([MigrationSamples.passedCheck, MigrationSamples.refusedCheck]),
       .layerProvided(0, path: "/mnt/slow/debian.qcow2", copied: 1), .layerProvided(7, path: "/mnt/slow/other", copied: 1),
       .layerFailed(0, reason), .layerFailed(7, reason), .stubsMade(MigrationSamples.preparedDisks), .stubsFailed(reason),
       .postChecked(MigrationSamples.confirmation, []), .postChecked(nil, [reason]), .filesRemoved, .filesKept,

@@ -83,6 +83,7 @@ enum SourceAlphabet {
       .refused([MigrationSamples.refusedCheck]),
       .inspectionFailed(reason), .destinationUnknown, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
+      .waits(QueueSamples.waiting()), .waits(QueueSamples.waiting(limit: "limits.pair")), .placed(QueuePlace(priority: .high)),
       .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .sourceFenced, cancel,
     ] + settlements + named + words.map { .peer($0, journal: MigrationSamples.destinationJournal) }
     + words.filter { $0.typeName != "prepared" }.map { .peer($0, journal: "another journal") }
@@ -102,6 +103,9 @@ enum SourceAlphabet {
 
   private static let words: [PeerMessage.Body] = [
     .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1)),
+    .preparing(
+      PreparationProgress(
+        templateBytesDone: 0, templateBytesTotal: 1, waiting: QueueSamples.waiting(at: MigrationSamples.destination, limit: "limits.pair"))),
     .prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck]),
     .refused([MigrationSamples.refusedCheck]), .prepareFailed(reason), .confirmed(MigrationSamples.confirmation),
     .confirmFailed([reason]), .released, .rolledBack, .confirm, .prepared(MigrationSamples.verifiedPreparation, checks: []), .comparing,

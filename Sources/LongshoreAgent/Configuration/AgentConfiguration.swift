@@ -38,8 +38,12 @@ struct AgentConfiguration: Sendable {
   var orderingUsers: Set<String>?
   /// The pools that guests may be moved into; nil for all.
   var allowedPools: Set<String>?
+  /// Whether guests may come that have more memory than is available.
+  var overcommitsMemory: Bool
   /// How many migrations may work at once.
   var limits: HostMigrations.Limits
+  /// How many templates may be copied at once, out of this host and into it.
+  var templateCopies: (outgoing: Int, incoming: Int)
   /// The journal's path.
   var journalPath: String
   /// The folder for the lock and the process ids of exports.
@@ -81,10 +85,16 @@ struct AgentConfiguration: Sendable {
     nbdCredentials = try settings.text(.nbdCredentials)
     if let folder = nbdCredentials { try Self.requireCredentials(in: folder, settings) }
     takesGuests = try settings.truth(.incomingAllowed) ?? true
+    overcommitsMemory = try settings.truth(.incomingOvercommitMemory) ?? false
     orderingUsers = try settings.list(.requestsUsers).map(Set.init)
     allowedPools = try settings.list(.poolsAllowed).map(Set.init)
     limits = HostMigrations.Limits(
-      outgoing: try settings.integer(.limitsOutgoing, in: 1...64) ?? 4, incoming: try settings.integer(.limitsIncoming, in: 1...64) ?? 4)
+      outgoing: try settings.integer(.limitsOutgoing, in: 1...64) ?? 4, incoming: try settings.integer(.limitsIncoming, in: 1...64) ?? 4,
+      pair: try settings.integer(.limitsPair, in: 1...64) ?? 3, pool: try settings.integer(.limitsPool, in: 1...64) ?? 4)
+    templateCopies = (
+      outgoing: try settings.integer(.limitsTemplatesOutgoing, in: 1...64) ?? 2,
+      incoming: try settings.integer(.limitsTemplatesIncoming, in: 1...64) ?? 2
+    )
     journalPath = try settings.text(.journalPath) ?? "/var/lib/longshore/journal.sqlite"
     runDirectory = try settings.text(.runDirectory) ?? "/run/longshore"
     logLevel = .info

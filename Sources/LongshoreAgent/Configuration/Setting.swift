@@ -32,10 +32,15 @@ enum Setting: String, CaseIterable, Sendable {
   case nbdLastPort = "nbd.lastPort"
   case nbdCredentials = "nbd.credentials"
   case incomingAllowed = "incoming.allowed"
+  case incomingOvercommitMemory = "incoming.overcommitMemory"
   case requestsUsers = "requests.users"
   case poolsAllowed = "pools.allowed"
   case limitsOutgoing = "limits.outgoing"
   case limitsIncoming = "limits.incoming"
+  case limitsPair = "limits.pair"
+  case limitsPool = "limits.pool"
+  case limitsTemplatesOutgoing = "limits.templatesOutgoing"
+  case limitsTemplatesIncoming = "limits.templatesIncoming"
   case journalPath = "journal.path"
   case runDirectory = "run.directory"
   case logLevel = "log.level"
@@ -52,8 +57,10 @@ enum Setting: String, CaseIterable, Sendable {
   var kind: Kind {
     switch self {
     case .brokerAddresses, .migrationAllowedAddresses, .requestsUsers, .poolsAllowed: .list
-    case .nbdFirstPort, .nbdLastPort, .limitsOutgoing, .limitsIncoming: .integer
-    case .brokerTLSEnabled, .brokerTLSVerify, .incomingAllowed: .truth
+    case .nbdFirstPort, .nbdLastPort, .limitsOutgoing, .limitsIncoming, .limitsPair, .limitsPool, .limitsTemplatesOutgoing,
+      .limitsTemplatesIncoming:
+      .integer
+    case .brokerTLSEnabled, .brokerTLSVerify, .incomingAllowed, .incomingOvercommitMemory: .truth
     case .brokerHeartbeat, .migrationDeadline, .migrationGrace, .migrationAnswerTimeout, .migrationAttentionAfter: .duration
     default: .text
     }

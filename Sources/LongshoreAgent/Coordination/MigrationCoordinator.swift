@@ -83,14 +83,14 @@ actor MigrationCoordinator {
 
   /// Journals a new migration with its first event and the reply to its request.
   func accept(
-    _ request: RequestKey, order: MigrateCommand, guest: GuestReference, destination: HostAddress,
+    _ request: RequestKey, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]? = nil, destination: HostAddress,
     deadlineSeconds: Int64, patience: Patience, reply: OutboxMessage?
   ) throws(JournalError) -> HostMigrations.Acceptance {
     if let earlier = try earlierOrder(request) { return earlier }
     let begun = Result<HostStep, Rejected> { () throws(Rejected) in
       try migrations.accept(
-        request, order: order, guest: guest, destination: destination, deadlineSeconds: deadlineSeconds, patience: patience,
-        at: clock.now())
+        request, order: order, guest: guest, sourcePools: sourcePools, destination: destination, deadlineSeconds: deadlineSeconds,
+        patience: patience, at: clock.now())
     }
     let step: HostStep
     switch begun {
@@ -118,6 +118,41 @@ actor MigrationCoordinator {
     guard migrations.sources[id] != nil else { throw try refusalToCancel(id) }
     try applyToSource(.cancel(reason), id: id)
   }
+
+  /// Stops a migration out of this host, only if it waits for its turn, here or at its destination.
+  ///
+  /// - Throws: ``Rejected`` where it does not.
+  func cancelQueued(_ id: MigrationID, reason: Reason) throws {
+    if migrations.sources[id]?.waiting == nil, let refusal = migrations.refusal(toTreatAsQueued: id, in: .source) {
+      throw Rejected(refusal)
+    }
+    try applyToSource(.cancel(reason), id: id)
+  }
+
+  /// Gives a migration that waits here another place.
+  ///
+  /// - Throws: ``Rejected`` where it does not wait here.
+  func move(_ move: QueueMove) throws {
+    for (id, side, place) in try migrations.places(for: move, at: clock.now()) {
+      switch side {
+      case .source: try applyToSource(.placed(place), id: id)
+      case .destination: try applyToDestination(.placed(place), id: id)
+      }
+    }
+    admitSources()
+    admitDestinations()
+  }
+
+  /// The migrations that wait.
+  ///
+  /// - Parameter ends: In how many milliseconds migrations out of this host are predicted to end, as far as that is known.
+  func queue(ends: [MigrationID: Int64]) -> [QueueEntry] { migrations.queue(ends: ends, at: clock.now()) }
+
+  /// The migrations out of this host that are at work.
+  var sourcesAtWork: [MigrationID] { migrations.sources.values.filter { $0.phase != .queued }.map(\.id) }
+
+  /// Whether the number of migrations out of one pool is limited more narrowly than that of all.
+  var limitsPools: Bool { migrations.limits.pool < migrations.limits.outgoing }
 
   /// Names the owner of the guest of a migration out of this host that needs attention.
   ///
@@ -358,12 +393,15 @@ actor MigrationCoordinator {
   // MARK: - Admission
 
   private func admitSources() {
-    for id in migrations.admissibleSources { admit { try self.deliverToSource(.admitted, id: id) } }
-    for (id, reason) in migrations.silentlyWaitingSources { admit { try self.deliverToSource(.mustWait(reason), id: id) } }
+    let now = clock.now()
+    for id in migrations.admissibleSources(at: now) { admit { try self.deliverToSource(.admitted, id: id) } }
+    for (id, waiting) in migrations.untoldWaitsOfSources(at: now) { admit { try self.deliverToSource(.waits(waiting), id: id) } }
   }
 
   private func admitDestinations() {
-    for id in migrations.admissibleDestinations { admit { try self.applyToDestination(.admitted, id: id) } }
+    let now = clock.now()
+    for id in migrations.admissibleDestinations(at: now) { admit { try self.applyToDestination(.admitted, id: id) } }
+    for (id, waiting) in migrations.untoldWaitsOfDestinations(at: now) { admit { try self.applyToDestination(.waits(waiting), id: id) } }
   }
 
   /// Admits a migration. While the journal cannot be written it is tried again: no other event may come that would do it.

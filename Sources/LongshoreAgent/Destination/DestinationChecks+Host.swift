@@ -47,13 +47,13 @@ extension DestinationChecks {
     }
   }
 
-  func checkNeeds(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
+  func checkNeeds(_ guest: GuestDescription, of id: MigrationID?, on connection: LibvirtConnection) async throws -> [Check] {
     guard let needs = guest.needs else { return [] }
-    return [checkHugePages(needs), checkPlacement(needs)].compactMap(\.self) + (try await checkProcessor(needs, on: connection))
+    return [try checkHugePages(needs, of: id), checkPlacement(needs)].compactMap(\.self) + (try await checkProcessor(needs, on: connection))
       + [try await checkListenAddresses(needs), checkPaths(needs)].compactMap(\.self)
   }
 
-  private func checkHugePages(_ needs: HostNeeds) -> Check? {
+  private func checkHugePages(_ needs: HostNeeds, of id: MigrationID?) throws -> Check? {
     guard let pages = needs.hugePages else { return nil }
     let rule = CheckRule.hugePages
     let guestHas = "the guest has \(ByteCount(pages.memoryKiB * 1024)) in them"
@@ -63,9 +63,11 @@ extension DestinationChecks {
         "\(here.host) has no huge pages of \(pages.sizeKiB.map { "\(ByteCount($0 * 1024))" } ?? "any size"), and \(guestHas)",
         advice: "choose another host")
     }
+    let promised = min(try promisedHugePages(ofKiB: there.sizeKiB, before: id), there.freeKiB)
+    let others = promised == 0 ? "" : ", \(ByteCount(promised * 1024)) of them promised to others"
     let found =
-      "\(ByteCount(there.freeKiB * 1024)) are free in huge pages of \(ByteCount(there.sizeKiB * 1024)) on \(here.host), and \(guestHas)"
-    return there.freeKiB < pages.memoryKiB ? rule.failed(on: here.host, found) : rule.passed(on: here.host, found)
+      "\(ByteCount(there.freeKiB * 1024)) are free in huge pages of \(ByteCount(there.sizeKiB * 1024)) on \(here.host)\(others), and \(guestHas)"
+    return there.freeKiB - promised < pages.memoryKiB ? rule.failed(on: here.host, found) : rule.passed(on: here.host, found)
   }
 
   private func checkPlacement(_ needs: HostNeeds) -> Check? {

@@ -12,6 +12,8 @@ struct DestinationChecks: Sendable {
   let images: QemuImg
   /// Whether guests may come.
   let takesGuests: Bool
+  /// Whether guests may come that have more memory than is available.
+  var overcommitsMemory = false
   /// The pools that may be moved into; nil for all.
   let allowedPools: Set<String>?
   let path: PathChecks
@@ -46,10 +48,10 @@ struct DestinationChecks: Sendable {
     var checks = [checkMaintenance()]
     checks += try await checkDomain(plan.guest, on: connection)
     checks += try await checkMachine(plan.guest, on: connection)
-    checks += try await checkMemory(plan.guest, on: connection)
+    checks += try await checkMemory(plan.guest, of: id, on: connection)
     checks += try await checkNetworks(plan.guest, on: connection)
     checks += try await checkAddresses(plan.guest, on: connection)
-    checks += try await checkNeeds(plan.guest, on: connection)
+    checks += try await checkNeeds(plan.guest, of: id, on: connection)
     var ofPools: [Check] = []
     for name in files.pools { ofPools += try await checkPool(name, files, of: id, on: connection) }
     let path = await tried
@@ -187,14 +189,6 @@ struct DestinationChecks: Sendable {
       default: throw error
       }
     }
-  }
-
-  private func checkMemory(_ guest: GuestDescription, on connection: LibvirtConnection) async throws -> [Check] {
-    let free = try await connection.freeMemory()
-    let needed = guest.memoryKiB * 1024
-    // Free memory without what the kernel can give back: too little of it is a reason to look, not to refuse.
-    let found = "\(ByteCount(free)) of memory are free on \(here.host), and the guest has \(ByteCount(needed))"
-    return [free >= needed ? CheckRule.memory.passed(on: here.host, found) : CheckRule.memory.failed(on: here.host, found)]
   }
 
   /// Compares the guest's MAC addresses with those of all guests here, running or not.

@@ -22,6 +22,7 @@ struct LayerProvider: Sendable {
   let credentials: String?
   let offers: OfferMailbox
   let turns: PathTurns
+  let places: CopyPlaces
   let peers: any PeerLink
   let clock: any HostClock
   let logger: Logger
@@ -81,10 +82,32 @@ struct LayerProvider: Sendable {
         if FileProbe.exists(path) {
           return try await difference(of: path, from: layer, of: demand).map(Placement.taken) ?? .adopted
         }
-        if try await copy(layer, to: path, in: folder, of: demand, progress: progress) { return .copied }
+        let isCopied = try await places.withPlace { before in
+          await tell(demand, waiting(before), progress)
+        } _: {
+          try await copy(layer, to: path, in: folder, of: demand, progress: progress)
+        }
+        if isCopied { return .copied }
         // Another host that sees the same pool has published it meanwhile.
       }
     }
+  }
+
+  /// For what a copy waits, where as many are made as may be.
+  private func waiting(_ before: Int) -> Waiting {
+    let copies = places.limit == 1 ? "one template" : "\(places.limit) templates"
+    return Waiting(
+      host: here.host, limit: "limits.templatesIncoming", position: before + 1,
+      reason: Reason(
+        .limitReached, "\(copies) at once may be copied to \(here.host) (`limits.templatesIncoming`), and \(before) wait before this copy"))
+  }
+
+  private func tell(
+    _ demand: LayerDemand, _ waiting: Waiting, _ progress: @Sendable (PreparationProgress) async -> Void
+  ) async {
+    await progress(
+      PreparationProgress(
+        templateBytesDone: demand.copiedBytes, templateBytesTotal: demand.layers.reduce(0) { $0 + $1.fileSize }, waiting: waiting))
   }
 
   // MARK: - Adopting
@@ -178,7 +201,8 @@ struct LayerProvider: Sendable {
     var waits = BackOffSteps()
     var failures = 0
     while true {
-      let (offer, answers) = try await source(of: layer, export: true, of: demand) { $0.uri != nil }
+      let (offer, answers) = try await source(
+        of: layer, export: true, of: demand, waits: { await tell(demand, $0, progress) }, enough: { $0.uri != nil })
       guard let uri = offer.uri else { throw Reason.Failure(.templateCopyFailed, "the source serves no bytes of the layer") }
       let copy = TemplateCopy(from: try NBDEndpoint(uri: uri), to: draft, byteCount: layer.fileSize, credentials: credentials)
       let before = file.finishedChunks
@@ -195,6 +219,7 @@ struct LayerProvider: Sendable {
             prefix.note(chunk, range: copy.range)
             CrashPoint.layerChunkNoted.reached()
           })
+        try await giveBack(layer, of: demand)
         return (offer, answers)
       } catch let error as ImageError where error.code == .toolFailed || error.code == .timedOut {
         failures = file.finishedChunks == before ? failures + 1 : 0
@@ -202,6 +227,22 @@ struct LayerProvider: Sendable {
         logger.notice("A template's copy was cut and goes on", metadata: [LogKeys.migration: "\(demand.id)", LogKeys.error: "\(error)"])
         try await clock.wait(milliseconds: waits.step())
       }
+    }
+  }
+
+  /// Tells the source that it need not serve a layer's bytes any more, which leaves room for others there. An agent that dies before
+  /// finds the layer in place, and asks for its digest, which says the same.
+  private func giveBack(_ layer: TemplateLayer, of demand: LayerDemand) async throws {
+    var waits = BackOffSteps()
+    while true {
+      do {
+        return try await peers.send(.offerLayer(layer.id, export: false), of: demand.id, to: demand.source)
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch {
+        logger.debug("The broker did not take a message", metadata: [LogKeys.migration: "\(demand.id)", LogKeys.error: "\(error)"])
+      }
+      try await clock.wait(milliseconds: waits.step())
     }
   }
 
@@ -282,7 +323,8 @@ struct LayerProvider: Sendable {
   /// Asks the source, again and again, until an offer is `enough`. Returns it with the stream of those that follow.
   private func source(
     of layer: TemplateLayer, export: Bool, of demand: LayerDemand,
-    answers: AsyncStream<PeerMessage.LayerOffer>? = nil, enough: (PeerMessage.LayerOffer) -> Bool
+    answers: AsyncStream<PeerMessage.LayerOffer>? = nil, waits: @Sendable (Waiting) async -> Void = { _ in },
+    enough: (PeerMessage.LayerOffer) -> Bool
   ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
     let stream: AsyncStream<PeerMessage.LayerOffer> =
       if let answers { answers } else { await offers.offers(of: layer.id, migration: demand.id) }
@@ -295,6 +337,7 @@ struct LayerProvider: Sendable {
     defer { asking.cancel() }
     for await offer in stream {
       if let failure = offer.failure { throw Reason.Failure(failure) }
+      if let waiting = offer.waiting { await waits(waiting) }
       if enough(offer) { return (offer, stream) }
     }
     throw CancellationError()

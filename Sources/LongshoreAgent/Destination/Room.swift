@@ -1,7 +1,7 @@
 internal import LongshoreMessages
 internal import MigrationCore
 
-/// The room in a file system for what a migration brings, beside what was promised to others and is not written yet.
+/// The room in a file system or in the memory for what a migration brings, beside what was promised to others and is not taken yet.
 struct Room: Sendable, Hashable {
   /// A file that a migration fills.
   struct PlannedFile: Sendable, Hashable {
@@ -23,12 +23,17 @@ struct Room: Sendable, Hashable {
   /// What others still bring, in bytes.
   let promised: UInt64
 
+  /// The room for what is needed beside what is promised, all in bytes.
+  init(available: UInt64, needed: UInt64, promised: UInt64) {
+    self.available = available
+    self.needed = needed
+    self.promised = promised
+  }
+
   /// The room for the files of a migration, beside those of others. A template that several bring is brought once.
   init(available: UInt64, coming: [PlannedFile], promised others: [PlannedFile]) {
-    self.available = available
-    needed = Self.sum(coming)
     let own = Set(coming.map(\.path))
-    promised = Self.sum(others.filter { !own.contains($0.path) })
+    self.init(available: available, needed: Self.sum(coming), promised: Self.sum(others.filter { !own.contains($0.path) }))
   }
 
   /// Whether all of it fits.

@@ -21,9 +21,19 @@ enum HostResources {
     return (size, free * size)
   }
 
-  private static func usualHugePageSize() -> UInt64? {
-    let line = text(of: "/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("Hugepagesize:") }
-    return line?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }
+  private static func usualHugePageSize() -> UInt64? { number(of: "Hugepagesize", in: "/proc/meminfo") }
+
+  /// The memory that processes can still take without swapping, with what the kernel can give back, in bytes; nil where the kernel does
+  /// not say it.
+  static func availableMemory() -> UInt64? { number(of: "MemAvailable", in: "/proc/meminfo").map { $0 * 1024 } }
+
+  /// The memory that a process has, in bytes; nil where there is no such process.
+  static func residentMemory(ofProcess pid: Int32) -> UInt64? { number(of: "VmRSS", in: "/proc/\(pid)/status").map { $0 * 1024 } }
+
+  /// A number in a file of lines as `MemAvailable:   23456 kB`.
+  private static func number(of name: String, in file: String) -> UInt64? {
+    let line = text(of: file)?.split(separator: "\n").first { $0.hasPrefix("\(name):") }
+    return line?.dropFirst(name.count + 1).split(whereSeparator: \.isWhitespace).first.flatMap { UInt64($0) }
   }
 
   /// The NUMA nodes that are online; one without NUMA has the node 0 alone.

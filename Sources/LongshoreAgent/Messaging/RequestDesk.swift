@@ -1,5 +1,6 @@
 internal import AMQP
 internal import Digests
+internal import DomainXML
 internal import Libvirt
 internal import Logging
 internal import LongshoreMessages
@@ -60,6 +61,17 @@ struct RequestDesk: Sendable {
       var all: [MigrationStatus] = []
       for migration in try await coordinator.allSources(includeEnded: includeEnded) { all.append(await status(of: migration)) }
       return .migrations(all)
+    case .queue: return .queue(await queue())
+    case .moveQueued(let move):
+      return try await applied("move the migration") {
+        try await coordinator.move(move)
+        return .queue(await queue())
+      }
+    case .cancelQueued(let id):
+      return try await applied("cancel the migration") {
+        try await coordinator.cancelQueued(id, reason: Reason(.cancelled, "cancelled by the request \(request.id)"))
+        return .accepted
+      }
     case .describe: return .host(try await describe())
     case .listGrace: return try await answer("list the disks that are set aside") { .grace(try setAside.list()) }
     case .extendGrace(let selection, let end):
@@ -107,7 +119,7 @@ struct RequestDesk: Sendable {
     }
     if order.dryRun == true { return await dryRun(request.id, order, guest: guest, destination: destination) }
     let acceptance = try await coordinator.accept(
-      key, order: order, guest: guest, destination: destination,
+      key, order: order, guest: guest, sourcePools: await sourcePools(of: guest), destination: destination,
       deadlineSeconds: order.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience, reply: makeReply(.accepted))
     return acceptance == .accepted ? nil : reply(acceptance)
   }
@@ -173,6 +185,27 @@ struct RequestDesk: Sendable {
     } catch {
       return .failure(
         Reason.Failure(.unavailable, "libvirt on \(here.host) cannot be asked at present (\(error.message)): send the order again later"))
+    }
+  }
+
+  /// The pools that a guest's disks are in, where their limit may keep the migration waiting; nil where they cannot be told.
+  private func sourcePools(of guest: GuestReference) async -> [ResourceName]? {
+    guard await coordinator.limitsPools else { return nil }
+    do {
+      let connection = try await libvirt.connection()
+      guard let domain = try await connection.domain(uuid: guest.uuid) else { return nil }
+      var pools: [ResourceName] = []
+      for disk in try DomainDocument(parsing: try await domain.xml([])).disks where disk.device == .disk && !disk.isReadOnly {
+        guard case .file(let path)? = disk.source,
+          let pool = try await connection.pool(targetPath: PathText.folder(of: path)).flatMap({ ResourceName($0.name) }),
+          !pools.contains(pool)
+        else { continue }
+        pools.append(pool)
+      }
+      return pools
+    } catch {
+      logger.debug("The pools of a guest cannot be told", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.error: "\(error)"])
+      return nil
     }
   }
 
@@ -245,6 +278,29 @@ struct RequestDesk: Sendable {
         .unknownMigration,
         "no work \(id) on templates is known at \(here.host): a prefetch is forgotten after a month, a verification with the agent's end")
     ])
+  }
+
+  /// The answer of something that the machines may refuse.
+  private func applied(_ operation: String, _ work: () async throws -> Reply.Body) async throws(JournalError) -> Reply.Body {
+    do {
+      return try await work()
+    } catch let error as Rejected {
+      return .rejected([error.reason])
+    } catch let error as JournalError {
+      throw error
+    } catch {
+      return .rejected([Reason.of(error, operation)])
+    }
+  }
+
+  /// The migrations that wait, with when they are expected to start.
+  private func queue() async -> [QueueEntry] {
+    var ends: [MigrationID: Int64] = [:]
+    for id in await coordinator.sourcesAtWork {
+      guard let seconds = await progress.progress(of: id)?.remainingSeconds, seconds < 1e9 else { continue }
+      ends[id] = Int64(max(0, seconds) * 1000)
+    }
+    return await coordinator.queue(ends: ends)
   }
 
   private func cancel(_ id: MigrationID, request: Request) async throws(JournalError) -> Reply.Body {

@@ -54,14 +54,16 @@ struct Agent {
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
     let inspector = GuestInspector(here: here.host, images: images) { try? identities.known($0) }
-    let offers = LayerOffers(identities: identities, exporter: exporter, peers: peers, clock: clock, logger: logger)
+    let offers = LayerOffers(
+      here: here.host, limit: configuration.templateCopies.outgoing, identities: identities, exporter: exporter, peers: peers,
+      clock: clock, logger: logger)
     let mailbox = OfferMailbox()
     let descriptions = DescriptionMailbox()
     let metrics = AgentMetrics()
     let paths = PathMailbox()
     let checks = DestinationChecks(
       here: here, libvirt: libvirt, journal: journal, images: images, takesGuests: configuration.takesGuests,
-      allowedPools: configuration.allowedPools,
+      overcommitsMemory: configuration.overcommitsMemory, allowedPools: configuration.allowedPools,
       path: PathChecks(
         here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),
       identities: identities)
@@ -80,8 +82,8 @@ struct Agent {
       logger: logger)
     let layers = LayerProvider(
       here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
-      images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(), peers: peers, clock: clock,
-      logger: logger)
+      images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(),
+      places: CopyPlaces(limit: configuration.templateCopies.incoming), peers: peers, clock: clock, logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
       here: here, libvirt: libvirt, journal: journal, checks: checks, layers: layers,
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),

@@ -22,8 +22,22 @@ actor LayerOffers {
   private let clock: any HostClock
   private let logger: Logger
   private var served: [MigrationID: Served] = [:]
+  private let here: NodeName
+  private let limit: Int
+  private var line: ExportLine
 
-  init(identities: LayerIdentities, exporter: NBDExporter, peers: any PeerLink, clock: any HostClock, logger: Logger) {
+  /// Offers layers.
+  ///
+  /// - Parameters:
+  ///   - here: The host.
+  ///   - limit: Of how many layers the bytes are served at once.
+  init(
+    here: NodeName, limit: Int, identities: LayerIdentities, exporter: NBDExporter, peers: any PeerLink, clock: any HostClock,
+    logger: Logger
+  ) {
+    self.here = here
+    self.limit = limit
+    line = ExportLine(limit: limit)
     self.identities = identities
     self.exporter = exporter
     self.peers = peers
@@ -76,6 +90,7 @@ actor LayerOffers {
 
   private func end(_ id: MigrationID) async {
     guard let ended = served.removeValue(forKey: id) else { return }
+    line.end(id)
     for task in ended.digests.values { task.cancel() }
     for export in ended.exports.values { await stop(export) }
   }
@@ -84,9 +99,14 @@ actor LayerOffers {
   /// as long as reading the file where it is not known yet.
   func answer(layer: Int, export: Bool, migration: MigrationID, to destination: HostAddress) async {
     guard let path = served[migration]?.files[layer]?.path else { return }
+    let copy = ExportLine.Copy(migration, layer: layer)
     do {
       var uri: String?
       if export {
+        if let before = line.ask(for: copy, at: clock.now()) {
+          return try await say(
+            PeerMessage.LayerOffer(layer: layer, digest: nil, uri: nil, waiting: waiting(before)), migration: migration, to: destination)
+        }
         if let running = served[migration]?.exports[layer] {
           uri = running.uri
         } else {
@@ -101,15 +121,28 @@ actor LayerOffers {
             uri = started.uri
           }
         }
+      } else if let copied = served[migration]?.exports.removeValue(forKey: layer) {
+        await stop(copied)
+        line.end(copy, at: clock.now())
       }
       try await say(PeerMessage.LayerOffer(layer: layer, digest: nil, uri: uri), migration: migration, to: destination)
       sendDigest(of: layer, uri: uri, migration: migration, to: destination)
     } catch {
+      if served[migration]?.exports[layer] == nil { line.end(copy, at: clock.now()) }
       let reason = Reason.of(error, "offer the layer \(path)")
       logger.warning("A layer cannot be offered", metadata: [LogKeys.migration: "\(migration)", LogKeys.reason: "\(reason)"])
       try? await say(
         PeerMessage.LayerOffer(layer: layer, digest: nil, uri: nil, failure: reason), migration: migration, to: destination)
     }
+  }
+
+  /// For what a copy waits, where as many are made as may be.
+  private func waiting(_ before: Int) -> Waiting {
+    let copies = limit == 1 ? "one template" : "\(limit) templates"
+    return Waiting(
+      host: here, limit: "limits.templatesOutgoing", position: before + 1,
+      reason: Reason(
+        .limitReached, "\(copies) at once may be copied from \(here) (`limits.templatesOutgoing`), and \(before) wait before this copy"))
   }
 
   /// Whether the export of a pid file serves a layer of a migration.

@@ -74,6 +74,12 @@ struct MigrateOptions: ParsableArguments {
   @Flag(help: "Prove that the copied disks hold the same on both hosts at the switch; takes time afterwards, not with --handover direct.")
   var verify = false
 
+  @Option(
+    help: ArgumentHelp(
+      "How urgent it is among the migrations that wait: lowest, low, normal (default), high or highest; a level counts as a quarter of an hour of waiting.",
+      valueName: "level"))
+  var priority: PriorityArgument?
+
   @Flag(name: .shortAndLong, help: "Print the id as soon as the host has accepted the order, and do not follow.")
   var detach = false
 
@@ -114,7 +120,7 @@ struct MigrateOptions: ParsableArguments {
     return MigrateCommand(
       guest: guest, destination: MigrateCommand.Destination(host: to),
       pools: pools == MigrateCommand.Pools() ? nil : pools, deadlineSeconds: deadline?.components.seconds,
-      options: options == MigrationOptions() ? nil : options, dryRun: dryRun ? true : nil)
+      options: options == MigrationOptions() ? nil : options, priority: priority?.priority, dryRun: dryRun ? true : nil)
   }
 }
 

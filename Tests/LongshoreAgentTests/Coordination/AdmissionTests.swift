@@ -31,7 +31,7 @@ struct AdmissionTests {
     #expect(waits.map(\.count) == [0, 0, 1, 1])
     #expect(
       waits[3].first?.data.reasons == [
-        Reason(.limitReached, "2 migrations at once may leave alpha (`limits.outgoing`), and 1 wait before this one")
+        Reason(.limitReached, "2 migrations at once may leave alpha (`limits.outgoing`), and one waits before this one")
       ])
 
     try await station.coordinator.cancel(try Many.id(2), reason: cancelled)

@@ -26,7 +26,7 @@ struct LayerProviderTests {
     let template: String
     let layer: TemplateLayer
 
-    init(_ folder: TemporaryFolder, size: Int) async throws {
+    init(_ folder: TemporaryFolder, size: Int, outgoing: Int = 2, incoming: Int = 2) async throws {
       self.folder = folder
       try await folder.run("mkdir", "source", "destination", "exports")
       let raw = try folder.write(noise(size), to: "source/content.raw")
@@ -43,6 +43,7 @@ struct LayerProviderTests {
         if case .layerOffered(let offer) = sent.body { await mailbox.deliver(offer, of: sent.migration) }
       }
       let offers = LayerOffers(
+        here: MigrationSamples.source.host, limit: outgoing,
         identities: LayerIdentities(journal: try Journal(path: Journal.inMemory), settlingTime: 0) { readings.record($0) },
         exporter: NBDExporter(address: "127.0.0.1", ports: ports, directory: folder.file("exports")), peers: answering,
         clock: SystemHostClock(), logger: LayerProviderTests.logger)
@@ -56,7 +57,8 @@ struct LayerProviderTests {
       provider = LayerProvider(
         here: MigrationSamples.destination, folder: { _ in destination }, journal: journal,
         identities: LayerIdentities(journal: journal, settlingTime: 0) { readings.record($0) },
-        images: QemuImg(), credentials: nil, offers: mailbox, turns: PathTurns(), peers: asked, clock: SystemHostClock(),
+        images: QemuImg(), credentials: nil, offers: mailbox, turns: PathTurns(), places: CopyPlaces(limit: incoming), peers: asked,
+        clock: SystemHostClock(),
         logger: LayerProviderTests.logger)
     }
 
@@ -128,7 +130,8 @@ struct LayerProviderTests {
     try await withTemporaryFolder { folder in
       let clock = ManualClock()
       let offers = LayerOffers(
-        identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)), exporter: ExportFixture.exporter(in: folder),
+        here: MigrationSamples.source.host, limit: 2, identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
+        exporter: ExportFixture.exporter(in: folder),
         peers: ScriptedPeers { _ in }, clock: clock, logger: Self.logger)
       let layers = MigrationSamples.plan.layers
       #expect(await offers.renewed(MigrationSamples.id) == nil)
