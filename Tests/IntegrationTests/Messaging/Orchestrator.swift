@@ -167,10 +167,11 @@ extension Orchestrator {
   /// Orders a migration and expects it to be accepted.
   func migrate(
     _ guest: Guest, from source: Lab.Host, pools: MigrateCommand.Pools? = nil, deadlineSeconds: Int64? = nil,
-    options: MigrationOptions? = nil
+    options: MigrationOptions? = nil, priority: MigrationPriority? = nil
   ) async throws -> MigrationID {
     let id = try Self.newID()
-    let order = try order(guest, from: source, pools: pools, deadlineSeconds: deadlineSeconds, options: options)
+    var order = try order(guest, from: source, pools: pools, deadlineSeconds: deadlineSeconds, options: options)
+    order.priority = priority
     let reply = try await ask(Request(id: id, command: .migrate(order)), of: source)
     try #require(reply.body == .accepted)
     #expect(reply.id == id)
@@ -186,6 +187,13 @@ extension Orchestrator {
       guest: try guest.resourceName,
       destination: MigrateCommand.Destination(host: try #require(NodeName(source.other.rawValue))), pools: pools,
       deadlineSeconds: deadlineSeconds, options: options)
+  }
+
+  /// The migrations that wait at a host.
+  func queue(of host: Lab.Host) async throws -> [QueueEntry] {
+    let reply = try await ask(Request(id: Self.newID(), command: .queue), of: host)
+    guard case .queue(let entries) = reply.body else { throw UnexpectedReply(reply: reply) }
+    return entries
   }
 
   /// Asks for a migration's end.

@@ -31,7 +31,8 @@ struct AgentConfigurationTests {
     #expect(configuration.answerTimeout == 30_000)
     #expect(configuration.attentionAfter == 60_000)
     #expect(configuration.limits.outgoing == 4)
-    #expect(configuration.limits.incoming == 4)
+    #expect(configuration.limits == .init(outgoing: 4, incoming: 4, pair: 3, pool: 4))
+    #expect(configuration.templateCopies == (2, 2) && !configuration.overcommitsMemory)
     #expect(configuration.logLevel == .info)
   }
 
@@ -50,7 +51,7 @@ struct AgentConfigurationTests {
         attentionAfter: 10m
       nbd: {address: 198.51.100.1, firstPort: 20000, lastPort: 20010}
       pools: {allowed: [fast, slow]}
-      limits: {outgoing: 1, incoming: 64}
+      limits: {outgoing: 1, incoming: 64, pair: 2, pool: 5, templatesOutgoing: 6, templatesIncoming: 7}
       journal: {path: /srv/journal}
       run: {directory: /srv/run}
       log: {level: debug}
@@ -68,7 +69,8 @@ struct AgentConfigurationTests {
     #expect(configuration.nbdPorts == 20_000...20_010)
     #expect(configuration.allowedPools == ["fast", "slow"])
     #expect(configuration.limits.outgoing == 1)
-    #expect(configuration.limits.incoming == 64)
+    #expect(configuration.limits == .init(outgoing: 1, incoming: 64, pair: 2, pool: 5))
+    #expect(configuration.templateCopies == (6, 7))
     #expect(configuration.journalPath == "/srv/journal")
     #expect(configuration.runDirectory == "/srv/run")
     #expect(configuration.logLevel == .debug)
@@ -154,7 +156,9 @@ struct AgentConfigurationTests {
       ("migration: {answerTimeout: 5}", .migrationAnswerTimeout), ("nbd: {firstPort: 0}", .nbdFirstPort),
       ("nbd: {firstPort: 65536}", .nbdFirstPort), ("nbd: {firstPort: 20000, lastPort: 19999}", .nbdLastPort),
       ("nbd: {credentials: pki}", .nbdCredentials), ("nbd: {credentials: /nonexistent/pki}", .nbdCredentials),
-      ("limits: {outgoing: 0}", .limitsOutgoing), ("limits: {incoming: 65}", .limitsIncoming), ("log: {level: loud}", .logLevel),
+      ("limits: {outgoing: 0}", .limitsOutgoing), ("limits: {incoming: 65}", .limitsIncoming), ("limits: {pair: 0}", .limitsPair),
+      ("limits: {pool: 65}", .limitsPool), ("limits: {templatesIncoming: 0}", .limitsTemplatesIncoming),
+      ("incoming: {overcommitMemory: often}", .incomingOvercommitMemory), ("log: {level: loud}", .logLevel),
     ])
   func refused(_ yaml: String, _ setting: Setting) async throws {
     let error = try await failure(yaml)

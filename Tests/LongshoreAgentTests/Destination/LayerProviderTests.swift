@@ -125,6 +125,72 @@ struct LayerProviderTests {
     }
   }
 
+  @Test("the bytes of one layer at a time are served where one may be, and the next one's when the first are copied")
+  func limitedExports() async throws {
+    try await withTemporaryFolder { folder in
+      let answers = Recorder<(MigrationID, PeerMessage.LayerOffer)>()
+      try await folder.run("mkdir", "exports")
+      let file = try folder.write(noise(1 << 20), to: "content.raw")
+      let clock = ManualClock()
+      let offers = LayerOffers(
+        here: MigrationSamples.source.host, limit: 1, identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
+        exporter: ExportFixture.exporter(in: folder),
+        peers: ScriptedPeers { sent in if case .layerOffered(let offer) = sent.body { answers.record((sent.migration, offer)) } },
+        clock: clock, logger: Self.logger)
+      let layer = TemplateLayer(
+        id: 0, pool: Self.pool, volume: Self.pool, format: .raw, fileSize: 1 << 20, virtualSize: 1 << 20, backing: nil)
+      let ids = try ["one", "two"].map { try #require(MigrationID($0)) }
+      func ask(_ id: MigrationID, export: Bool = true) async -> PeerMessage.LayerOffer? {
+        await offers.answer(layer: 0, export: export, migration: id, to: MigrationSamples.destination)
+        return answers.elements.last { $0.0 == id && $0.1.digest == nil }?.1
+      }
+      for id in ids { await offers.offer([layer], at: [0: file], for: id) }
+      #expect(await ask(ids[0])?.uri != nil)
+      let waits = await ask(ids[1])
+      #expect(waits?.uri == nil && waits?.failure == nil && waits?.waiting?.limit == "limits.templatesOutgoing")
+      #expect(await ask(ids[0])?.uri != nil, "who has a place keeps it")
+      _ = await ask(ids[0], export: false)
+      #expect(await ask(ids[0])?.uri == nil, "a question from before the end gets nothing")
+      #expect(await ask(ids[1])?.uri != nil)
+      await offers.withdraw(ids[1])
+      clock.advance(milliseconds: ExportLine.silence)
+      #expect(await ask(ids[0])?.uri != nil)
+      for id in ids { await offers.withdraw(id) }
+      #expect(try await ExportFixture.exporter(in: folder).pidFiles() == [], "no server is left")
+    }
+  }
+
+  @Test("two templates are copied one after the other where one may be copied at a time, into and out of a host")
+  func limitedCopies() async throws {
+    try await withTemporaryFolder { folder in
+      let pair = try await Pair(folder, size: 3 << 20, outgoing: 1, incoming: 1)
+      var other = pair.layer
+      other.volume = try #require(ResourceName("other.qcow2"))
+      let layers = [pair.layer, other]
+      let waits = Recorder<String>()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for (number, layer) in layers.enumerated() {
+          let id = try #require(MigrationID("migration-\(number)"))
+          await pair.offers.offer([layer], at: [0: pair.template], for: id)
+          var plan = MigrationSamples.plan
+          plan.layers = [layer]
+          let (migration, _) = DestinationMigration.prepare(
+            id: id, source: MigrationSamples.source, plan: plan, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now())
+          group.addTask {
+            let (_, copied) = try await pair.provider.provide(layer, of: LayerDemand(migration)) { progress in
+              if let waiting = progress.waiting { waits.record(waiting.limit) }
+            }
+            #expect(copied == layer.fileSize)
+          }
+        }
+        try await group.waitForAll()
+      }
+      // Of the two one had to wait for the other, at the destination; what the source serves is freed before that goes on.
+      #expect(waits.elements.first == "limits.templatesIncoming")
+      for number in layers.indices { await pair.offers.withdraw(try #require(MigrationID("migration-\(number)"))) }
+    }
+  }
+
   @Test("an offer that nobody asks for any more ends by itself, and one that is asked for goes on")
   func lease() async throws {
     try await withTemporaryFolder { folder in
