@@ -33,12 +33,22 @@ public struct QueuePlace: Sendable, Hashable, Codable {
   public var priority: MigrationPriority
   /// Microseconds that count as waited, beside those waited at this host: what was waited at the source, and what the operator gave
   /// or took by moving the migration.
-  public var headStartUs: Int64
+  public private(set) var headStartUs: Int64
+
+  /// The limits of a head start, in microseconds: 35 years. What is beyond them is taken for them.
+  public static let headStartRange: ClosedRange<Int64> = -(1 << 50)...(1 << 50)
 
   /// A place.
   public init(priority: MigrationPriority = .normal, headStartUs: Int64 = 0) {
     self.priority = priority
-    self.headStartUs = headStartUs
+    self.headStartUs = min(max(headStartUs, Self.headStartRange.lowerBound), Self.headStartRange.upperBound)
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      priority: try container.decode(MigrationPriority.self, forKey: .priority),
+      headStartUs: try container.decode(Int64.self, forKey: .headStartUs))
   }
 }
 

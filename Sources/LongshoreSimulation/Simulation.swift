@@ -105,6 +105,13 @@ struct Simulation {
         default: migration.isForgotten ? "forgotten with its journal" : "left to the operator"
         }
       outcome.migrations[word, default: 0] += 1
+      let waits = migration.published.compactMap(\.data.waiting)
+      if waits.contains(where: { $0.host == Catalogue.hosts[migration.order.source].host }) {
+        outcome.migrations["waited at the source", default: 0] += 1
+      }
+      if waits.contains(where: { $0.host == Catalogue.hosts[migration.order.destination].host }) {
+        outcome.migrations["waited at the destination", default: 0] += 1
+      }
     }
     for (found, count) in world.verifications { outcome.migrations["disks \(found)", default: 0] += count }
     if world.rejections > 0 { outcome.migrations["rejected", default: 0] += world.rejections }

@@ -162,7 +162,9 @@ extension HostMigrations {
   func distinct(_ place: QueuePlace, in side: MigrationSide, at now: Now) -> QueuePlace {
     let scores = Set(scores(of: side, at: now).map(\.score))
     var place = place
-    while scores.contains(place.score(since: now, at: now)), place.headStartUs > .min { place.headStartUs -= 1 }
+    while scores.contains(place.score(since: now, at: now)), place.headStartUs > QueuePlace.headStartRange.lowerBound {
+      place = place.ahead(by: -1)
+    }
     return place
   }
 

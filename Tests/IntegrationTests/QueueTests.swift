@@ -42,7 +42,7 @@ extension MigrationTests {
         #expect(try await orchestrator.queue(of: .alpha).map(\.waiting.position) == [1, 2, 3])
 
         let shown = try await longshore(lab, "queue")
-        #expect(shown.code == 0 && shown.output.contains("waits for limits.outgoing of alpha since"), "\(shown)")
+        #expect(shown.code == 0 && shown.output.contains("for limits.outgoing of alpha; start"), "\(shown)")
         let moved = try await longshore(lab, "queue", "move", low.text, "--before", normal.text)
         #expect(moved.code == 0 && moved.output.contains("is number 2 of those that wait at alpha"), "\(moved)")
         #expect(try await orchestrator.queue(of: .alpha).map(\.id) == [high, low, normal])

@@ -59,11 +59,11 @@ import Testing
         == """
         AT     NO  ID   GUEST      FROM   TO    PRIORITY
         alpha  1   m-2  guest-m-2  alpha  beta  high
-          waits for limits.outgoing of alpha since 18:25:50, 4m 10s; start expected at 18:31:11, in 1m 11s
+          since 18:25:50 for limits.outgoing of alpha; starts at 18:31:11, in 1m 11s
         alpha  2   m-3  guest-m-3  alpha  beta  normal
-          waits for limits.outgoing of alpha since 18:25:50, 4m 10s; start unknown
+          since 18:25:50 for limits.outgoing of alpha; start unknown
         beta   1   m-4  guest-m-4  alpha  beta  lowest
-          waits for limits.pool (primary) of beta since 18:29:55, 5s; start unknown
+          since 18:29:55 for limits.pool (primary) of beta; start unknown
 
         """)
     let quiet = self.harness()

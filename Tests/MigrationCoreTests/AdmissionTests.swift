@@ -231,6 +231,25 @@ struct AdmissionTests {
     #expect(host.migrations.refusal(toTreatAsQueued: try QueueSamples.id(2), in: .destination)?.code == .contradicted)
   }
 
+  @Test("whatever head start a message names, those that wait keep an order, and nothing runs over")
+  func headStarts() throws {
+    var host = HostMigrations(here: MigrationSamples.destination, journal: "journal", limits: .init(outgoing: 1, incoming: 1))
+    for (number, headStart) in [0, Int64.max, .max, .max - 1, .min, .min, 5].enumerated() {
+      var plan = QueueSamples.plan(number)
+      plan.queue = try MessageCoding.decode(
+        QueuePlace.self, from: Array(#"{"priority":"highest","headStartUs":\#(headStart)}"#.utf8))
+      let message = PeerMessage(
+        migration: try QueueSamples.id(number), from: MigrationSamples.source, to: MigrationSamples.destination, journal: "journal",
+        body: .prepare(plan))
+      let step = host.step(of: message, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now()) { _ throws(Never) in nil }
+      host.adopt(try #require(step))
+      for id in host.admissibleDestinations(at: MigrationSamples.now()) {
+        host.adopt(try #require(host.step(of: DestinationEvent.admitted, for: id, at: MigrationSamples.now())))
+      }
+    }
+    #expect(host.queue(ends: [:], at: MigrationSamples.now()).map(\.id) == (try ids([1, 2, 3, 6, 4, 5])))
+  }
+
   // MARK: - What is told
 
   @Test("a change of the reason is told once each, and at most eight times")

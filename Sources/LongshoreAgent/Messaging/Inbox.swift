@@ -228,7 +228,7 @@ struct Inbox: Service, CustomStringConvertible {
     let total = max(progress.templateBytesTotal, progress.templateBytesDone)
     await desk.progress.post(
       Progress(
-        phase: .preparing, guest: migration.guest,
+        phase: progress.waiting == nil ? .preparing : .queued, guest: migration.guest,
         template: Progress.Amount(
           done: progress.templateBytesDone, remaining: total - progress.templateBytesDone, total: total),
         elapsedSeconds: Double(migration.acceptedAt.milliseconds(until: clock.now())) / 1000), of: message.migration)

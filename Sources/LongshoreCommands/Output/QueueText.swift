@@ -13,12 +13,12 @@ enum QueueText {
     return table.lines(style: style, details: entries.map { details($0, at: now, zone: zone) })
   }
 
-  /// `waits for limits.outgoing of alpha since 18:42:10, 4m 10s`, and `start unknown` or when.
+  /// `since 18:42:10 for limits.outgoing of alpha; starts at 18:47:31, in 1m 11s`, or `start unknown`.
   private static func details(_ entry: QueueEntry, at now: Timestamp, zone: TimeZoneOffset) -> [String] {
     let pool = entry.waiting.pool.map { " (\($0))" } ?? ""
     let limit = "\(entry.waiting.limit)\(pool) of \(entry.waiting.host)"
-    let start = entry.expectedStart.map { "start expected \(when($0, after: now, zone))" } ?? "start unknown"
-    return ["waits for \(limit) since \(zone.time(of: entry.since)), \(span(entry.since, now)); \(start)"]
+    let start = entry.expectedStart.map { "starts \(when($0, after: now, zone))" } ?? "start unknown"
+    return ["since \(zone.time(of: entry.since)) for \(limit); \(start)"]
   }
 
   private static func when(_ time: Timestamp, after now: Timestamp, _ zone: TimeZoneOffset) -> String {
