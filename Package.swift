@@ -82,6 +82,12 @@ let package = Package(
       name: "LongshoreSimulation", dependencies: ["LongshoreMessages", "MigrationCore", "MigrationJournal"],
       swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     .executableTarget(name: "longshore-simulate", dependencies: ["LongshoreSimulation"], swiftSettings: strict),
+    .executableTarget(
+      name: "longshore-bench",
+      dependencies: [
+        "AMQP", .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
 
     // The agent and the operator's commands.
     .target(

@@ -135,6 +135,8 @@ static void dirty_memory(uint64_t megabytes, uint64_t rate) {
   size_t size = megabytes << 20, step = (rate << 20) / 10, at = 0;
   unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) stop("memory");
+  // All of it is there from the beginning.
+  for (size_t i = 0; i < size; i += 4096) memcpy(memory + i, &rate, sizeof rate);
   for (uint64_t next = now(), turn = 1;; turn++) {
     for (size_t done = 0; done < step; done += 4096, at = (at + 4096) % size) {
       memcpy(memory + at, &turn, sizeof turn);

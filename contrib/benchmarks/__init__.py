@@ -1,0 +1,1 @@
+"""What contrib/bench is made of."""
