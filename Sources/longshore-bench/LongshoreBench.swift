@@ -16,7 +16,8 @@ struct LongshoreBench: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try AMQPConnection(
-      configuration: AMQPConfiguration(url: broker), topology: Topology(queues: [Queue(queue, kind: .quorum)]), logger: Logger(label: "longshore-bench") { _ in SwiftLogNoOpLogHandler() })
+      configuration: AMQPConfiguration(url: broker), topology: Topology(queues: [Queue(queue, kind: .quorum)]),
+      logger: Logger(label: "longshore-bench") { _ in SwiftLogNoOpLogHandler() })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await connection.run() }
       try await connection.waitUntilConnected()
