@@ -21,6 +21,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
     subcommands: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
       QueueSubcommand.self,
+      TuneSubcommand.self, ForceCompleteSubcommand.self,
       ResolveSubcommand.self,
       HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self, TemplatesSubcommand.self,
     ])

@@ -13,6 +13,8 @@ package enum UntrustedAnswers {
     var lines: [String] = []
     switch reply.body {
     case .accepted, .rejected, .checked: break
+    case .tuned(let changes): lines += TuneSubcommand.lines(changes)
+    case .forced(let reason): lines.append(reason.words)
     case .status(let status):
       lines += ResultText.status(status, zone: zone, style: style)
       lines += shown([.status(status)], at: status.updatedAt)

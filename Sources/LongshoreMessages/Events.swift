@@ -178,7 +178,8 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public var disks: [Disk]?
   /// `failed`, `cancelled`: the step at which it ended.
   public var stage: Stage?
-  /// `failed`, `cancelled`, `needs-attention`: why. `completed`: what did not go as it should.
+  /// `failed`, `cancelled`, `needs-attention`: why. `completed`: what did not go as it should. `transferring`, which comes again then:
+  /// what was done to let the transfer complete, and why.
   public var reasons: [Reason]?
   /// `prepared`, `failed` at the stage `checks`: the whole table of checks.
   public var checks: [Check]?
@@ -317,12 +318,16 @@ public struct Progress: Sendable, Hashable, Codable {
   public var elapsedSeconds: Double
   /// Seconds to the predicted finish; absent while unknown.
   public var remainingSeconds: Double?
+  /// By how much QEMU slows the guest's CPUs down, in percent; absent while it does not.
+  public var throttlePercent: UInt64?
+  /// What keeps the transfer from its end, and what can be done about it; absent while it converges.
+  public var reasons: [Reason]?
 
   /// A migration's progress.
   public init(
     phase: MigrationPhase, guest: GuestReference, template: Amount? = nil, disks: [Disk] = [], memory: Amount? = nil,
     rateBps: UInt64? = nil, dirtyRateBps: UInt64? = nil, iteration: UInt64? = nil, expectedDowntimeMs: UInt64? = nil,
-    elapsedSeconds: Double, remainingSeconds: Double? = nil
+    elapsedSeconds: Double, remainingSeconds: Double? = nil, throttlePercent: UInt64? = nil, reasons: [Reason]? = nil
   ) {
     self.phase = phase
     self.guest = guest
@@ -334,6 +339,8 @@ public struct Progress: Sendable, Hashable, Codable {
     self.iteration = iteration
     self.expectedDowntimeMs = expectedDowntimeMs
     self.elapsedSeconds = elapsedSeconds
+    self.throttlePercent = throttlePercent
+    self.reasons = reasons
     // A prediction may divide by a rate of nothing; JSON has no infinity.
     self.remainingSeconds = remainingSeconds.flatMap { $0.isFinite ? $0 : nil }
   }

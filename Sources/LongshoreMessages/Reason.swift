@@ -69,6 +69,8 @@ extension Reason.Code {
   public static let guestBusy = Reason.Code("guest-busy")
   /// No migration of that id is known.
   public static let unknownMigration = Reason.Code("unknown-migration")
+  /// The migration has not come to the point where this can be done.
+  public static let tooEarly = Reason.Code("too-early")
   /// The migration is past the point where this can be done, or has ended.
   public static let tooLate = Reason.Code("too-late")
   /// What is asked for is contradicted by what a host shows.
@@ -165,6 +167,18 @@ extension Reason.Code {
   public static let cancelled = Reason.Code("cancelled")
   /// The migration's deadline passed.
   public static let deadlinePassed = Reason.Code("deadline-passed")
+  /// The guest changes its disks or its memory faster than they can be copied.
+  public static let notConverging = Reason.Code("not-converging")
+  /// A longer pause may be planned for the switch than before.
+  public static let downtimeRaised = Reason.Code("downtime-raised")
+  /// The guest is suspended until it has moved.
+  public static let guestSuspended = Reason.Code("guest-suspended")
+  /// Somebody has changed the migration's limits.
+  public static let limitsChanged = Reason.Code("limits-changed")
+  /// QEMU slows the guest's CPUs down.
+  public static let guestSlowed = Reason.Code("guest-slowed")
+  /// The guest's writes wait for the copy of its disks.
+  public static let writesWait = Reason.Code("writes-wait")
   /// The host has no such template, or several of the name.
   public static let unknownTemplate = Reason.Code("unknown-template")
   /// A template could not be copied or did not arrive whole.

@@ -6,6 +6,10 @@ public struct Reply: Sendable, Hashable {
     case accepted
     /// The request is refused and changed nothing.
     case rejected([Reason])
+    /// The answer to `tune`: what was changed.
+    case tuned([LimitChange])
+    /// The answer to `force-complete`: what is done.
+    case forced(Reason)
     /// The table of a dry run, and what the migration is expected to take; nil where a check at the source refuses it, or the
     /// destination's agent does not answer or is of a version without estimates.
     case checked([Check], disks: [MigrationEventData.Disk], estimate: MigrationEstimate? = nil)
@@ -40,6 +44,28 @@ public struct Reply: Sendable, Hashable {
     self.id = id
     self.from = from
     self.body = body
+  }
+}
+
+/// A limit of a migration that was changed while it ran.
+public struct LimitChange: Sendable, Hashable, Codable {
+  /// The limits that can be changed, by the names of their fields in the request.
+  public enum Limit: String, Hashable, WireWord {
+    case maxDowntimeMs, memoryBandwidthMiBps, deadlineSeconds
+  }
+
+  /// The limit.
+  public var limit: Limit
+  /// What it was; nil where there was none.
+  public var from: UInt64?
+  /// What it is now.
+  public var to: UInt64
+
+  /// A change.
+  public init(_ limit: Limit, from: UInt64?, to: UInt64) {
+    self.limit = limit
+    self.from = from
+    self.to = to
   }
 }
 
@@ -159,7 +185,8 @@ public struct HostDescription: Sendable, Hashable, Codable {
 
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
-    case schema, type, id, from, reasons, checks, disks, estimate, migration, migrations, host, grace, orphans, templates, work, queue
+    case schema, type, id, from, reasons, changes, reason, checks, disks, estimate, migration, migrations, host, grace, orphans, templates,
+      work, queue
   }
 
   public init(from decoder: any Decoder) throws {
@@ -170,6 +197,8 @@ extension Reply: Codable {
     switch type {
     case "accepted": body = .accepted
     case "rejected": body = .rejected(try container.decode([Reason].self, forKey: .reasons))
+    case "tuned": body = .tuned(try container.decode([LimitChange].self, forKey: .changes))
+    case "forced": body = .forced(try container.decode(Reason.self, forKey: .reason))
     case "checked":
       body = .checked(
         try container.decode([Check].self, forKey: .checks),
@@ -196,6 +225,8 @@ extension Reply: Codable {
     switch body {
     case .accepted: break
     case .rejected(let reasons): try container.encode(reasons, forKey: .reasons)
+    case .tuned(let changes): try container.encode(changes, forKey: .changes)
+    case .forced(let reason): try container.encode(reason, forKey: .reason)
     case .checked(let checks, let disks, let estimate):
       try container.encode(checks, forKey: .checks)
       try container.encode(disks, forKey: .disks)
@@ -216,6 +247,8 @@ extension Reply: Codable {
     switch body {
     case .accepted: "accepted"
     case .rejected: "rejected"
+    case .tuned: "tuned"
+    case .forced: "forced"
     case .checked: "checked"
     case .status: "status"
     case .migrations: "migrations"

@@ -6,6 +6,10 @@ public struct Request: Sendable, Hashable {
     case migrate(MigrateCommand)
     /// Stop a migration that has not switched yet; the guest stays where it is.
     case cancel(migration: MigrationID)
+    /// Change limits of a migration that has not switched yet.
+    case tune(migration: MigrationID, TransferLimits)
+    /// Suspend the guest of a migration that is being transferred, so that the transfer completes.
+    case forceComplete(migration: MigrationID)
     /// Name the host that has the guest of a migration that needs attention.
     case resolve(migration: MigrationID, owner: NodeName)
     /// Tell the state of one migration.
@@ -57,6 +61,33 @@ public struct Request: Sendable, Hashable {
     self.notAfter = notAfter
     self.command = command
   }
+}
+
+/// Limits of a migration that can be changed while it runs; nil for those that stay as they are.
+public struct TransferLimits: Sendable, Hashable, Codable {
+  /// The longest pause that may be planned for the switch, in milliseconds.
+  public var maxDowntimeMs: UInt64?
+  /// The cap on the transfer of memory, in MiB/s. Disks that are being copied keep theirs.
+  public var memoryBandwidthMiBps: UInt64?
+  /// Seconds that the migration may take in all, from acceptance.
+  public var deadlineSeconds: Int64?
+
+  /// Limits.
+  public init(maxDowntimeMs: UInt64? = nil, memoryBandwidthMiBps: UInt64? = nil, deadlineSeconds: Int64? = nil) {
+    self.maxDowntimeMs = maxDowntimeMs
+    self.memoryBandwidthMiBps = memoryBandwidthMiBps
+    self.deadlineSeconds = deadlineSeconds
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    maxDowntimeMs = try container.decodeIfPresent(.maxDowntimeMs, in: MigrationOptions.downtimeRange)
+    memoryBandwidthMiBps = try container.decodeIfPresent(.memoryBandwidthMiBps, in: MigrationOptions.bandwidthRange)
+    deadlineSeconds = try container.decodeIfPresent(.deadlineSeconds, in: Request.deadlineRange)
+  }
+
+  /// Whether nothing is given.
+  public var isEmpty: Bool { self == TransferLimits() }
 }
 
 /// Disks that are set aside: those of a migration, or some of them.
@@ -194,6 +225,16 @@ public enum TemplateConflict: String, Hashable, WireWord {
   case rename
 }
 
+/// What to do when the deadline passes while disks and memory are copied. Before that, it ends the migration.
+public enum DeadlineAction: String, Hashable, WireWord {
+  /// End the migration; the guest stays at the source.
+  case abort
+  /// Go on until the transfer completes or somebody ends it.
+  case wait
+  /// Suspend the guest, so that the transfer completes.
+  case force
+}
+
 /// How a guest is moved. Everything is optional.
 public struct MigrationOptions: Sendable, Hashable, Codable {
   /// Who starts the guest at the destination.
@@ -213,12 +254,16 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   /// The cap on the transfer, in MiB/s, for memory and all disks together; nil for none. At least 1 for each disk and 1
   /// for memory.
   public var bandwidthMiBps: UInt64?
-  /// The pause that libvirt may plan for the switch, in milliseconds; nil for QEMU's default of 300.
+  /// The longest pause that may be planned for the switch, in milliseconds; nil for QEMU's default of 300. A transfer that does not
+  /// converge gets more than 300 in steps, as much as it needs.
   public var maxDowntimeMs: UInt64?
   /// Slow the guest's CPUs down when its memory changes faster than it can be copied.
   public var autoConverge: Bool?
-  /// Let guest writes wait for the copy, so that the disks are sure to converge.
+  /// Let guest writes wait for the copy, so that the disks are sure to converge; nil: where the guest is seen to write about as fast as
+  /// the transfer is capped.
   public var synchronousWrites: Bool?
+  /// What to do when the deadline passes during the transfer; nil: `abort`.
+  public var onDeadline: DeadlineAction?
   /// Who starts the guest at the destination; nil: `fenced`.
   public var handover: Handover?
   /// Keep the source's disks under their names instead of setting them aside.
@@ -235,13 +280,14 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   /// Options, all nil unless given.
   public init(
     bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil,
-    synchronousWrites: Bool? = nil, handover: Handover? = nil, keepSource: Bool? = nil, missingMedia: MissingMedium? = nil,
-    templateConflict: TemplateConflict? = nil, verify: Bool? = nil, postCopy: Bool? = nil
+    synchronousWrites: Bool? = nil, onDeadline: DeadlineAction? = nil, handover: Handover? = nil, keepSource: Bool? = nil,
+    missingMedia: MissingMedium? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil, postCopy: Bool? = nil
   ) {
     self.bandwidthMiBps = bandwidthMiBps
     self.maxDowntimeMs = maxDowntimeMs
     self.autoConverge = autoConverge
     self.synchronousWrites = synchronousWrites
+    self.onDeadline = onDeadline
     self.handover = handover
     self.keepSource = keepSource
     self.missingMedia = missingMedia
@@ -258,6 +304,7 @@ extension MigrationOptions {
     maxDowntimeMs = try container.decodeIfPresent(.maxDowntimeMs, in: Self.downtimeRange)
     autoConverge = try container.decodeIfPresent(Bool.self, forKey: .autoConverge)
     synchronousWrites = try container.decodeIfPresent(Bool.self, forKey: .synchronousWrites)
+    onDeadline = try container.decodeIfPresent(DeadlineAction.self, forKey: .onDeadline)
     handover = try container.decodeIfPresent(Handover.self, forKey: .handover)
     keepSource = try container.decodeIfPresent(Bool.self, forKey: .keepSource)
     missingMedia = try container.decodeIfPresent(MissingMedium.self, forKey: .missingMedia)
@@ -294,6 +341,16 @@ extension Request: Codable {
     case "migrate":
       command = .migrate(try MigrateCommand(from: decoder))
     case "cancel": command = .cancel(migration: try container.decode(MigrationID.self, forKey: .migration))
+    case "tune":
+      let limits = try TransferLimits(from: decoder)
+      guard !limits.isEmpty else {
+        throw DecodingError.dataCorrupted(
+          DecodingError.Context(
+            codingPath: container.codingPath,
+            debugDescription: "nothing is to be changed: give maxDowntimeMs, memoryBandwidthMiBps or deadlineSeconds"))
+      }
+      command = .tune(migration: try container.decode(MigrationID.self, forKey: .migration), limits)
+    case "force-complete": command = .forceComplete(migration: try container.decode(MigrationID.self, forKey: .migration))
     case "resolve":
       command = .resolve(
         migration: try container.decode(MigrationID.self, forKey: .migration), owner: try container.decode(NodeName.self, forKey: .owner))
@@ -327,7 +384,11 @@ extension Request: Codable {
     try container.encodeIfPresent(notAfter, forKey: .notAfter)
     switch command {
     case .migrate(let command): try command.encode(to: encoder)
-    case .cancel(let migration), .cancelQueued(let migration), .status(let migration): try container.encode(migration, forKey: .migration)
+    case .cancel(let migration), .cancelQueued(let migration), .status(let migration), .forceComplete(let migration):
+      try container.encode(migration, forKey: .migration)
+    case .tune(let migration, let limits):
+      try container.encode(migration, forKey: .migration)
+      try limits.encode(to: encoder)
     case .resolve(let migration, let owner):
       try container.encode(migration, forKey: .migration)
       try container.encode(owner, forKey: .owner)
@@ -351,6 +412,8 @@ extension Request: Codable {
     switch command {
     case .migrate: "migrate"
     case .cancel: "cancel"
+    case .tune: "tune"
+    case .forceComplete: "force-complete"
     case .resolve: "resolve"
     case .status: "status"
     case .list: "list"

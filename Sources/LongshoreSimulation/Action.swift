@@ -30,6 +30,10 @@ struct Action: Hashable {
     case cancel
     /// The operator puts a migration before all that wait to leave its source: number.
     case requeue
+    /// Somebody changes a migration's limits: number, which (0: a longer pause, 1: a deadline two days later).
+    case tune
+    /// Somebody wants the guest suspended until it has moved: number.
+    case force
 
     // Faults.
 

@@ -41,7 +41,8 @@ extension World {
     let decider = seams.ignoresLock ? HostMigrations(here: Catalogue.hosts[host], journal: "", limits: limits) : hosts[host].migrations
     let command = MigrateCommand(
       guest: Catalogue.guestNames[order.guest], destination: MigrateCommand.Destination(host: Catalogue.hosts[order.destination].host),
-      options: MigrationOptions(handover: setup.handover, verify: setup.verifies ? true : nil),
+      options: MigrationOptions(
+        onDeadline: setup.forces ? .force : nil, handover: setup.handover, verify: setup.verifies ? true : nil),
       priority: setup.ranks ? MigrationPriority.allCases[order.number % 5] : nil)
     let step: HostStep
     do throws(Rejected) {
@@ -85,7 +86,11 @@ extension World {
   private mutating func take(_ delivery: Delivery, at host: Int) throws(Store.Unwritable) {
     switch delivery {
     case .order(let order): try take(order, at: host)
-    case .cancel(let number): try cancel(number, at: host)
+    case .cancel(let number): try ask(.cancel(Reason(.cancelled, "cancelled")), of: number, at: host)
+    case .tune(let number, let which):
+      let limits = which == 0 ? TransferLimits(maxDowntimeMs: 2000) : TransferLimits(deadlineSeconds: 172_800)
+      try ask(.tuned(limits, Reason(.limitsChanged, "tuned")), of: number, at: host)
+    case .force(let number): try ask(.completionForced(Reason(.guestSuspended, "forced")), of: number, at: host)
     case .requeue(let number): try requeue(number, at: host)
     case .peer(let message, _):
       let store = hosts[host].store
@@ -96,13 +101,13 @@ extension World {
     }
   }
 
-  private mutating func cancel(_ number: Int, at host: Int) throws(Store.Unwritable) {
+  /// Somebody asks something of a migration.
+  private mutating func ask(_ event: SourceEvent, of number: Int, at host: Int) throws(Store.Unwritable) {
     let step: HostStep?
     do throws(Rejected) {
-      step = try hosts[host].migrations.step(
-        of: .cancel(Reason(.cancelled, "cancelled")), for: Catalogue.ids[number], at: clock(host))
+      step = try hosts[host].migrations.step(of: event, for: Catalogue.ids[number], at: clock(host))
     } catch {
-      note("too late to cancel m\(number): \(error.reason.message)")
+      note("refused for m\(number): \(error.reason.message)")
       return
     }
     if let step { try commit(step, at: host) }

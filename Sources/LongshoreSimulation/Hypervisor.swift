@@ -189,6 +189,12 @@ extension World {
   /// The hosts on which the guest's vCPUs run.
   func runningHosts(of guest: Int) -> [Int] { hosts.indices.filter { hosts[$0].domains[guest]?.process?.runs == true } }
 
+  /// An agent suspends a guest: as held by its migration, or where that has ended as paused by somebody.
+  mutating func suspend(_ guest: Int, at host: Int) {
+    let isMoving = moves.contains { $0.guest == guest && $0.source == host && $0.isDriven }
+    hosts[host].domains[guest]?.process?.state = isMoving ? .held : .pausedByUser
+  }
+
   // MARK: - Migrating
 
   /// An agent calls libvirt's migrate. Returns the move's number; nil where libvirt refuses at once.
@@ -221,7 +227,7 @@ extension World {
     let isLinked = daemonLinks[move.source][move.destination] && hosts[move.destination].daemon != .down
     switch move.phase {
     case .beginning:
-      guard isLinked, outcome == 0, hosts[move.source].domains[move.guest]?.process?.runs == true else {
+      guard isLinked, outcome == 0, hosts[move.source].domains[move.guest]?.process != nil else {
         return giveUp(index, resume: false)
       }
       guard hosts[move.destination].daemon == .up else { return }
@@ -320,7 +326,9 @@ extension World {
     let move = moves[index]
     answer(move, .failed)
     leave(index)
-    guard resume, hosts[move.source].domains[move.guest]?.process?.runs != nil else { return }
+    // A guest that was suspended meanwhile goes on; that libvirt fails at that once in a while must do no harm.
+    let isSuspended = hosts[move.source].domains[move.guest]?.process?.state == .held && move.number % 3 > 0
+    guard resume || isSuspended, hosts[move.source].domains[move.guest]?.process?.runs != nil else { return }
     start(move.guest, at: move.source, as: .runningCanceled, by: .libvirt)
   }
 

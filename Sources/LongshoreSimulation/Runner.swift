@@ -197,15 +197,29 @@ extension World {
     case .abort:
       if hosts[host].daemon == .up { abortJob(of: guest, at: host) }
       return .wait(500)
+    case .suspend:
+      guard hosts[host].daemon == .up, hosts[host].domains[guest]?.process?.runs == true else { return .wait(500) }
+      if work.stage == 0 {
+        guard job(of: guest, at: host, from: host) == .migration else { return .wait(500) }
+        work.stage = 1
+        return .next
+      }
+      work.stage = 0
+      note("\(work.id) suspends the guest")
+      suspend(guest, at: host)
+      return .wait(500)
     case .observe:
       guard look(&work, guest, at: host, there) else { return .next }
       guard case .observe(let step) = work.source, let here = work.here, let other = work.there else { return .done }
       return .source(.observed(Observation(source: here, destination: other), step: step))
     case .settle: return settle(&work, guest, migration, at: host, there, outcome)
     case .restore:
-      guard migration.inspection?.autostart == true else { return .source(.sourceRestored) }
+      guard migration.inspection?.autostart == true || migration.isSuspending else { return .source(.sourceRestored) }
       guard hosts[host].daemon == .up else { return .backOff }
-      hosts[host].domains[guest]?.autostart = true
+      if migration.isSuspending, hosts[host].domains[guest]?.process?.state == .pausedByUser {
+        start(guest, at: host, as: .running, by: .agent)
+      }
+      if migration.inspection?.autostart == true { hosts[host].domains[guest]?.autostart = true }
       return .source(.sourceRestored)
     case .readSource:
       guard outcome == 0 else { return .source(.sourceUnreadable(Reason(.notVerified, "it failed"))) }

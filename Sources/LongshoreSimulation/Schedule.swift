@@ -17,6 +17,7 @@ struct Scheduler {
     let all: [Action.Verb] = [
       .crashAgent, .crashDaemon, .stallDaemon, .cutBroker, .cutRemote, .cutDaemons, .reboot, .loseJournal, .blockJournal, .lose, .duplicate,
       .reorder, .replay, .setClock, .pass, .guestEnds, .destroyGuest, .stranger, .cancel, .repeatOrder, .reuseID, .order,
+      .tune, .force,
     ]
     let share = 1 + random.below(4)
     // A lost journal makes all other rules weaker: it is rare.
@@ -99,7 +100,10 @@ struct Scheduler {
     let other = (host + 1 + random.below(World.hostCount - 1)) % World.hostCount
     switch verb {
     case .order: return order(in: world)
-    case .cancel, .repeatOrder, .reuseID:
+    case .tune:
+      guard !world.migrations.isEmpty else { return nil }
+      return Action(verb, world.migrations[random.below(world.migrations.count)].number, random.below(2))
+    case .cancel, .repeatOrder, .reuseID, .force:
       guard !world.migrations.isEmpty else { return nil }
       return Action(verb, world.migrations[random.below(world.migrations.count)].number)
     case .cutRemote, .cutDaemons: return Action(verb, host, other)

@@ -32,6 +32,8 @@ struct Setup: Hashable {
   var spoils = false
   /// Whether orders have priorities, the operator moves those that wait, and the limit is also that of two hosts and of a pool.
   var ranks = false
+  /// Whether orders want the guest suspended at the deadline.
+  var forces = false
   /// Whether the world keeps its journals in SQLite as well and compares.
   var usesSQLite = false
 
@@ -61,6 +63,7 @@ struct Setup: Hashable {
       limit = 1
       sameNames = false
     }
+    forces = seed % 5 == 0
   }
 
   /// The handover of the orders.
@@ -71,7 +74,7 @@ struct Setup: Hashable {
   private static let flags: [(String, any WritableKeyPath<Setup, Bool> & Sendable)] = [
     ("fenced", \.isFenced), ("linked", \.isLinked), ("persistent", \.isPersistent), ("autostart", \.autostart),
     ("same-names", \.sameNames), ("into-shared", \.intoShared), ("leftover", \.leftover), ("no-grace", \.noGrace),
-    ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils), ("ranks", \.ranks),
+    ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils), ("ranks", \.ranks), ("forces", \.forces),
   ]
   private static let numbers: [(String, any WritableKeyPath<Setup, Int> & Sendable)] = [
     ("disks", \.disks), ("guests", \.guests), ("limit", \.limit), ("deadline", \.deadline),

@@ -5,7 +5,7 @@ internal import MigrationJournal
 /// The kinds of work that machines ask for.
 enum WorkKind: UInt8, CaseIterable {
   case admitSource, inspect, askPrepare, askConfirm, askRelease, askRollback, offerLayers, transfer, abort, observe, settle, restore
-  case retire, deadline, patience, lookAgain, fence, askCompare, readSource
+  case retire, deadline, patience, lookAgain, fence, askCompare, readSource, suspend
   case admitDestination, check, layer, stubs, postCheck, removeFiles, keepFiles, readView, endView
 
   var side: Side { rawValue < Self.admitDestination.rawValue ? .source : .destination }
@@ -89,6 +89,9 @@ extension SourceEffect {
     case .offerLayers: (.offerLayers, 0)
     case .startTransfer, .followTransfer: (.transfer, 0)
     case .abortTransfer: (.abort, 0)
+    // No sample of a transfer is told in this world, and no limit changes what its libvirt does.
+    case .steerTransfer: nil
+    case .suspendGuest: (.suspend, 0)
     case .observe(let step): (.observe, step)
     case .settle(_, let step): (.settle, step)
     case .restoreSource: (.restore, 0)

@@ -42,6 +42,12 @@ extension World {
     case .requeue:
       guard let order = order(a) else { return false }
       hosts[order.source].queue.append(.requeue(a))
+    case .tune:
+      guard let order = order(a) else { return false }
+      hosts[order.source].queue.append(.tune(a, b))
+    case .force:
+      guard let order = order(a) else { return false }
+      hosts[order.source].queue.append(.force(a))
     case .crashAgent:
       guard hosts[a].isUp else { return false }
       crashAgent(a)
@@ -108,7 +114,7 @@ extension World {
 
   private func bound(of verb: Action.Verb) -> Int {
     switch verb {
-    case .order, .repeatOrder, .reuseID, .cancel, .requeue: Catalogue.ids.count
+    case .order, .repeatOrder, .reuseID, .cancel, .requeue, .tune, .force: Catalogue.ids.count
     case .move: setup.guests
     case .pass, .stranger: 4
     default: Self.hostCount

@@ -61,6 +61,8 @@ enum Delivery {
   case order(Order)
   case cancel(Int)
   case requeue(Int)
+  case tune(Int, Int)
+  case force(Int)
   case peer(PeerMessage, isConfirmed: Bool)
 }
 

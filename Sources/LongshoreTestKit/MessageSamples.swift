@@ -52,7 +52,8 @@ public enum MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Request/Command``, by their names on the wire.
   public enum RequestKind: String, Sendable, CaseIterable {
-    case migrate, cancel, resolve, status, list, describe
+    case migrate, cancel, tune, resolve, status, list, describe
+    case forceComplete = "force-complete"
     case listGrace = "list-grace"
     case extendGrace = "extend-grace"
     case purgeGrace = "purge-grace"
@@ -71,6 +72,8 @@ extension MessageSamples {
       switch command {
       case .migrate: self = .migrate
       case .cancel: self = .cancel
+      case .tune: self = .tune
+      case .forceComplete: self = .forceComplete
       case .resolve: self = .resolve
       case .status: self = .status
       case .list: self = .list
@@ -110,9 +113,20 @@ extension MessageSamples {
         .migrate(
           MigrateCommand(
             guest: resource("web-1"), destination: .init(host: destination.host), options: MigrationOptions())),
+        .migrate(
+          MigrateCommand(
+            guest: resource("web-1"), destination: .init(host: destination.host), options: MigrationOptions(onDeadline: .abort))),
         .migrate(fullOrder(.direct)), .migrate(fullOrder(.fenced)),
       ]
     case .cancel: [.cancel(migration: migration)]
+    case .tune:
+      [
+        TransferLimits(maxDowntimeMs: 2000), TransferLimits(memoryBandwidthMiBps: 100), TransferLimits(deadlineSeconds: 7200),
+        TransferLimits(
+          maxDowntimeMs: MigrationOptions.downtimeRange.upperBound, memoryBandwidthMiBps: MigrationOptions.bandwidthRange.upperBound,
+          deadlineSeconds: Request.deadlineRange.upperBound),
+      ].map { .tune(migration: migration, $0) }
+    case .forceComplete: [.forceComplete(migration: migration)]
     case .resolve: [.resolve(migration: migration, owner: source.host)]
     case .status: [.status(migration: migration)]
     case .list: [.list(includeEnded: false), .list(includeEnded: true)]
@@ -158,8 +172,9 @@ extension MessageSamples {
         inPlace: [resource("vdc")]),
       deadlineSeconds: Request.deadlineRange.upperBound,
       options: MigrationOptions(
-        bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false, handover: handover,
-        keepSource: true, missingMedia: handover == .direct ? .copy : .refuse,
+        bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false,
+        onDeadline: handover == .direct ? .wait : .force, handover: handover, keepSource: true,
+        missingMedia: handover == .direct ? .copy : .refuse,
         templateConflict: handover == .direct ? .rename : .refuse, verify: handover == .fenced, postCopy: false),
       priority: handover == .direct ? .lowest : .highest, dryRun: true)
   }
@@ -170,7 +185,7 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
-    case accepted, rejected, checked, status, migrations, host, grace, orphans, templates, queue
+    case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue
     case templateWork = "template-work"
 
     /// The kind of a reply.
@@ -178,6 +193,8 @@ extension MessageSamples {
       switch body {
       case .accepted: self = .accepted
       case .rejected: self = .rejected
+      case .tuned: self = .tuned
+      case .forced: self = .forced
       case .checked: self = .checked
       case .status: self = .status
       case .migrations: self = .migrations
@@ -196,6 +213,16 @@ extension MessageSamples {
     switch kind {
     case .accepted: [reply(.accepted)]
     case .rejected: [Reply(to: nil, from: source, body: .rejected([reason, reason])), reply(.rejected([reason]))]
+    case .tuned:
+      [
+        reply(.tuned([])),
+        reply(
+          .tuned([
+            LimitChange(.memoryBandwidthMiBps, from: nil, to: 100), LimitChange(.deadlineSeconds, from: 86_400, to: 7200),
+            LimitChange(.maxDowntimeMs, from: 500, to: 2000),
+          ])),
+      ]
+    case .forced: [reply(.forced(Reason(.guestSuspended, "the guest is suspended until it has moved, by the request f-1")))]
     case .checked:
       [
         reply(.checked([], disks: [])), reply(.checked(checks, disks: disks, estimate: sparseEstimate)),
@@ -330,8 +357,10 @@ extension MessageSamples {
     }
     let bytes = MigrationEventData.Bytes(template: 0, disks: 1_073_741_824, memory: 536_870_912)
     switch kind {
-    case .accepted, .transferring, .switching, .confirming: return [data()]
+    case .accepted, .switching, .confirming: return [data()]
     case .queued: return [data()] + waiting.map { data(reasons: [$0.reason], waiting: $0) }
+    case .transferring:
+      return [data(), data(reasons: [Reason(.downtimeRaised, "permitted downtime raised from 300 to 450 ms")])]
     case .preparing: return [data(disks: disks)]
     case .prepared: return [data(checks: checks)]
     case .completed:
@@ -356,7 +385,8 @@ extension MessageSamples {
     phase: .transferring, guest: guest, template: Progress.Amount(done: 0, remaining: .max, total: .max),
     disks: [.init(target: resource("vda"), bytes: .init(done: 104_857_600, remaining: 1_048_576, total: 105_906_176))],
     memory: Progress.Amount(done: 1, remaining: 2, total: 3), rateBps: 104_857_600, dirtyRateBps: 4096, iteration: 2,
-    expectedDowntimeMs: 300, elapsedSeconds: 12.75, remainingSeconds: 8.5)
+    expectedDowntimeMs: 300, elapsedSeconds: 12.75, remainingSeconds: 8.5, throttlePercent: 20,
+    reasons: [Reason(.guestSlowed, "QEMU slows the guest's CPUs down by 20 %, so that its memory can be copied")])
 }
 
 // MARK: - Messages between agents

@@ -21,10 +21,12 @@ public enum MigrationSamples {
   }
 
   /// An order to move the guest.
-  public static func order(_ handover: MigrationOptions.Handover? = nil) -> MigrateCommand {
+  public static func order(
+    _ handover: MigrationOptions.Handover? = nil, onDeadline: DeadlineAction? = nil
+  ) -> MigrateCommand {
     MigrateCommand(
       guest: name("web"), destination: MigrateCommand.Destination(host: destination.host),
-      options: handover.map { MigrationOptions(handover: $0) })
+      options: handover.map { MigrationOptions(onDeadline: onDeadline, handover: $0) })
   }
 
   /// The plan of the guest: `vda` on the template `debian`, `vdb` on its own.
@@ -108,13 +110,15 @@ public enum MigrationSamples {
   /// The destination's confirmation.
   public static let confirmation = Confirmation(console: Console(type: "vnc", address: "192.0.2.2", port: 5900))
 
-  /// The deadline of ``accepted(_:)``, in seconds.
+  /// The deadline of ``accepted(_:onDeadline:)``, in seconds.
   public static let deadlineSeconds: Int64 = 3600
 
   /// The migration at its source, just accepted.
-  public static func accepted(_ handover: MigrationOptions.Handover? = nil) -> (SourceMigration, [SourceEffect]) {
+  public static func accepted(
+    _ handover: MigrationOptions.Handover? = nil, onDeadline: DeadlineAction? = nil
+  ) -> (SourceMigration, [SourceEffect]) {
     SourceMigration.accept(
-      id: id, order: order(handover), guest: guest, source: source, destination: destination,
+      id: id, order: order(handover, onDeadline: onDeadline), guest: guest, source: source, destination: destination,
       deadlineSeconds: deadlineSeconds, patience: Patience(), at: now())
   }
 

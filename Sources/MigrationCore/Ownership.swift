@@ -50,6 +50,15 @@ public struct Observation: Sendable, Hashable, Codable {
   }
 }
 
+extension Observation {
+  /// The same, of a migration that has suspended the guest itself: libvirt calls it paused by a user where its own job on it had ended,
+  /// or its daemon was restarted, but nobody wants it paused.
+  var suspendedForMigration: Observation {
+    guard case .active(.pausedByUser, let job) = source else { return self }
+    return Observation(source: .active(.pausedForMigration, job: job), destination: destination)
+  }
+}
+
 /// A deed that settles who has the guest.
 public enum Settlement: String, Sendable, Hashable, Codable {
   /// Let the guest go on at the destination, where it arrived paused.
@@ -145,7 +154,7 @@ public enum Ownership: Sendable, Hashable {
         )
         : (.source(running: true), "the guest is at the source and not at the destination")
     case (.active(let here, _), .active(let there, _)):
-      return bothActive(here, there, confirmed: confirmed)
+      return bothActive(here, there, confirmed: confirmed, failedFenced: fenced && !transferSucceeded)
     }
   }
 
@@ -197,7 +206,9 @@ public enum Ownership: Sendable, Hashable {
     }
   }
 
-  private static func bothActive(_ here: GuestState, _ there: GuestState, confirmed: Bool) -> (Ownership, String) {
+  private static func bothActive(
+    _ here: GuestState, _ there: GuestState, confirmed: Bool, failedFenced: Bool
+  ) -> (Ownership, String) {
     switch (here, there) {
     case (.running, .running), (.runningMigrationCanceled, .running):
       confirmed
@@ -205,6 +216,8 @@ public enum Ownership: Sendable, Hashable {
         : (.settle(.destroyDestination, splitBrain: true), "both hosts run the guest, and the destination's copy was never confirmed")
     case (.running, .pausedByUser), (.runningMigrationCanceled, .pausedByUser):
       (.settle(.destroyDestination, splitBrain: false), "the source took the guest back, and the destination's copy never ran")
+    case (.pausedForMigration, .pausedByUser) where failedFenced:
+      (.settle(.destroyDestination, splitBrain: false), "the guest is held at the source, and the destination's copy never ran")
     case (.pausedForMigration, .running):
       (.settle(.destroySource, splitBrain: false), "the guest runs at the destination, and the source's copy is still held")
     default:

@@ -126,6 +126,14 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case sourceRetired
   /// The source's definition or disks could not be moved out of the way; the effect goes on trying.
   case retirementFailed(Reason)
+  /// Somebody changes limits; the reason says who.
+  case tuned(TransferLimits, Reason)
+  /// Somebody wants the guest suspended until it has moved; the reason says who.
+  case completionForced(Reason)
+  /// It was chosen for a transfer that begins, and whose order leaves it open, whether the guest's writes wait for the copy of its disks.
+  case writesChosen(wait: Bool, Reason)
+  /// The transfer does not converge within the pause that is permitted for the switch, and may have a longer one, in milliseconds.
+  case downtimeRaised(toMs: UInt64, Reason)
   /// The operator names the owner of the guest of a migration that needs attention; both hosts were looked at for it.
   case ownerNamed(Owner, Observation)
   /// Somebody wants the migration to stop.
@@ -155,12 +163,16 @@ public enum SourceEffect: Sendable, Hashable, Codable {
   case followTransfer
   /// Abort the job, again and again, until it has ended.
   case abortTransfer
+  /// See that the transfer runs, tell libvirt its limits, and judge from its progress whether it converges.
+  case steerTransfer(TransferCourse)
+  /// See that the transfer runs, and suspend the guest unless it is; libvirt, or whoever has it in the end, lets it go on.
+  case suspendGuest
   /// Look at both hosts.
   case observe(step: Int)
   /// See that both hosts are still as they were when it was decided, then do what settles who has the guest; where they are
   /// not, report the settlement as failed, so that it is decided anew.
   case settle(Settlement, step: Int)
-  /// Set autostart as it was.
+  /// Set autostart as it was, and let a guest go on that was suspended for the migration.
   case restoreSource
   /// Read the source's disks, which nobody changes any more, and report `sourceRead` or `sourceUnreadable`.
   case readSource

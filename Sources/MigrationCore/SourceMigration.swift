@@ -142,6 +142,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var sequence = 0
   /// When the last numbered event happened.
   public private(set) var updatedAt: Timestamp
+  /// What was changed of the order while it ran; nil where nothing was.
+  public private(set) var steering: Steering?
   /// Why the operator is called; nil while all goes well.
   public private(set) var attention: Reason?
   /// What was read of the guest.
@@ -210,6 +212,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .cancel(let reason): effects = try stop(reason, cancelled: true, at: now)
     case .timerFired(let timer): effects = timerFired(timer, at: now)
     case .placed(let place): effects = try placed(place)
+    case .tuned(let limits, let reason): effects = try tune(limits, reason, at: now)
+    case .completionForced(let reason): effects = try force(reason, at: now)
     case .ownerNamed(let owner, let observation): effects = try take(owner, seeing: observation, at: now)
     case .peer(let body, let journal): effects = heard(body, journal: journal, at: now)
     default: effects = worked(event, at: now)
@@ -235,7 +239,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       let work: [SourceEffect] = [.ask(.prepare(plan)), .offerLayers, deadline]
       return heard ? work : work + [timer(.patience, patience.firstAnswer)]
     case .transferring(let transfer):
-      return transfer.abort == nil ? [.followTransfer, deadline] : [.followTransfer, .abortTransfer] + attentionTimers
+      guard transfer.abort == nil else { return [.followTransfer, .abortTransfer] + attentionTimers }
+      let work: [SourceEffect] = [.followTransfer, .steerTransfer(course)] + (isSuspending ? [.suspendGuest] : [])
+      return steering?.outlivesDeadline == true ? work : work + [deadline]
     case .deciding(let decision):
       let look = decision.undecided == nil ? SourceEffect.observe(step: step) : timer(.lookAgain, patience.lookAgain)
       return attention == nil ? [look, attentionTimer] : [look]
@@ -277,6 +283,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   /// Whether a view of the disks is to be taken at the switch, before the guest is resumed at the destination.
   public var takesView: Bool { inspection?.plan.verify == true && view == nil }
+
+  /// Whether the guest is suspended, or about to be, until it has moved.
+  public var isSuspending: Bool { steering?.suspension != nil }
 
   /// Which of the migration's hosts has this name; nil for another host.
   public func owner(named host: NodeName) -> Owner? {
@@ -397,6 +406,15 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case (.transferring, .viewTaken(let failure)), (.deciding, .viewTaken(let failure)), (.settling, .viewTaken(let failure)):
       view = view ?? failure.map { .missed($0) } ?? .taken
       return []
+    case (.transferring(let transfer), .writesChosen(let wait, let reason))
+    where transfer.abort == nil && steering?.synchronousWrites == nil:
+      change { $0.synchronousWrites = wait }
+      return [self.event(.transferring, reasons: [reason], at: now)]
+    case (.transferring(let transfer), .downtimeRaised(let milliseconds, let reason)) where transfer.abort == nil:
+      // The request may have been changed meanwhile.
+      guard milliseconds > course.means.downtimeMs, milliseconds <= course.means.maxDowntimeMs else { return [] }
+      change { $0.downtimeMs = milliseconds }
+      return [self.event(.transferring, reasons: [reason], at: now)]
     case (.transferring, .transferStalled(let reason)):
       return attention == nil ? callOperator(reason, at: now) : []
     case (.transferring(let transfer), .transferNotStarted(let reason)):
@@ -536,20 +554,107 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     }
   }
 
+  // MARK: - Steering
+
+  private mutating func change(_ body: (inout Steering) -> Void) {
+    var steering = steering ?? Steering()
+    body(&steering)
+    self.steering = steering
+  }
+
+  /// Why limits and the guest cannot be changed any more, or not yet; nil where they can.
+  private func refusalToSteer() -> Rejected? {
+    switch phase {
+    case .queued, .inspecting, .preparing: nil
+    case .transferring(let transfer):
+      transfer.abort.map { Rejected(.tooLate, "the migration is being ended: \($0.reasons.first?.message ?? "")") }
+    case .deciding, .settling, .confirming, .verifying, .retiring, .releasing:
+      Rejected(.tooLate, "the guest is already switching to \(destination.host): nothing is left to be changed")
+    case .rollingBack: Rejected(.tooLate, "the migration has failed and is being undone")
+    case .completed, .failed, .cancelled: Rejected(.tooLate, "the migration has ended already: \(publicPhase.rawValue)")
+    }
+  }
+
+  private mutating func tune(_ limits: TransferLimits, _ reason: Reason, at now: Now) throws(Rejected) -> [SourceEffect] {
+    if let refusal = refusalToSteer() { throw refusal }
+    let changes = changes(by: limits)
+    guard !changes.isEmpty else { return [] }
+    if let seconds = limits.deadlineSeconds, seconds != deadlineSeconds {
+      let later = Deadline(start: acceptedAt, allowance: seconds * 1000)
+      guard later.remaining(at: now) > 0 else {
+        throw Rejected(
+          .deadlinePassed,
+          "\(seconds) s have passed since the migration was accepted: give a later deadline, or cancel the migration")
+      }
+      rest = Rest(deadline: later, windings: (rest?.windings ?? 0) + 1)
+    }
+    change {
+      $0.limits.maxDowntimeMs = limits.maxDowntimeMs ?? $0.limits.maxDowntimeMs
+      $0.limits.memoryBandwidthMiBps = limits.memoryBandwidthMiBps ?? $0.limits.memoryBandwidthMiBps
+      $0.limits.deadlineSeconds = limits.deadlineSeconds ?? $0.limits.deadlineSeconds
+      if limits.deadlineSeconds != nil { $0.outlivesDeadline = nil }
+    }
+    guard case .transferring = phase else { return [] }
+    let words = changes.map(\.words).joined(separator: ", ")
+    return [event(.transferring, reasons: [Reason(reason.code, "\(reason.message): \(words)")], at: now)]
+  }
+
+  private mutating func force(_ reason: Reason, at now: Now) throws(Rejected) -> [SourceEffect] {
+    if let refusal = refusalToSteer() { throw refusal }
+    guard case .transferring = phase else {
+      throw Rejected(
+        .tooEarly,
+        "nothing of the guest is copied yet (\(publicPhase.rawValue)): ask again once it is transferred, or order with `onDeadline: force`")
+    }
+    guard inspection?.isPaused != true else {
+      throw Rejected(.notNeeded, "somebody has paused the guest: nothing of it changes, and the transfer completes without help")
+    }
+    return suspend(reason, at: now)
+  }
+
+  /// Decides to suspend the guest until it has moved. The decision is journalled before it is done: what finds the guest suspended later
+  /// knows that it is to run on, wherever it is then.
+  private mutating func suspend(_ reason: Reason, at now: Now) -> [SourceEffect] {
+    guard !isSuspending else { return [] }
+    change { $0.suspension = Steering.Suspension(at: now, reason: reason) }
+    return [event(.transferring, reasons: [reason], at: now)]
+  }
+
+  /// What happens at the deadline of a transfer that the order does not want ended then; nil where it does.
+  private mutating func passDeadline(at now: Now) -> [SourceEffect]? {
+    guard case .transferring(let transfer) = phase, transfer.abort == nil else { return nil }
+    let passed = "the migration's deadline of \(deadlineSeconds) s has passed"
+    switch order.options?.onDeadline {
+    case nil, .abort: return nil
+    case .force where inspection?.isPaused != true:
+      change { $0.outlivesDeadline = true }
+      return suspend(
+        Reason(.guestSuspended, "\(passed), and the order says `force`: the guest is suspended until it has moved"), at: now)
+    case .wait, .force:
+      change { $0.outlivesDeadline = true }
+      return [
+        event(
+          .transferring, reasons: [Reason(.deadlinePassed, "\(passed), and the order says not to end it: it goes on")], at: now)
+      ]
+    }
+  }
+
   // MARK: - Timers
 
-  private var presentDeadline: Deadline { rest?.deadline ?? deadline }
+  /// The deadline as it counts now.
+  var presentDeadline: Deadline { rest?.deadline ?? deadline }
 
   private mutating func timerFired(_ timer: MigrationTimer, at now: Now) -> [SourceEffect] {
     switch (timer.purpose, phase) {
     case (.deadline, .queued), (.deadline, .inspecting), (.deadline, .preparing), (.deadline, .transferring):
-      guard timer.step == rest?.windings ?? 0 else { return [] }
+      guard timer.step == rest?.windings ?? 0, steering?.outlivesDeadline != true else { return [] }
       guard presentDeadline.remaining(at: now) == 0 else {
         // The wall clock stands before the start, after a reboot and a step back: what is left is counted by the boot clock from here.
         rest = Rest(deadline: presentDeadline.rewound(at: now), windings: timer.step + 1)
         return []
       }
-      let reason = Reason(.deadlinePassed, "the migration's deadline of \(deadline.allowance / 1000) s has passed")
+      if let effects = passDeadline(at: now) { return effects }
+      let reason = Reason(.deadlinePassed, "the migration's deadline of \(deadlineSeconds) s has passed")
       return (try? stop(reason, cancelled: false, at: now)) ?? []
 
     case (.patience, .preparing(heard: false)) where timer.step == step:
@@ -632,7 +737,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private func ownership(by observation: Observation, _ decision: Decision) -> (ownership: Ownership, reason: String) {
     Ownership.decide(
-      observation, fenced: isFenced, persistent: inspection?.plan.guest.persistent == true,
+      isSuspending ? observation.suspendedForMigration : observation, fenced: isFenced,
+      persistent: inspection?.plan.guest.persistent == true,
       transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil, named: decision.named)
   }
 

@@ -26,6 +26,8 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     /// It is cancelled while libvirt copies the disk, and the guest's definition stays at the destination, as a transfer that ends at the
     /// switch can leave it.
     case leavesDefinition
+    /// The guest is suspended until it has moved.
+    case forced
     /// A check of the destination refuses it.
     case refused
     /// Another file has the template's name.
@@ -40,7 +42,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
       case .hasTemplate: 6
       case .uncalled, .fenced: 3
       case .cancelledCopy, .verified: 2
-      case .unfenced, .cancelledTransfer, .leavesDefinition, .refused, .templateDiffers: 1
+      case .unfenced, .cancelledTransfer, .leavesDefinition, .forced, .refused, .templateDiffers: 1
       }
     }
 
@@ -62,7 +64,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     case .cancelledCopy, .cancelledTransfer, .leavesDefinition: .cancelled
     // Whether libvirt's migrate was called is not known then: it is not called again, and the guest stays.
     case .refused, .templateDiffers, .uncalled: .failed
-    case .copiesTemplate, .hasTemplate, .fenced, .unfenced, .verified: .completed
+    case .copiesTemplate, .hasTemplate, .fenced, .unfenced, .verified, .forced: .completed
     }
   }
 
@@ -130,6 +132,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
       )
     case .cancelledTransfer: ([.beforeSourceAborting, .afterSourceAborting, .jobAborted], [])
     case .leavesDefinition: ([], [.destinationUndefined])
+    case .forced: ([.guestUnsuspended, .guestSuspended], [])
     case .refused: ([.beforeSourceFailed], [.beforeDestinationRefused, .afterDestinationRefused])
     case .templateDiffers: ([.afterSourceFailed], [.beforeDestinationFailed, .afterDestinationFailed])
     }
@@ -233,6 +236,12 @@ private struct Traveller {
     case .cancelledTransfer:
       try await orchestrator.progress(of: id, until: \.isCopyingDisks)
       #expect(try await orchestrator.cancel(id, on: source).body == .accepted)
+    case .forced:
+      try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+      guard case .forced = try await orchestrator.force(id, on: source).body else {
+        Issue.record("\(walk): the guest is not suspended")
+        break
+      }
     case .unfenced:
       try await lab.command("agent", "wait", source.rawValue)
       try await lab.waitForNoGuest(on: source)
@@ -298,7 +307,8 @@ private struct Traveller {
       try await lab.on(destination, "rm", "-f", template)
     }
     switch course {
-    case .cancelledCopy, .cancelledTransfer, .leavesDefinition: try await lab.command("link", destination.rawValue, "20mbit")
+    case .cancelledCopy, .cancelledTransfer, .leavesDefinition, .forced:
+      try await lab.command("link", destination.rawValue, "20mbit")
     case .refused: try await lab.on(destination, "touch", "\(there)/\(guest.name)-root.qcow2")
     case .templateDiffers:
       try await lab.shell(
@@ -311,7 +321,8 @@ private struct Traveller {
   private func disarrange(_ course: CrashWalk.Course, at destination: Lab.Host) async throws {
     let there = try lab.folder(.primary, on: destination)
     switch course {
-    case .cancelledCopy, .cancelledTransfer, .leavesDefinition: try await lab.command("link", destination.rawValue, "unlimited")
+    case .cancelledCopy, .cancelledTransfer, .leavesDefinition, .forced:
+      try await lab.command("link", destination.rawValue, "unlimited")
     case .refused: try await lab.on(destination, "rm", "\(there)/\(guest.name)-root.qcow2")
     case .templateDiffers: try await lab.on(destination, "rm", "\(there)/\(Guest.template)")
     default: break

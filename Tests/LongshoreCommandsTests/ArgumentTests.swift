@@ -22,6 +22,7 @@ import Testing
     let command = try parsed(
       "migrate", "web-1", "--from", "alpha", "--to", "beta", "--pool", "fast", "--disk", "vdb=bulk", "--disk", "vdc=a=b",
       "--deadline", "2h", "--bandwidth", "100", "--max-downtime", "500", "--auto-converge", "--synchronous-writes",
+      "--on-deadline", "force",
       "--handover", "fenced", "--keep-source", "--template-pool", "golden", "--in-place", "vdd", "--in-place", "vde",
       "--missing-media", "eject", "--verify")
     let order = command.options.order(for: command.guest)
@@ -35,8 +36,23 @@ import Testing
             templates: Sample.name("golden"), inPlace: [Sample.name("vdd"), Sample.name("vde")]),
           deadlineSeconds: 7_200,
           options: MigrationOptions(
-            bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: true, handover: .fenced,
-            keepSource: true, missingMedia: .eject, verify: true)))
+            bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: true, onDeadline: .force,
+            handover: .fenced, keepSource: true, missingMedia: .eject, verify: true)))
+  }
+
+  @Test func writesCanBeKeptFromWaiting() throws {
+    let command = try parsed("migrate", "web-1", "--from", "alpha", "--to", "beta", "--no-synchronous-writes")
+    #expect(command.options.order(for: command.guest).options == MigrationOptions(synchronousWrites: false))
+  }
+
+  @Test(arguments: [
+    ([], "Nothing is to be changed"), (["--max-downtime", "0"], "--max-downtime is 1 to 2000000"),
+    (["--bandwidth", "0"], "--bandwidth is 1 to 1048576"), (["--deadline", "31d"], "at most 30d"),
+  ])
+  func aWrongTuneIsExplained(arguments: [String], message: String) throws {
+    let error = try #require(throws: (any Error).self) { try LongshoreCommand.parseAsRoot(["tune", "m-1"] + arguments) }
+    #expect(LongshoreCommand.exitCode(for: error).rawValue == CommandExit.usage.rawValue)
+    #expect(LongshoreCommand.fullMessage(for: error).contains(message))
   }
 
   @Test func anOrderSaysNothingThatWasNotAsked() throws {
@@ -79,6 +95,7 @@ import Testing
   @Test(
     arguments: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
+      TuneSubcommand.self, ForceCompleteSubcommand.self,
       HostsSubcommand.self, OrphansSubcommand.self, GraceListSubcommand.self, GraceExtendSubcommand.self, GracePurgeSubcommand.self,
     ] as [any OperatorCommand.Type])
   func everyCommandHasAnExampleAndItsExitCodesInItsHelp(command: any OperatorCommand.Type) throws {

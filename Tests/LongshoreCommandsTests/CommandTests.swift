@@ -222,6 +222,53 @@ import Testing
     #expect(harness.error.text.contains("  - the guest has switched [too-late]"))
   }
 
+  @Test func tuneSaysWhatWasChangedAndHow() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink(
+      answer: { _, _ in
+        .success(
+          Sample.reply(
+            .tuned([
+              LimitChange(.maxDowntimeMs, from: nil, to: 2000), LimitChange(.memoryBandwidthMiBps, from: 50, to: 20),
+              LimitChange(.deadlineSeconds, from: 86_400, to: 21_600),
+            ])))
+      }, answers: { _, _ in .success([Sample.reply(.status(Sample.status(.transferring)))]) })
+    #expect(try await harness.run("tune", "m-1", "--max-downtime", "2000", "--bandwidth", "20", "--deadline", "6h") == .done)
+    #expect(harness.link.asked.map(\.routingKey) == ["lab", "lab.alpha"])
+    #expect(
+      harness.link.asked.last?.request.command
+        == .tune(
+          migration: Sample.migration, TransferLimits(maxDowntimeMs: 2000, memoryBandwidthMiBps: 20, deadlineSeconds: 21_600)))
+    #expect(
+      harness.output.text == """
+        web-1 (m-1), on alpha:
+          max-downtime  QEMU's 300 ms -> 2000 ms
+          bandwidth     50 MiB/s -> 20 MiB/s for memory
+          deadline      1d 0h -> 6h 00m after acceptance
+
+        """)
+  }
+
+  @Test func forceCompleteSaysHowMuchIsLeft() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink(
+      answer: { _, _ in .success(Sample.reply(.forced(Reason(.guestSuspended, "the guest is suspended: 40.0 MiB left")))) },
+      answers: { _, _ in .success([Sample.reply(.status(Sample.status(.transferring)))]) })
+    #expect(try await harness.run("force-complete", "m-1") == .done)
+    #expect(harness.link.asked.last?.request.command == .forceComplete(migration: Sample.migration))
+    #expect(harness.output.text.hasPrefix("web-1: the guest is suspended: 40.0 MiB left.\n"))
+  }
+
+  @Test func forceCompleteThatComesTooEarlyIsRefused() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink(
+      answer: { _, _ in .success(Sample.reply(.rejected([Reason(.tooEarly, "nothing of the guest is copied yet")]))) },
+      answers: { _, _ in .success([Sample.reply(.status(Sample.status(.preparing)))]) })
+    #expect(try await harness.run("force-complete", "m-1") == .refused)
+    #expect(
+      harness.error.text.contains("Refused by alpha: the guest is not suspended.\n  - nothing of the guest is copied yet [too-early]"))
+  }
+
   @Test func hostsAreSortedAndCounted() async throws {
     let host = HostDescription(
       agentVersion: "0.1.0", libvirtVersion: "9.0.0", hypervisorVersion: nil, migrations: 1,

@@ -81,6 +81,14 @@ import Testing
     }
   }
 
+  @Test func whatKeepsItFromItsEndIsToldWhole() {
+    var state = Self.state
+    state.progress?.reasons = [Reason(.notConverging, "the memory does not converge: allow a longer pause (`tune`), or more")]
+    let lines = ProgressBlock.lines(state, at: Sample.time(30), width: 40, zone: .fixed(0), style: .plain)
+    #expect(
+      lines.suffix(3) == ["the memory does not converge: allow a", "longer pause (`tune`), or more", "[not-converging]"])
+  }
+
   @Test func silenceIsTold() {
     let lines = ProgressBlock.lines(Self.state, at: Sample.time(75), width: 79, zone: .fixed(0), style: .plain)
     #expect(lines.last == "Nothing heard for 45s.")
@@ -141,6 +149,34 @@ import Testing
         18:30:27 web-1  alpha -> beta: switching
 
         """)
+  }
+
+  private static let raised = Reason(.downtimeRaised, "permitted downtime raised from 300 to 450 ms")
+
+  @Test func plainProgressTellsWhatWasDoneAndWhatKeepsItBack() {
+    var presenter = PlainPresenter(
+      state: FollowedState(guest: "web-1", source: "alpha", destination: "beta", phase: "ordered", heardAt: Sample.start),
+      zone: .fixed(0), style: .plain)
+    var text = presenter.present(.event(Sample.event(2, .transferring, at: 1)), at: Sample.time(1))
+    var progress = Sample.progress(disks: [Sample.amount(50, of: 100)], elapsed: 12)
+    progress.reasons = [Reason(.notConverging, "the memory does not converge")]
+    text += presenter.present(.progress(Sample.progressEvent(progress, at: 12)), at: Sample.time(12))
+    text += presenter.present(.event(Sample.event(3, .transferring, at: 13) { $0.reasons = [Self.raised] }), at: Sample.time(13))
+    #expect(
+      text == """
+        18:30:01 web-1  alpha -> beta: transferring
+        18:30:12 web-1  alpha -> beta: transferring: 50 %, 50 of 100 B, 112 MiB/s; the memory does not converge [not-converging]
+        18:30:13 web-1  alpha -> beta: transferring: permitted downtime raised from 300 to 450 ms [downtime-raised]
+
+        """)
+  }
+
+  @Test func whatWasDoneStaysAboveTheBlock() {
+    var presenter = LivePresenter(
+      state: FollowedState(guest: "web-1", source: "alpha", destination: "beta", phase: "ordered", heardAt: Sample.start),
+      zone: .fixed(0), style: .plain, columns: { 80 })
+    let text = presenter.present(.event(Sample.event(3, .transferring, at: 13) { $0.reasons = [Self.raised] }), at: Sample.time(13))
+    #expect(text.hasPrefix("18:30:13 transferring\n  - permitted downtime raised from 300 to 450 ms [downtime-raised]\n"))
   }
 
   @Test func jsonProgressIsTheEventsOfTheWire() throws {

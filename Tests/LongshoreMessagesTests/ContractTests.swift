@@ -86,7 +86,8 @@ struct ContractTests {
         "Check.Outcome", "MigrationOptions.Handover", "ImageFormat", "MigrationEventData.Kind", "MigrationEventData.Stage",
         "MigrationEstimate.Disk.Kind", "Verification.Outcome",
         "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State", "MissingMedium", "ImageProperties.Preallocation",
-        "TemplateConflict", "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State", "MigrationPriority",
+        "TemplateConflict", "DeadlineAction", "LimitChange.Limit", "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State",
+        "MigrationPriority",
       ])
     #expect(coverage.optionalFieldCount > 30)
   }

@@ -61,7 +61,15 @@ struct Mutant: Sendable, CustomTestStringConvertible {
     Mutant("I4", "what a failed migration has made is not removed") { seams in
       seams.destinationEffects = { effects, _ in effects.filter { $0 != .removeFiles } }
     },
-    Mutant("I4", "the second name of a template stays") { $0.keepsDrafts = true },
+    Mutant("I4", "the second name of a template stays") { $0.keepsDrafts = true }.rare,
+    Mutant("I4", "a guest that was suspended until it has moved is taken for one that runs") { seams in
+      seams.sourceEvent = { event, migration in
+        guard case .observed(let seen, let step) = event, migration.isSuspending, case .active(_, let job) = seen.source else {
+          return event
+        }
+        return .observed(Observation(source: .active(.running, job: job), destination: seen.destination), step: step)
+      }
+    },
     Mutant("I5", "a delivery is acknowledged before it is journalled") { $0.acknowledgesEarly = true },
     Mutant("I5", "an event leaves the outbox before it is confirmed") { $0.forgetsUnconfirmed = true },
     Mutant("I6", "the guest's lock does not count") { $0.ignoresLock = true },

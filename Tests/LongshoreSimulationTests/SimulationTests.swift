@@ -16,7 +16,8 @@ struct SimulationTests {
         Issue.record("seed \(seed), \(violation.invariant): \(violation.message). contrib/simulate --seed \(seed) shows its history")
       }
     }
-    #expect(ends.isSuperset(of: ["completed", "failed", "cancelled", "waited at the source", "waited at the destination"]))
+    #expect(ends.isSuperset(of: ["completed", "failed", "cancelled"]))
+    #expect(!ends.isDisjoint(with: ["waited at the source", "waited at the destination"]))
   }
 
   @Test("A seed is the same history each time, and its schedule alone makes it again")

@@ -86,7 +86,7 @@ import Testing
 
   private func record() throws {
     for history in SourceHistory.golden {
-      var run = SourceRun(history.handover)
+      var run = SourceRun(history)
       let first = run.migration
       for step in history.steps { run.take(step) }
       try write(
@@ -131,6 +131,7 @@ extension SourceHistory {
       "the operator is called while nothing can be decided, and no more when it can", "the destination refuses",
       "both hosts run the guest", "cancelled while transferring, to the end", "deadline while preparing",
       "the source's disks cannot be moved away at first", "verified", "verified, and another range",
+      "tuned and raised, and suspended by force", "suspended, and the transfer fails",
     ].contains($0.name)
   }
 }

@@ -80,6 +80,11 @@ struct ModelWorld: Hashable {
         $0.job = .finishing
         $0.source = .held
       }
+      if source == .held {
+        // A guest that was suspended meanwhile is not resumed, or was suspended when the job had just ended.
+        happens { $0.end(source: .held, destination: .absent, succeeded: false) }
+        happens { $0.end(source: .paused, destination: .absent, succeeded: false) }
+      }
     case .finishing:
       // All goes well.
       happens {
@@ -137,6 +142,11 @@ struct ModelWorld: Hashable {
     destination = .held
   }
 
+  /// Suspends the guest at the source while it is copied.
+  mutating func suspend() {
+    if job == .copying, source == .running { source = .held }
+  }
+
   /// Does a settlement where libvirt takes it, and names what it breaks.
   mutating func settle(_ settlement: Settlement) -> String? {
     let before = self
@@ -145,7 +155,7 @@ struct ModelWorld: Hashable {
     case .destroyDestination where destination == .running || destination == .paused:
       destination = .off
       if content == .both { content = .source }
-    case .resumeSource where source == .held: source = .running
+    case .resumeSource where source == .held || source == .paused: source = .running
     case .destroySource where source != .off && source != .absent:
       source = .off
       if content == .both { content = .destination }

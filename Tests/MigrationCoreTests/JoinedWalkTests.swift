@@ -118,6 +118,7 @@ final class JoinedWalk {
       // In a split brain the source wins, and what the other copy wrote is given up with an alarm.
       hold(world.content != .destination, "ended at the source, and the newest content is not there")
       hold(world.destination == .absent, "ended at the source, and a domain is at the destination")
+      hold(world.source != .held && world.source != .paused, "ended at the source, and the guest stands still there")
       hold(!world.callIsDue && world.job != .copying, "ended, and the transfer may still start")
       hold(
         !world.filesAtDestination || state.channel.holds(.rollback) || state.newChannel != nil,
@@ -155,6 +156,7 @@ final class JoinedWalk {
     }
     followers += sourceWork(in: state) + destinationWork(in: state)
     followers.append(tellSource(.event(.cancel(Reason(.cancelled, "cancelled by the operator"))), in: state))
+    followers.append(tellSource(.event(.completionForced(Reason(.guestSuspended, "suspended by the operator"))), in: state))
     for word in ModelWord.toSource {
       if state.channel.holds(word) { followers.append(tellSource(.hear(word, fromNewJournal: false), in: state)) }
       if state.newChannel?.holds(word) == true { followers.append(tellSource(.hear(word, fromNewJournal: true), in: state)) }
@@ -258,7 +260,11 @@ final class JoinedWalk {
         report(.sourceRetired, in: world)
       case .setTimer(let timer, _):
         report(.timerFired(timer))
-      case .emit, .tell, .ask, .offerLayers, .startTransfer, .abortTransfer, .readSource: break
+      case .suspendGuest:
+        var changed = state
+        changed.world.suspend()
+        if changed.world != state.world { followers.append(changed) }
+      case .emit, .tell, .ask, .offerLayers, .startTransfer, .abortTransfer, .readSource, .steerTransfer: break
       }
     }
     return followers

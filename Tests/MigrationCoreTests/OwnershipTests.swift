@@ -91,6 +91,8 @@ import Testing
     ),
     (active("running", "running again"), active("paused"), { _ in .destroyDestination }),
     (active("held"), active("running"), { _ in .destroySource }),
+    // Held where libvirt died over it, and complete where it arrived paused and nobody has resumed it.
+    (active("held"), active("paused"), { $0.fenced && !$0.succeeded ? .destroyDestination : .wait }),
   ]
 
   @Test func everyPairOfSights() {

@@ -157,7 +157,7 @@ extension SourceHistory {
       outstanding: "ask prepare, offerLayers, timer deadline, timer patience"),
     SourceHistory(
       name: "is transferred", steps: toTransferring, phase: "transferring", events: prepared, once: "startTransfer",
-      outstanding: "followTransfer, timer deadline"),
+      outstanding: "followTransfer, steerTransfer, timer deadline"),
     SourceHistory(
       name: "looks at both hosts", steps: toTransferring + [.success], phase: "deciding", events: prepared + " switching",
       once: "startTransfer", outstanding: "observe, timer patience"),
@@ -196,7 +196,7 @@ extension SourceHistory {
       once: "startTransfer", outstanding: "ask confirm", attention: .destinationUnreachable),
     SourceHistory(
       name: "a deadline that is not due yet", steps: toTransferring + [.due(.deadline, at: MigrationSamples.deadlineSeconds * 1000 - 1)],
-      phase: "transferring", events: prepared, once: "startTransfer", outstanding: "followTransfer, timer deadline"),
+      phase: "transferring", events: prepared, once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline"),
   ]
 
   /// A cancel in every phase.
@@ -313,7 +313,7 @@ extension SourceHistory {
     SourceHistory(
       name: "libvirt never ends the transfer, and the operator is called",
       steps: toTransferring + [.take(.transferStalled(Reason(.transferStalled, "the guest stands still")))], phase: "transferring",
-      events: prepared + " needs-attention", once: "startTransfer", outstanding: "followTransfer, timer deadline",
+      events: prepared + " needs-attention", once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline",
       attention: .transferStalled),
   ]
 
@@ -396,5 +396,106 @@ extension SourceHistory {
       name: "verifying is not possible with a direct handover", steps: [.admitted, .inspectedToVerify], phase: "failed", events: "failed"),
   ]
 
-  static let all = successes + failures + waiting + cancels + deadlines + named + fenced + verified
+  private static let choice = SourceEvent.writesChosen(wait: true, Reason(.writesWait, "the guest writes 80.0 MiB/s"))
+
+  /// Limits that are changed, and a guest that is suspended until it has moved.
+  private static let steered: [SourceHistory] = [
+    SourceHistory(
+      name: "tuned and raised, and suspended by force", handover: .fenced,
+      steps: toTransferring + [
+        .tune(2000, bandwidth: 50), .raise(to: 450), .raise(to: 675), .take(choice), .force, .success, .see(.off, .paused),
+        .settle(.resumeDestination), .see(.off, .runs), .confirmed, .retired, .released,
+      ],
+      phase: "completed",
+      events: prepared + " transferring transferring transferring transferring transferring switching confirming completed",
+      once: "startTransfer"),
+    SourceHistory(
+      name: "suspended, direct", steps: toTransferring + [.force, .success, .see(.off, .runs), .confirmed, .retired, .released],
+      phase: "completed", events: prepared + " transferring switching confirming completed", once: "startTransfer"),
+    SourceHistory(
+      name: "is to be suspended", steps: toTransferring + [.force], phase: "transferring", events: prepared + " transferring",
+      once: "startTransfer", outstanding: "followTransfer, steerTransfer, suspendGuest, timer deadline"),
+    SourceHistory(
+      name: "suspended, and the transfer fails",
+      steps: toTransferring + [.force, .failure, .see(.held, .absent), .settle(.resumeSource), .see(.runs, .absent)] + undone,
+      phase: "failed", events: prepared + " transferring failed", once: "startTransfer"),
+    SourceHistory(
+      name: "suspended when libvirt's job had ended already, direct",
+      steps: toTransferring + [.force, .failure, .see(.paused, .absent), .settle(.resumeSource), .see(.runs, .absent)] + undone,
+      phase: "failed", events: prepared + " transferring failed", once: "startTransfer"),
+    SourceHistory(
+      name: "suspended when libvirt's job had ended already, fenced", handover: .fenced,
+      steps: toTransferring + [
+        .force, .failure, .see(.paused, .paused), .settle(.destroyDestination), .see(.paused, .off), .settle(.resumeSource),
+        .see(.runs, .absent),
+      ] + undone,
+      phase: "failed", events: prepared + " transferring failed", once: "startTransfer"),
+    SourceHistory(
+      name: "suspended, and the destination runs it", steps: toTransferring + [.force, .failure, .see(.paused, .runs)],
+      phase: "settling", events: prepared + " transferring", once: "startTransfer", outstanding: "settle destroySource, timer patience"),
+    SourceHistory(
+      name: "paused by somebody while it was copied", steps: toTransferring + [.failure, .see(.paused, .absent)], phase: "rollingBack",
+      events: prepared, once: "startTransfer", outstanding: "ask rollback, restoreSource, timer patience"),
+    SourceHistory(
+      name: "suspended, then cancelled",
+      steps: toTransferring + [.force, .cancel, .failure, .see(.held, .absent), .settle(.resumeSource), .see(.runs, .absent)] + undone,
+      phase: "cancelled", events: prepared + " transferring cancelled", once: "startTransfer"),
+    SourceHistory(
+      name: "suspended, and never resumed by libvirt", steps: toTransferring + [.force, .cancel], phase: "transferring",
+      events: prepared + " transferring", once: "startTransfer", outstanding: "followTransfer, abortTransfer, timer patience"),
+    SourceHistory(
+      name: "force before the transfer", steps: toPreparing + [.refused(.tooEarly, .completionForced(Step.forced))],
+      phase: "preparing", events: "preparing", outstanding: "ask prepare, offerLayers, timer deadline, timer patience"),
+    SourceHistory(
+      name: "force of a guest that somebody has paused",
+      steps: [.admitted, .inspectedPaused, .preparing, .prepared, .refused(.notNeeded, .completionForced(Step.forced))],
+      phase: "transferring", events: prepared, once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
+      name: "force after the switch", steps: toTransferring + [.success, .refused(.tooLate, .completionForced(Step.forced))],
+      phase: "deciding", events: prepared + " switching", once: "startTransfer", outstanding: "observe, timer patience"),
+    SourceHistory(
+      name: "tuned before the transfer", steps: toPreparing + [.tune(2000, bandwidth: 50, deadline: 7200)], phase: "preparing",
+      events: "preparing", outstanding: "ask prepare, offerLayers, timer deadline, timer patience"),
+    SourceHistory(
+      name: "tuned while it is being ended", steps: toTransferring + [.cancel, .refuseTune(.tooLate, 2000)], phase: "transferring",
+      events: prepared, once: "startTransfer", outstanding: "followTransfer, abortTransfer, timer patience"),
+    SourceHistory(
+      name: "tuned after the switch", steps: toConfirming + [.refuseTune(.tooLate, 2000)], phase: "confirming", events: switched,
+      once: "startTransfer", outstanding: "ask confirm, timer patience"),
+    SourceHistory(
+      name: "a later deadline", steps: toTransferring + [.tune(deadline: 7200), .due(.deadline, at: 7_199_999)], phase: "transferring",
+      events: prepared + " transferring", once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
+      name: "a later deadline passes", steps: toTransferring + [.tune(deadline: 7200), .due(.deadline, at: 7_200_000)],
+      phase: "transferring", events: prepared + " transferring", once: "startTransfer",
+      outstanding: "followTransfer, abortTransfer, timer patience"),
+    SourceHistory(
+      name: "the timer of the deadline before",
+      steps: toTransferring + [
+        .tune(deadline: 7200), .take(.timerFired(MigrationTimer(.deadline, step: 0)), at: 3_600_000),
+      ], phase: "transferring", events: prepared + " transferring", once: "startTransfer",
+      outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
+      name: "a deadline that has passed already", steps: toTransferring + [.refuseTune(.deadlinePassed, deadline: 60, at: 60_000)],
+      phase: "transferring", events: prepared, once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
+      name: "the deadline passes, and it waits", onDeadline: .wait, steps: toTransferring + [.deadline], phase: "transferring",
+      events: prepared + " transferring", once: "startTransfer", outstanding: "followTransfer, steerTransfer"),
+    SourceHistory(
+      name: "the deadline passes, it waits, and gets another one", onDeadline: .wait,
+      steps: toTransferring + [.deadline, .tune(deadline: 7200, at: 3_700_000)], phase: "transferring",
+      events: prepared + " transferring transferring", once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
+      name: "the deadline passes, and the guest is suspended", onDeadline: .force, steps: toTransferring + [.deadline],
+      phase: "transferring", events: prepared + " transferring", once: "startTransfer",
+      outstanding: "followTransfer, steerTransfer, suspendGuest"),
+    SourceHistory(
+      name: "the deadline passes before anything is copied", onDeadline: .force, steps: toPreparing + [.preparing, .deadline] + undone,
+      phase: "failed", events: "preparing failed"),
+    SourceHistory(
+      name: "a longer pause than is allowed is not taken", steps: toTransferring + [.tune(400), .raise(to: 450)], phase: "transferring",
+      events: prepared + " transferring", once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline"),
+  ]
+
+  static let all = successes + failures + waiting + cancels + deadlines + named + fenced + verified + steered
 }

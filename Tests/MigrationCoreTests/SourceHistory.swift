@@ -17,6 +17,7 @@ struct SourceHistory: Sendable, CustomTestStringConvertible {
 
   var name: String
   var handover: MigrationOptions.Handover = .direct
+  var onDeadline: DeadlineAction?
   var steps: [Step]
   /// The phase at the end.
   var phase: String
@@ -78,6 +79,31 @@ extension SourceHistory.Step {
   static let released = hear(.released)
   static let rolledBack = hear(.rolledBack)
   static let restored = take(.sourceRestored)
+  static let inspectedPaused = take(
+    .inspected(
+      {
+        var found = MigrationSamples.inspection
+        found.isPaused = true
+        return found
+      }()))
+  static let forced = Reason(.guestSuspended, "suspended by the operator")
+  static let force = take(.completionForced(forced))
+  static func tune(
+    _ downtime: UInt64? = nil, bandwidth: UInt64? = nil, deadline: Int64? = nil, at time: Int64 = 1000
+  ) -> Self { take(.tuned(limits(downtime, bandwidth, deadline), Reason(.limitsChanged, "changed by the operator")), at: time) }
+  static func refuseTune(
+    _ code: Reason.Code, _ downtime: UInt64? = nil, bandwidth: UInt64? = nil, deadline: Int64? = nil, at time: Int64 = 1000
+  ) -> Self {
+    Self(
+      event: { _ in .tuned(limits(downtime, bandwidth, deadline), Reason(.limitsChanged, "changed by the operator")) }, at: time,
+      refusal: code)
+  }
+  private static func limits(_ downtime: UInt64?, _ bandwidth: UInt64?, _ deadline: Int64?) -> TransferLimits {
+    TransferLimits(maxDowntimeMs: downtime, memoryBandwidthMiBps: bandwidth, deadlineSeconds: deadline)
+  }
+  static func raise(to milliseconds: UInt64) -> Self {
+    take(.downtimeRaised(toMs: milliseconds, Reason(.downtimeRaised, "permitted downtime raised to \(milliseconds) ms")))
+  }
   static let cancel = take(.cancel(Reason(.cancelled, "cancelled by the operator")))
   static let cancelTooLate = refused(.tooLate, .cancel(Reason(.cancelled, "cancelled by the operator")))
   static let deadline = due(.deadline, at: MigrationSamples.deadlineSeconds * 1000)
@@ -90,8 +116,10 @@ struct SourceRun {
   private(set) var once: [SourceEffect] = []
   private(set) var applied: [(event: SourceEvent, time: Now)] = []
 
-  init(_ handover: MigrationOptions.Handover) {
-    let (migration, effects) = MigrationSamples.accepted(handover)
+  init(_ history: SourceHistory) { self.init(history.handover, onDeadline: history.onDeadline) }
+
+  init(_ handover: MigrationOptions.Handover, onDeadline: DeadlineAction? = nil) {
+    let (migration, effects) = MigrationSamples.accepted(handover, onDeadline: onDeadline)
     self.migration = migration
     record(effects)
   }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SourceHistoryTests {
   @Test(arguments: SourceHistory.all)
   func comesToItsEnd(history: SourceHistory) {
-    var run = SourceRun(history.handover)
+    var run = SourceRun(history)
     for step in history.steps { run.take(step) }
 
     let last = MigrationSamples.now(history.steps.last?.at ?? 0)
@@ -40,7 +40,7 @@ import Testing
 
   @Test(arguments: SourceHistory.all)
   func everyEventTwiceIsTheSameMigration(history: SourceHistory) {
-    var run = SourceRun(history.handover)
+    var run = SourceRun(history)
     for step in history.steps {
       let event = step.event(run.migration)
       let time = MigrationSamples.now(step.at)
@@ -55,7 +55,7 @@ import Testing
 
   @Test(arguments: SourceHistory.all.filter { ["completed", "failed", "cancelled"].contains($0.phase) })
   func everyEventAgainAfterTheEndChangesNothing(history: SourceHistory) {
-    var run = SourceRun(history.handover)
+    var run = SourceRun(history)
     for step in history.steps { run.take(step.event(run.migration), at: MigrationSamples.now(step.at)) }
     let ended = run.migration
     for (event, time) in run.applied { #expect(run.take(event, at: time) ?? [] == []) }
@@ -64,7 +64,7 @@ import Testing
 
   @Test(arguments: SourceHistory.all)
   func aMigrationReadBackAtEveryStepIsTheSame(history: SourceHistory) throws {
-    var run = SourceRun(history.handover)
+    var run = SourceRun(history)
     var restarted = run.migration
     for step in history.steps {
       let event = step.event(run.migration)

@@ -69,6 +69,10 @@ struct SourceStep {
     hold(before.confirmation == nil || after.confirmation == before.confirmation, "the confirmation is not forgotten")
     hold(!outstanding.contains(.retireSource) || after.confirmation != nil, "the source is retired after the confirmation alone")
     hold(after.phase.word != "releasing" || after.confirmation != nil, "the guest is released after the confirmation alone")
+    hold(!outstanding.contains(.suspendGuest) || after.isSuspending, "the guest is suspended when that is journalled alone")
+    hold(!before.isSuspending || after.isSuspending, "that the guest was to be suspended is not forgotten")
+    hold(
+      !outstanding.contains(.suspendGuest) || after.inspection?.isPaused != true, "a guest that somebody has paused is left alone")
     hold(before.view == nil || after.view == before.view, "whether a view was taken is not forgotten")
     hold(after.phase.word != "verifying" || after.view == .taken, "the disks are compared where a view was taken alone")
     hold(after.phase.word != "verifying" || !outstanding.contains(.retireSource), "the source's disks are not moved while they are read")
@@ -112,7 +116,8 @@ struct SourceStep {
 
   private var sourceIsHeldOrConfirmed: Bool {
     guard before.phase.word == "deciding", case .observed(let observation, _) = event else { return true }
-    return observation.source == .held || before.confirmation != nil || isNamed
+    let isHeld = observation.source == .held || (before.isSuspending && observation.source == .paused)
+    return isHeld || before.confirmation != nil || isNamed
   }
 }
 

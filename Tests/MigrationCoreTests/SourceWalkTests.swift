@@ -13,6 +13,7 @@ import Testing
     var isConfirmed: Bool
     var journal: String?
     var isFenced: Bool
+    var isSuspending: Bool
     var isToVerify: Bool
     var view: Bool?
     var outcome: Verification.Outcome?
@@ -23,6 +24,7 @@ import Testing
       isConfirmed = migration.confirmation != nil
       journal = migration.destinationJournal
       isFenced = migration.fencedAt != nil
+      isSuspending = migration.isSuspending
       isToVerify = migration.inspection?.plan.verify == true
       view = migration.view.map { $0 == .taken }
       outcome = migration.comparison?.verification.outcome
@@ -85,6 +87,9 @@ enum SourceAlphabet {
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
       .waits(QueueSamples.waiting()), .waits(QueueSamples.waiting(limit: "limits.pair")), .placed(QueuePlace(priority: .high)),
       .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .sourceFenced, cancel,
+      .completionForced(Reason(.guestSuspended, "suspended by the operator")),
+      .tuned(TransferLimits(maxDowntimeMs: 2000), Reason(.limitsChanged, "changed by the operator")), .downtimeRaised(toMs: 450, reason),
+      .writesChosen(wait: true, reason),
     ] + settlements + named + words.map { .peer($0, journal: MigrationSamples.destinationJournal) }
     + words.filter { $0.typeName != "prepared" }.map { .peer($0, journal: "another journal") }
 
@@ -122,6 +127,8 @@ enum SourceAlphabet {
     Observation(source: .held, destination: .absent), Observation(source: .held, destination: .off),
     Observation(source: .migrates, destination: .arrives), Observation(source: .absent, destination: .absent),
     Observation(source: .held, destination: .silent), Observation(source: .off, destination: .silent),
+    Observation(source: .paused, destination: .absent), Observation(source: .paused, destination: .paused),
+    Observation(source: .paused, destination: .runs),
   ]
 
   /// Every event that could reach the machine now: each kind once, timers and looks of this step and of an earlier one.
@@ -170,7 +177,7 @@ enum SourceAlphabet {
     case .restoreSource: return .sourceRestored
     case .retireSource: return .sourceRetired
     case .setTimer(let timer, _): return timer.purpose == .lookAgain ? .timerFired(timer) : nil
-    case .emit, .tell, .ask, .offerLayers, .startTransfer: return nil
+    case .emit, .tell, .ask, .offerLayers, .startTransfer, .steerTransfer, .suspendGuest: return nil
     }
   }
 }

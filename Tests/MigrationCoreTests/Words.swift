@@ -60,6 +60,8 @@ extension SourceEffect {
     case .startTransfer: "startTransfer"
     case .followTransfer: "followTransfer"
     case .abortTransfer: "abortTransfer"
+    case .steerTransfer: "steerTransfer"
+    case .suspendGuest: "suspendGuest"
     case .observe: "observe"
     case .settle(let settlement, _): "settle \(settlement.rawValue)"
     case .restoreSource: "restoreSource"

@@ -23,6 +23,8 @@ extension SourceEffect {
     case .startTransfer: "start-transfer"
     case .followTransfer: "follow-transfer"
     case .abortTransfer: "abort-transfer"
+    case .steerTransfer: "steer-transfer"
+    case .suspendGuest: "suspend-guest"
     case .observe: "observe"
     case .settle: "settle"
     case .restoreSource: "restore-source"

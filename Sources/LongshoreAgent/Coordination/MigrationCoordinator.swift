@@ -154,6 +154,27 @@ actor MigrationCoordinator {
   /// Whether the number of migrations out of one pool is limited more narrowly than that of all.
   var limitsPools: Bool { migrations.limits.pool < migrations.limits.outgoing }
 
+  /// Changes limits of a migration.
+  ///
+  /// - Returns: What was changed.
+  /// - Throws: ``Rejected`` where it cannot be changed any more, or is not known here.
+  func tune(_ id: MigrationID, _ limits: TransferLimits, reason: Reason) throws -> [LimitChange] {
+    guard let migration = migrations.sources[id] else { throw try refusalToCancel(id) }
+    let changes = migration.changes(by: limits)
+    try applyToSource(.tuned(limits, reason), id: id)
+    return changes
+  }
+
+  /// Decides to suspend the guest of a migration until it has moved.
+  ///
+  /// - Returns: Why the guest is suspended: this, or what came before.
+  /// - Throws: ``Rejected`` where nothing is transferred, or the migration is not known here.
+  func forceCompletion(of id: MigrationID, reason: Reason) throws -> Reason {
+    guard migrations.sources[id] != nil else { throw try refusalToCancel(id) }
+    try applyToSource(.completionForced(reason), id: id)
+    return migrations.sources[id]?.steering?.suspension?.reason ?? reason
+  }
+
   /// Names the owner of the guest of a migration out of this host that needs attention.
   ///
   /// - Throws: ``Rejected`` where it needs none, or the hosts contradict it.

@@ -268,7 +268,8 @@ extension Request {
   fileprivate var changesSomething: Bool {
     switch command {
     case .migrate(let order): order.dryRun != true
-    case .cancel, .cancelQueued, .moveQueued, .resolve, .extendGrace, .purgeGrace, .removeOrphans, .prefetchTemplate: true
+    case .cancel, .cancelQueued, .moveQueued, .tune, .forceComplete, .resolve, .extendGrace, .purgeGrace, .removeOrphans, .prefetchTemplate:
+      true
     case .status, .list, .queue, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork: false
     }
   }

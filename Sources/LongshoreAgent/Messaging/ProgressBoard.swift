@@ -12,6 +12,7 @@ actor ProgressBoard {
   private let connection: AMQPConnection
   private let clock: any HostClock
   private var latest: [MigrationID: Progress] = [:]
+  private var judgements: [MigrationID: (notices: [Reason], isStuck: Bool)] = [:]
   private var publishedAt: [MigrationID: Int64] = [:]
   private var inFlight: Set<MigrationID> = []
   private var count = 0
@@ -27,6 +28,7 @@ actor ProgressBoard {
 
   /// Takes a migration's progress, and publishes it unless the last one is younger than a second or still on its way.
   func post(_ progress: Progress, of id: MigrationID) {
+    let progress = judged(progress, of: id)
     latest[id] = progress
     let now = clock.now()
     if let last = publishedAt[id], now.bootMilliseconds - last < Self.interval { return }
@@ -51,9 +53,22 @@ actor ProgressBoard {
     }
   }
 
+  /// Takes what is judged of a migration's transfer: what keeps it from its end goes with its progress from now on, and where it is
+  /// stuck no end is predicted.
+  func note(_ notices: [Reason], isStuck: Bool, of id: MigrationID) { judgements[id] = (notices, isStuck) }
+
+  private func judged(_ progress: Progress, of id: MigrationID) -> Progress {
+    guard progress.phase == .transferring, let judgement = judgements[id] else { return progress }
+    var progress = progress
+    progress.reasons = judgement.notices.isEmpty ? nil : judgement.notices
+    if judgement.isStuck { progress.remainingSeconds = nil }
+    return progress
+  }
+
   /// Forgets a migration that has ended.
   func remove(_ id: MigrationID) {
     latest[id] = nil
+    judgements[id] = nil
     publishedAt[id] = nil
   }
 }

@@ -55,6 +55,8 @@ struct RequestDesk: Sendable {
     switch request.command {
     case .migrate(let order): return try await migrate(request, order, makeReply: makeReply)
     case .cancel(let id): return try await cancel(id, request: request)
+    case .tune(let id, let limits): return try await tune(id, limits, request: request)
+    case .forceComplete(let id): return try await forceComplete(id, request: request)
     case .resolve(let id, let owner): return try await resolve(id, owner: owner, request: request)
     case .status(let id): return try await status(id)
     case .list(let includeEnded):
@@ -147,7 +149,11 @@ struct RequestDesk: Sendable {
     }
     let options = order.options
     if options?.postCopy == true {
-      reasons.append(Reason(.unsupportedOption, "post-copy is not offered: leave options.postCopy away"))
+      reasons.append(
+        Reason(
+          .unsupportedOption,
+          "post-copy is not offered: where the link breaks in it, the guest's memory is on two hosts, libvirt shows a guest at the destination as running that waits for it, and only resuming the copy helps, which these agents cannot; leave options.postCopy away, and allow maxDowntimeMs, autoConverge or onDeadline `force`"
+        ))
     }
     if options?.verify == true, options?.handover == .direct {
       reasons.append(
@@ -316,6 +322,39 @@ struct RequestDesk: Sendable {
       throw error
     } catch {
       return .rejected([Reason.of(error, "cancel the migration")])
+    }
+  }
+
+  private func tune(_ id: MigrationID, _ limits: TransferLimits, request: Request) async throws(JournalError) -> Reply.Body {
+    try await steer("change the migration's limits") {
+      .tuned(
+        try await coordinator.tune(id, limits, reason: Reason(.limitsChanged, "changed by the request \(request.id)")))
+    }
+  }
+
+  private func forceComplete(_ id: MigrationID, request: Request) async throws(JournalError) -> Reply.Body {
+    let left = await progress.progress(of: id).map { Self.left($0) } ?? ""
+    let reason = Reason(.guestSuspended, "the guest is suspended until it has moved, by the request \(request.id)\(left)")
+    return try await steer("suspend the guest") { .forced(try await coordinator.forceCompletion(of: id, reason: reason)) }
+  }
+
+  /// What is left to be copied, and how long that takes at the present rate.
+  private static func left(_ progress: Progress) -> String {
+    let remaining = (progress.disks.map(\.bytes.remaining) + [progress.memory?.remaining ?? 0]).reduce(UInt64(0)) { $0 &+ $1 }
+    guard let rate = progress.rateBps, rate > 0 else { return "" }
+    let memory = progress.memory == nil ? " of disks, and all of its memory," : ""
+    return ": \(ByteCount(remaining))\(memory) left, copied at \(ByteCount(rate))/s"
+  }
+
+  private func steer(_ operation: String, _ work: () async throws -> Reply.Body) async throws(JournalError) -> Reply.Body {
+    do {
+      return try await work()
+    } catch let error as Rejected {
+      return .rejected([error.reason])
+    } catch let error as JournalError {
+      throw error
+    } catch {
+      return .rejected([Reason.of(error, operation)])
     }
   }
 

@@ -73,13 +73,14 @@ struct Agent {
     let trials = PathTrials(
       here: here, allowed: allowed, templateAddress: configuration.nbdAddress,
       templatePorts: configuration.nbdPorts, peers: peers, clock: clock, logger: logger)
+    let notes = TransferNotes()
     let sourceRunner = HypervisorSourceRunner(
       here: here, source: libvirt, destinations: destinations, inspector: inspector, offers: offers,
       retirement: SourceRetirement(
         here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
         logger: logger),
-      reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress, clock: clock,
-      logger: logger)
+      reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress,
+      notes: notes, clock: clock, logger: logger)
     let layers = LayerProvider(
       here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
       images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(),
@@ -95,7 +96,10 @@ struct Agent {
       ended: { migration in
         metrics.ended(migration, at: clock.now())
         housekeeping.call()
-        Task { await progress.remove(migration.id) }
+        Task {
+          await progress.remove(migration.id)
+          await notes.remove(migration.id)
+        }
       }, logger: logger)
     let prefetches = PrefetchCoordinator(
       here: here, journal: journal, limit: configuration.limits.incoming, deadlineSeconds: configuration.deadlineSeconds, clock: clock,

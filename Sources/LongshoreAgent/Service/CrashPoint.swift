@@ -106,6 +106,10 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case viewUnbegun
   /// A view of the disks is begun, which is not in the journal, and the guest stands still at the destination.
   case viewBegun
+  /// That the guest is to be suspended until it has moved is in the journal, and it runs.
+  case guestUnsuspended
+  /// The guest is suspended until it has moved.
+  case guestSuspended
   /// libvirt's job was aborted.
   case jobAborted
   /// What settles who has the guest is about to be done.

@@ -15,6 +15,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   let reading: SourceReading
   let allowed: AllowedAddresses
   let progress: ProgressBoard
+  let notes: TransferNotes
   let clock: any HostClock
   let logger: Logger
 
@@ -27,6 +28,8 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     case .startTransfer: if let end = await transfer(migration, report).start() { await report(end) }
     case .followTransfer: if let end = await transfer(migration, report).follow() { await report(end) }
     case .abortTransfer: await abort(migration)
+    case .steerTransfer(let course): await steer(course, migration, report: report)
+    case .suspendGuest: await suspend(migration)
     case .observe(let step): await report(.observed(await hosts.observe(migration), step: step))
     case .settle(let settlement, _): await report(.settled(settlement, failure: await settle(settlement, migration, report)))
     case .restoreSource: await restore(migration, report: report)
@@ -40,7 +43,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
 
   private func transfer(_ migration: SourceMigration, _ report: @escaping @Sendable (SourceEvent) async -> Void) -> Transfer {
     Transfer(
-      migration: migration, source: source, destinations: destinations, allowed: allowed, progress: progress, clock: clock,
+      migration: migration, source: source, destinations: destinations, allowed: allowed, progress: progress, notes: notes, clock: clock,
       logger: logger, report: report)
   }
 
@@ -50,7 +53,12 @@ struct HypervisorSourceRunner: SourceEffectRunner {
       do {
         let connection = try await source.connection()
         switch try await inspector.inspect(migration.guest.uuid, for: migration.order, on: connection) {
-        case .ready(let inspection): await report(.inspected(inspection))
+        case .ready(let inspection):
+          // What the guest writes from here to the transfer's beginning tells how its disks are to be copied.
+          if let activity = try? await connection.domain(uuid: migration.guest.uuid)?.activity() {
+            await notes.note(activity, of: migration.id, at: clock.now().bootMilliseconds)
+          }
+          await report(.inspected(inspection))
         case .refused(let checks): await report(.refused(checks))
         }
         return
@@ -75,6 +83,76 @@ struct HypervisorSourceRunner: SourceEffectRunner {
         } catch {
           logger.debug("No job to abort", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
         }
+      }
+      try? await clock.wait(milliseconds: Transfer.pollInterval)
+    }
+  }
+
+  /// Tells libvirt a transfer's limits, and judges from its progress whether it converges, until cancelled.
+  private func steer(_ course: TransferCourse, _ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
+    var told: Stage?
+    while !Task.isCancelled {
+      if let sample = await progress.progress(of: migration.id), sample.phase == .transferring {
+        // libvirt sets the cap of memory anew when it begins to copy memory.
+        let stage = sample.memory == nil ? Stage.disks : .memory
+        if told != stage, await tell(course, migration) { told = stage }
+        await judge(sample, course, migration, report: report)
+      }
+      try? await clock.wait(milliseconds: Self.judgeInterval)
+    }
+  }
+
+  private enum Stage {
+    case disks, memory
+  }
+
+  /// How often a transfer is judged, in milliseconds.
+  private static let judgeInterval: Int64 = 1000
+
+  private func judge(
+    _ sample: Progress, _ course: TransferCourse, _ migration: SourceMigration, report: (SourceEvent) async -> Void
+  ) async {
+    if let suspension = course.suspension {
+      return await progress.note([suspension], isStuck: false, of: migration.id)
+    }
+    let left = course.deadline.map { Double($0.remaining(at: clock.now())) / 1000 }
+    let judgement = await notes.judge(sample, of: migration.id, by: course.means, secondsLeft: left)
+    await progress.note(judgement.notices, isStuck: judgement.isStuck, of: migration.id)
+    guard case .raiseDowntime(let milliseconds)? = judgement.action?.0, let reason = judgement.action?.reason else { return }
+    logger.info("The transfer does not converge", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(reason)"])
+    await report(.downtimeRaised(toMs: milliseconds, reason))
+  }
+
+  /// Tells libvirt a transfer's limits. Returns whether it took them.
+  private func tell(_ course: TransferCourse, _ migration: SourceMigration) async -> Bool {
+    do {
+      guard let domain = try await source.connection().domain(uuid: migration.guest.uuid) else { return false }
+      if let downtime = course.downtimeMs { try await domain.setMaxDowntime(milliseconds: downtime) }
+      if let cap = course.memoryMiBps { try await domain.setMigrationSpeed(mebibytesPerSecond: UInt(cap)) }
+      return true
+    } catch {
+      logger.notice(
+        "libvirt did not take the transfer's limits", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+      return false
+    }
+  }
+
+  /// Suspends the guest once its transfer runs, until cancelled. libvirt lets it go on: at the destination when it has moved, here when
+  /// the transfer fails.
+  private func suspend(_ migration: SourceMigration) async {
+    while !Task.isCancelled {
+      do {
+        if let domain = try await source.connection().domain(uuid: migration.guest.uuid),
+          try await domain.jobStatistics(.running).operation == .migrationOut, case .running = try await domain.state()
+        {
+          CrashPoint.guestUnsuspended.reached()
+          try await domain.suspend()
+          logger.info("The guest is suspended until it has moved", metadata: [LogKeys.migration: "\(migration.id)"])
+          CrashPoint.guestSuspended.reached()
+        }
+      } catch {
+        logger.debug(
+          "The guest is not suspended", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
       }
       try? await clock.wait(milliseconds: Transfer.pollInterval)
     }
@@ -115,17 +193,22 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   }
 
   private func restore(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
-    guard migration.inspection?.autostart == true else { return await report(.sourceRestored) }
+    guard migration.inspection?.autostart == true || migration.isSuspending else { return await report(.sourceRestored) }
     var waits = BackOffSteps()
     while !Task.isCancelled {
       do {
-        let connection = try await source.connection()
-        try await connection.domain(uuid: migration.guest.uuid)?.setAutostart(true)
+        let domain = try await source.connection().domain(uuid: migration.guest.uuid)
+        // A call that suspends it can have come to libvirt after the transfer's end, from an agent that has died.
+        if migration.isSuspending, let domain, try await domain.state() == .paused(.user) {
+          try await domain.resume()
+          logger.info("The guest goes on at the source", metadata: [LogKeys.migration: "\(migration.id)"])
+        }
+        if migration.inspection?.autostart == true { try await domain?.setAutostart(true) }
         CrashPoint.autostartRestored.reached()
         return await report(.sourceRestored)
       } catch {
         logger.warning(
-          "The guest's autostart cannot be set as it was", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+          "The guest cannot be set as it was", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
         try? await clock.wait(milliseconds: waits.step())
       }
     }

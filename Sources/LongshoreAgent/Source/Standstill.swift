@@ -47,6 +47,7 @@ struct Standstill: Sendable {
   func watch(_ counters: TransferCounters) async {
     var watch = StallWatch(patience: migration.patience.attention)
     var suspendedSince: Int64?
+    var lastCounters: [UInt64]?
     var wasRelieved = false
     // One of its own: calls that wait for a QEMU that does not answer can hold all places that the daemon gives a connection.
     var connection: LibvirtConnection?
@@ -57,9 +58,12 @@ struct Standstill: Sendable {
         if wasRelieved, case .running = state { await reportLasting() }
         wasRelieved = await relieve(state, again: wasRelieved)
       }
+      // A guest that is suspended until it has moved stands still for as long as something is copied.
+      let hasMoved = counters.latest != lastCounters
+      lastCounters = counters.latest
       if state == .paused(.migration) {
         let now = clock.now().bootMilliseconds
-        let since = suspendedSince ?? now
+        let since = hasMoved ? now : suspendedSince ?? now
         suspendedSince = since
         if now - since >= migration.patience.attention { await reportSuspended(seconds: (now - since) / 1000) }
       } else {

@@ -16,6 +16,7 @@ struct Transfer: Sendable {
   let destinations: DestinationConnections
   let allowed: AllowedAddresses
   let progress: ProgressBoard
+  let notes: TransferNotes
   let clock: any HostClock
   let logger: Logger
   let report: @Sendable (SourceEvent) async -> Void
@@ -65,7 +66,9 @@ struct Transfer: Sendable {
     let end = await transfer()
     // It comes to rest before anybody looks who has the guest.
     fencing.cancel()
-    let outcome = await fencing.value
+    var outcome = await fencing.value
+    // An agent that came back has not heard of a suspension that was journalled.
+    outcome.suspendedAt = outcome.suspendedAt ?? migration.steering?.suspension?.at
     guard case .transferEnded(let error, var totals)? = end else { return end }
     if outcome.suspendedAt != nil { totals = totals ?? TransferTotals() }
     totals?.note(outcome)
@@ -138,17 +141,18 @@ struct Transfer: Sendable {
     let persistent = inspection.plan.guest.persistent ? try await domain.xml([.inactive, .secure]) : nil
     if inspection.autostart { try await domain.setAutostart(false) }
     CrashPoint.autostartTurnedOff.reached()
-    if let downtime = migration.order.options?.maxDowntimeMs {
-      // Accepted before the migration runs only by some versions; the poll sets it again.
+    if let downtime = migration.course.downtimeMs {
+      // Accepted before the migration runs only by some versions; it is set again while it runs.
       try? await domain.setMaxDowntime(milliseconds: downtime)
     }
+    let writesWait = await writesWait(on: domain)
     // A connection of its own: the call holds one of a server's five places for as long as the migration lasts.
     let connection = try await LibvirtConnection.open(source.uri)
     guard let moving = try await connection.domain(uuid: migration.guest.uuid) else {
       throw Reason.Failure(.unknownGuest, "the guest has left this host")
     }
     return Call(
-      uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection),
+      uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection, writesWait: writesWait),
       parameters: try parameters(live: live, persistent: persistent, preparation, inspection.plan), connection: connection,
       domain: moving)
   }
@@ -177,7 +181,22 @@ struct Transfer: Sendable {
     }
   }
 
-  private func flags(for inspection: Inspection) -> MigrateFlags {
+  /// Whether the guest's writes are to wait for the copy of its disks: as the order says, or by what the guest was seen to write.
+  private func writesWait(on domain: Domain) async -> Bool {
+    guard migration.order.options?.synchronousWrites == nil, let plan = migration.inspection?.plan, !plan.disks.isEmpty,
+      let (earlier, at) = await notes.activity(of: migration.id), let now = try? await domain.activity()
+    else { return migration.writesWait }
+    let writes = GuestSampler.writes(from: earlier, to: now, milliseconds: clock.now().bootMilliseconds - at)
+    let chosen = WriteMode.choose(
+      writes: writes, overMilliseconds: clock.now().bootMilliseconds - at, streamMiBps: migration.streamBandwidthMiBps,
+      linkBps: await notes.rate(to: migration.destination.host))
+    guard let chosen else { return migration.writesWait }
+    logger.info("The guest's writes wait for the copy", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(chosen)"])
+    await report(.writesChosen(wait: true, chosen))
+    return true
+  }
+
+  private func flags(for inspection: Inspection, writesWait: Bool) -> MigrateFlags {
     var flags: MigrateFlags = [.live, .peerToPeer, .abortOnError]
     if !inspection.plan.disks.isEmpty { flags.insert(.nonSharedIncremental) }
     // libvirt knows shared storage by the type of its file system; here the destination has seen the very files.
@@ -185,7 +204,7 @@ struct Transfer: Sendable {
     if inspection.plan.guest.persistent { flags.insert(.persistDestination) }
     if migration.isFenced { flags.insert(.paused) }
     if migration.order.options?.autoConverge == true { flags.insert(.autoConverge) }
-    if migration.order.options?.synchronousWrites == true { flags.insert(.nonSharedSynchronousWrites) }
+    if writesWait, !inspection.plan.disks.isEmpty { flags.insert(.nonSharedSynchronousWrites) }
     if migration.preparation?.endpoint.tlsName != nil { flags.insert(.tls) }
     return flags
   }
@@ -203,10 +222,7 @@ struct Transfer: Sendable {
     parameters.disks = plan.disks.map(\.target.text)
     parameters.uri = "tcp://\(preparation.endpoint.migrationAddress.bracketedIfIPv6)"
     parameters.tlsDestination = preparation.endpoint.tlsName
-    // The cap holds for memory and for each disk separately, so each gets its share.
-    if let cap = migration.order.options?.bandwidthMiBps {
-      parameters.bandwidth = max(1, cap / UInt64(plan.disks.count + 1))
-    }
+    parameters.bandwidth = migration.streamBandwidthMiBps
     return parameters
   }
 
@@ -307,20 +323,18 @@ struct Transfer: Sendable {
     let accepted = Double(migration.acceptedAt.bootMilliseconds) / 1000
     var progress = TransferProgress(
       guest: migration.guest, memoryKiB: migration.inspection?.plan.guest.memoryKiB ?? 0, acceptedSeconds: accepted)
-    var downtimeIsSet = migration.order.options?.maxDowntimeMs == nil
     while !Task.isCancelled {
       if let connection = try? await source.connection(),
         let domain = try? await connection.domain(uuid: migration.guest.uuid),
         let statistics = try? await domain.jobStatistics(.running), statistics.operation == .migrationOut
       {
         CrashPoint.migrateCalled.reached()
-        if !downtimeIsSet, let downtime = migration.order.options?.maxDowntimeMs {
-          downtimeIsSet = (try? await domain.setMaxDowntime(milliseconds: downtime)) != nil
-        }
         let now = Double(clock.now().bootMilliseconds) / 1000
         let disks = await disks(of: domain)
         counters.note(statistics, disks: disks)
-        await self.progress.post(progress.progress(statistics, disks: disks, at: now), of: migration.id)
+        let sample = progress.progress(statistics, disks: disks, at: now)
+        if let rate = sample.rateBps { await notes.note(rate: rate, of: migration.id, to: migration.destination.host) }
+        await self.progress.post(sample, of: migration.id)
       }
       guard (try? await clock.wait(milliseconds: Self.pollInterval)) != nil else { return }
     }

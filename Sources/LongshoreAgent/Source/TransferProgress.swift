@@ -40,6 +40,7 @@ struct TransferProgress {
       rateBps: rate.map { UInt64(max(0, $0)) },
       dirtyRateBps: statistics.memoryDirtyRate.map { $0 * pageSize }, iteration: statistics.memoryIteration,
       expectedDowntimeMs: statistics.downtime, elapsedSeconds: max(0, seconds - startedSeconds),
-      remainingSeconds: rate.flatMap { $0 > 1 ? Double(remaining) / $0 : nil })
+      remainingSeconds: rate.flatMap { $0 > 1 ? Double(remaining) / $0 : nil },
+      throttlePercent: statistics.autoConvergeThrottle.flatMap { $0 > 0 ? UInt64($0) : nil })
   }
 }

@@ -56,14 +56,25 @@ struct MigrateOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The cap on the whole transfer, in MiB/s.", valueName: "mib/s"))
   var bandwidth: UInt64?
 
-  @Option(help: ArgumentHelp("The pause that may be planned for the switch, in milliseconds.", valueName: "ms"))
+  @Option(
+    help: ArgumentHelp(
+      "The longest pause that may be planned for the switch, in milliseconds (default: 300); more than 300 is taken as it is needed.",
+      valueName: "ms"))
   var maxDowntime: UInt64?
 
   @Flag(help: "Slow the guest's CPUs where its memory changes faster than it can be copied.")
   var autoConverge = false
 
-  @Flag(help: "Let the guest's writes wait for the copy, so that the disks are sure to converge.")
-  var synchronousWrites = false
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Let the guest's writes wait for the copy, so that the disks are sure to converge (default: where it writes about as fast).")
+  var synchronousWrites: Bool?
+
+  @Option(
+    help: ArgumentHelp(
+      "What to do when the deadline passes during the transfer: abort (default), wait, or force, which suspends the guest until it has moved.",
+      valueName: "what"))
+  var onDeadline: DeadlineActionArgument?
 
   @Option(help: ArgumentHelp("Who starts the guest at the destination: fenced (default) or direct.", valueName: "how"))
   var handover: HandoverArgument?
@@ -111,7 +122,8 @@ struct MigrateOptions: ParsableArguments {
   func order(for guest: ResourceName) -> MigrateCommand {
     let options = MigrationOptions(
       bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
-      synchronousWrites: synchronousWrites ? true : nil, handover: handover?.handover, keepSource: keepSource ? true : nil,
+      synchronousWrites: synchronousWrites, onDeadline: onDeadline?.action, handover: handover?.handover,
+      keepSource: keepSource ? true : nil,
       missingMedia: missingMedia?.missingMedium, templateConflict: onTemplateConflict?.templateConflict, verify: verify ? true : nil)
     let pools = MigrateCommand.Pools(
       default: pool,
@@ -147,6 +159,20 @@ enum TemplateConflictArgument: String, CaseIterable, ExpressibleByArgument {
     switch self {
     case .refuse: .refuse
     case .rename: .rename
+    }
+  }
+}
+
+/// The values of `--on-deadline`.
+enum DeadlineActionArgument: String, CaseIterable, ExpressibleByArgument {
+  case abort, wait, force
+
+  /// The same on the wire.
+  var action: DeadlineAction {
+    switch self {
+    case .abort: .abort
+    case .wait: .wait
+    case .force: .force
     }
   }
 }

@@ -36,9 +36,9 @@ enum EventLine {
       case nil: break
       }
       return parts.joined(separator: ", ")
-    case .failed, .cancelled, .needsAttention, .queued:
+    case .failed, .cancelled, .needsAttention, .queued, .transferring:
       return (data.reasons ?? []).map(\.words).joined(separator: "; ")
-    case .accepted, .transferring, .switching, .confirming: return ""
+    case .accepted, .switching, .confirming: return ""
     }
   }
 

@@ -18,11 +18,16 @@ struct LivePresenter: ProgressPresenter {
 
   mutating func present(_ report: FollowReport, at now: Timestamp) -> String {
     state.apply(report, at: now)
-    guard case .event(let event) = report, event.data.kind == .needsAttention else { return redraw(at: now) }
+    guard case .event(let event) = report, isLasting(event.data) else { return redraw(at: now) }
     let width = columns()
     let reasons = (event.data.reasons ?? []).map { "  - \($0.words)\n" }.joined()
-    let lasting = style.yellow("\(zone.time(of: event.time)) needs attention") + "\n" + reasons
+    let lasting = "\(zone.time(of: event.time)) \(EventLine.coloured(event.data.kind, style))\n" + reasons
     return block.erase(width: width) + lasting + redraw(at: now)
+  }
+
+  /// Whether an event stays above the block: what calls the operator, and what was done to let the transfer complete.
+  private func isLasting(_ data: MigrationEventData) -> Bool {
+    data.kind == .needsAttention || (data.kind == .transferring && data.reasons?.isEmpty == false)
   }
 
   mutating func redraw(at now: Timestamp) -> String {

@@ -23,6 +23,10 @@ struct PlainPresenter: ProgressPresenter {
     case .linkLost(let reason): return line("the broker is away (\(reason.printable)); trying again", now)
     case .linkRestored: return line("the broker is back", now)
     case .accepted, .event, .status:
+      if case .event(let event) = report, event.data.kind == .transferring, state.phase == shownPhase {
+        let detail = EventLine.detail(of: event)
+        return detail.isEmpty ? "" : phaseLine(now, detail, at: event.time)
+      }
       guard state.phase != shownPhase else { return "" }
       // What happened before the following began is shown with its own time.
       guard case .event(let event) = report else { return phaseLine(now, "", at: now) }
@@ -51,6 +55,6 @@ struct PlainPresenter: ProgressPresenter {
     var parts = [Quantity.percent(whole.furthest), whole.bytes]
     if let rate = progress.rateBps { parts.append(Quantity.rate(rate)) }
     if let remaining = progress.remainingSeconds { parts.append("\(Quantity.seconds(remaining)) left") }
-    return parts.joined(separator: ", ")
+    return ([parts.joined(separator: ", ")] + (progress.reasons ?? []).map(\.words)).joined(separator: "; ")
   }
 }

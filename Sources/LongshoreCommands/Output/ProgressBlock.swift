@@ -42,6 +42,9 @@ enum ProgressBlock {
     lines += state.parts.all.map { partLine($0, names: nameWidth(state.parts), width: width, style: style) }
     let foot = joined(footer(state, zone), separator, width: width - 2)
     if !foot.isEmpty { lines.append("  " + foot) }
+    if let progress = state.progress {
+      lines += (progress.reasons ?? []).flatMap { wrapped($0.words, width: width) }.map { style.yellow($0) }
+    }
     if let notice = notice(state, now) { lines.append(style.yellow(notice.truncated(to: width))) }
     return lines
   }
@@ -55,6 +58,19 @@ enum ProgressBlock {
       text = longer
     }
     return text
+  }
+
+  /// A sentence over as many lines as it takes, each broken between words.
+  private static func wrapped(_ text: String, width: Int) -> [String] {
+    var lines: [String] = []
+    for word in text.split(separator: " ").map(String.init) {
+      if let last = lines.last, (last + " " + word).columns <= width {
+        lines[lines.count - 1] = last + " " + word
+      } else {
+        lines.append(word.truncated(to: width))
+      }
+    }
+    return lines
   }
 
   private static func footer(_ state: FollowedState, _ zone: TimeZoneOffset) -> [String] {

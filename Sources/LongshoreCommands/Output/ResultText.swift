@@ -109,6 +109,7 @@ enum ResultText {
     if !status.phase.isTerminal, let progress = status.progress {
       lines.append("")
       lines += progressTable(progress, style: style)
+      lines += (progress.reasons ?? []).map { style.yellow($0.words) }
     }
     return lines
   }

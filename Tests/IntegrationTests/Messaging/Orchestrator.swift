@@ -200,6 +200,16 @@ extension Orchestrator {
   func cancel(_ id: MigrationID, on host: Lab.Host) async throws -> Reply {
     try await ask(Request(id: Self.newID(), command: .cancel(migration: id)), of: host)
   }
+
+  /// Asks for the guest of a migration to be suspended until it has moved.
+  func force(_ id: MigrationID, on host: Lab.Host) async throws -> Reply {
+    try await ask(Request(id: Self.newID(), command: .forceComplete(migration: id)), of: host)
+  }
+
+  /// Asks for a migration's limits to be changed.
+  func tune(_ id: MigrationID, _ limits: TransferLimits, on host: Lab.Host) async throws -> Reply {
+    try await ask(Request(id: Self.newID(), command: .tune(migration: id, limits)), of: host)
+  }
 }
 
 // MARK: - Waiting

@@ -200,6 +200,60 @@ struct RequestTests {
     #expect(try station.kinds() == [.accepted, .cancelled])
   }
 
+  // MARK: - Steering
+
+  @Test("What was tuned, and that the guest is to be suspended, is known to the next agent")
+  func steered() async throws {
+    let copying: ScriptedSource.Script = { effect, migration in
+      effect.key == .followTransfer ? nil : await Success.source(effect, migration)
+    }
+    let first = try Station(source: copying)
+    try await first.accept(id)
+    await first.peers.wait(for: "prepare")
+    try await first.receive(.prepared(MigrationSamples.preparation, checks: []))
+    let limits = TransferLimits(maxDowntimeMs: 2000, memoryBandwidthMiBps: 50, deadlineSeconds: 7200)
+    let tuning = Reason(.limitsChanged, "changed by the request t-1")
+    let changes = try await first.coordinator.tune(id, limits, reason: tuning)
+    #expect(changes.map(\.limit) == [.maxDowntimeMs, .memoryBandwidthMiBps, .deadlineSeconds])
+    #expect(try await first.coordinator.tune(id, limits, reason: tuning) == [])
+    let forcing = Reason(.guestSuspended, "suspended by the request f-1")
+    #expect(try await first.coordinator.forceCompletion(of: id, reason: forcing) == forcing)
+    let again = Reason(.guestSuspended, "suspended by the request f-2")
+    #expect(try await first.coordinator.forceCompletion(of: id, reason: again) == forcing, "it is suspended already")
+    let course = try #require(try await first.coordinator.source(id)).course
+    #expect(course.downtimeMs == 300)
+    #expect(course.means.maxDowntimeMs == 2000)
+    #expect(course.memoryMiBps == 50)
+    await first.source.notes.wait(for: .began(.suspendGuest))
+    await first.coordinator.stop()
+
+    let second = try Station(journal: first.journal, source: copying)
+    try await second.coordinator.resume()
+    await second.source.notes.wait(for: .began(.steerTransfer(course)))
+    await second.source.notes.wait(for: .began(.suspendGuest))
+    #expect(try second.kinds() == [.accepted, .preparing, .prepared, .transferring, .transferring, .transferring])
+    await second.coordinator.stop()
+  }
+
+  @Test("What is not known, not copied yet or over cannot be steered")
+  func notSteered() async throws {
+    let station = try Station()
+    try await station.accept(id)
+    for (id, code) in [(id, Reason.Code.tooEarly), (try Many.id(9), .unknownMigration)] {
+      let refusal = await #expect(throws: Rejected.self) {
+        try await station.coordinator.forceCompletion(of: id, reason: Reason(.guestSuspended, "test"))
+      }
+      #expect(refusal?.reason.code == code)
+    }
+    try await station.coordinator.cancel(id, reason: Reason(.cancelled, "test"))
+    for id in [id, try Many.id(9)] {
+      let refusal = await #expect(throws: Rejected.self) {
+        try await station.coordinator.tune(id, TransferLimits(maxDowntimeMs: 1), reason: Reason(.limitsChanged, "test"))
+      }
+      #expect(refusal?.reason.code == (id == self.id ? .tooLate : .unknownMigration))
+    }
+  }
+
   private func codes(of acceptance: HostMigrations.Acceptance) -> [Reason.Code] {
     switch acceptance {
     case .accepted: []

@@ -1,0 +1,146 @@
+import ArgumentParser
+import LongshoreMessages
+
+/// `longshore tune`: changes limits of a migration that runs.
+struct TuneSubcommand: OperatorCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tune",
+    abstract: "Change limits of a migration that runs.",
+    discussion: """
+      What is changed counts at once, or from the beginning of the transfer where that has not come, and stays when the agent is \
+      restarted. Disks that are being copied keep their cap: QEMU's cannot be changed while it copies. A longer pause than 300 ms is \
+      taken in steps, as much of it as the switch needs. Once the guest switches, nothing can be changed any more: that is refused.
+
+      EXAMPLES:
+        longshore tune 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --max-downtime 2000
+        longshore tune 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --bandwidth 50 --deadline 6h
+
+      \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
+      """)
+
+  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  var id: MigrationID
+
+  @Option(help: ArgumentHelp("The longest pause that may be planned for the switch, in milliseconds.", valueName: "ms"))
+  var maxDowntime: UInt64?
+
+  @Option(help: ArgumentHelp("The cap on the transfer of memory, in MiB/s.", valueName: "mib/s"))
+  var bandwidth: UInt64?
+
+  @Option(
+    help: ArgumentHelp("How long the migration may take in all, from its acceptance, such as 90s, 2h, 1d.", valueName: "duration"),
+    transform: DurationArgument.parse)
+  var deadline: Duration?
+
+  @Option(
+    help: ArgumentHelp("How long hosts may take to answer (default: 10s).", valueName: "duration"), transform: DurationArgument.parse)
+  var timeout: Duration = .seconds(10)
+
+  @OptionGroup(title: "Connection options") var connection: ConnectionOptions
+  @OptionGroup(title: "Output options") var output: OutputOptions
+
+  func validate() throws {
+    if maxDowntime == nil, bandwidth == nil, deadline == nil {
+      throw ValidationError("Nothing is to be changed: give --max-downtime, --bandwidth or --deadline.")
+    }
+    if let maxDowntime, !MigrationOptions.downtimeRange.contains(maxDowntime) {
+      throw ValidationError("--max-downtime is 1 to 2000000.")
+    }
+    if let bandwidth, !MigrationOptions.bandwidthRange.contains(bandwidth) { throw ValidationError("--bandwidth is 1 to 1048576.") }
+    if let deadline, !Request.deadlineRange.contains(deadline.components.seconds) { throw ValidationError("--deadline is at most 30d.") }
+  }
+
+  /// The limits as the host gets them.
+  var limits: TransferLimits {
+    TransferLimits(maxDowntimeMs: maxDowntime, memoryBandwidthMiBps: bandwidth, deadlineSeconds: deadline?.components.seconds)
+  }
+
+  func perform(_ session: CommandSession) async throws -> CommandExit {
+    try await session.steer(id, by: .tune(migration: id, limits), refusal: "nothing of \(id) is changed", within: timeout) {
+      reply, status in
+      guard case .tuned(let changes) = reply.body else { return [] }
+      return ["\(status.guest.name.printable) (\(id)), on \(status.sourceHost):"] + Self.lines(changes)
+    }
+  }
+
+  /// What was changed, a line each.
+  static func lines(_ changes: [LimitChange]) -> [String] {
+    if changes.isEmpty { return ["  nothing: it was so before"] }
+    return changes.map { change in
+      switch change.limit {
+      case .maxDowntimeMs: "  max-downtime  \(change.from.map { "\($0) ms" } ?? "QEMU's 300 ms") -> \(change.to) ms"
+      case .memoryBandwidthMiBps: "  bandwidth     \(change.from.map { "\($0) MiB/s" } ?? "no cap") -> \(change.to) MiB/s for memory"
+      case .deadlineSeconds:
+        "  deadline      \(change.from.map { Quantity.seconds(Double($0)) } ?? "none") -> \(Quantity.seconds(Double(change.to))) after acceptance"
+      }
+    }
+  }
+}
+
+/// `longshore force-complete`: lets the transfer of a guest that changes too much complete.
+struct ForceCompleteSubcommand: OperatorCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "force-complete",
+    abstract: "Suspend the guest of a migration that is being transferred, so that it completes.",
+    discussion: """
+      The guest stands still until all that is left is copied, and then runs on at the destination. Where the migration fails or is \
+      cancelled meanwhile, it runs on at the source. `longshore status ID` tells how much is left.
+
+      EXAMPLES:
+        longshore force-complete 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11
+
+      \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
+      """)
+
+  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  var id: MigrationID
+
+  @Option(
+    help: ArgumentHelp("How long hosts may take to answer (default: 10s).", valueName: "duration"), transform: DurationArgument.parse)
+  var timeout: Duration = .seconds(10)
+
+  @OptionGroup(title: "Connection options") var connection: ConnectionOptions
+  @OptionGroup(title: "Output options") var output: OutputOptions
+
+  func perform(_ session: CommandSession) async throws -> CommandExit {
+    try await session.steer(id, by: .forceComplete(migration: id), refusal: "the guest is not suspended", within: timeout) {
+      reply, status in
+      guard case .forced(let reason) = reply.body else { return [] }
+      return [
+        "\(status.guest.name.printable): \(reason.message.printable).", "`longshore watch \(id)` shows how it ends.",
+      ]
+    }
+  }
+}
+
+extension CommandSession {
+  /// Asks a migration's source to change it while it runs, and shows the answer.
+  ///
+  /// - Parameters:
+  ///   - command: What is asked.
+  ///   - refusal: What a refusal means, after its host.
+  ///   - text: The lines of an answer that is none.
+  func steer(
+    _ id: MigrationID, by command: Request.Command, refusal: String, within timeout: Duration,
+    text: @escaping @Sendable (Reply, MigrationStatus) -> [String]
+  ) async throws -> CommandExit {
+    try await withLink(.nothing) { link in
+      let status = try await HostQuestion(session: self, link: link, time: timeout).status(of: id)
+      let host = HostAddress(cluster: cluster, host: status.sourceHost)
+      let reply = try await link.ask(request(command, host: host, within: timeout), of: host, within: timeout)
+      if options.format == .json { writeJSON(reply) }
+      if case .rejected(let reasons) = reply.body {
+        complain(
+          [policy.progress.red("Refused by \(host.host):") + " \(refusal)."] + reasons.map { "  - \($0.words)" }
+            + ["Next: `longshore status \(id)` tells its state."])
+        return .refused
+      }
+      switch options.format {
+      case .json: break
+      case .table where options.quiet: write([id.text])
+      case .table: write(text(reply, status))
+      }
+      return .done
+    }
+  }
+}
