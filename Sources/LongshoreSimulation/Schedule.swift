@@ -27,7 +27,8 @@ struct Scheduler {
 
   /// The next action; nil where nothing can happen.
   mutating func next(in world: World) -> Action? {
-    if lastNumber == 0 || random.once(in: 80), let order = order(in: world) { return order }
+    // Where there are many guests, many are to wait for one another.
+    if lastNumber == 0 || random.once(in: world.setup.guests > 2 ? 8 : 80), let order = order(in: world) { return order }
     if world.setup.ranks, random.once(in: 40), !world.migrations.isEmpty {
       return Action(.requeue, world.migrations[random.below(world.migrations.count)].number)
     }
