@@ -85,7 +85,7 @@ public struct MigrationStatus: Sendable, Hashable, Codable {
   public var acceptedAt: Timestamp
   /// When its last event happened.
   public var updatedAt: Timestamp
-  /// Why it failed or needs attention.
+  /// Why it failed or needs attention, or for what it waits.
   public var reasons: [Reason]?
   /// Its last progress; absent where there is none.
   public var progress: Progress?

@@ -22,12 +22,8 @@ enum AdmissionResource: Sendable, Hashable {
 /// direction's own, so that nobody behind it takes them: as soon as these have room it only waits for a place of the direction, of which
 /// it gets the first.
 struct AdmissionRound {
-  /// A migration that waits.
-  struct Candidate {
-    var id: MigrationID
-    /// What it needs a place of, in the order in which a lack of it is told.
-    var needs: [AdmissionResource]
-  }
+  /// What a migration needs a place of, the direction's first: in this order a lack of it is told.
+  typealias Needs = (MigrationID) -> [AdmissionResource]
 
   /// What a round says of a migration that has to wait.
   struct Blocked: Equatable {
@@ -48,17 +44,24 @@ struct AdmissionRound {
   /// - Parameters:
   ///   - running: What those have places of that are at work.
   ///   - waiting: Those that wait, in their order.
+  ///   - needs: What those need that wait. Not asked for where no more can go in the direction.
   ///   - capacity: How many places there are of something.
-  init(running: [[AdmissionResource]], waiting: [Candidate], capacity: (AdmissionResource) -> Int) {
+  init(running: [[AdmissionResource]], waiting: [MigrationID], needs: Needs, capacity: (AdmissionResource) -> Int) {
     var taken: [AdmissionResource: Int] = [:]
     for resource in running.joined() { taken[resource, default: 0] += 1 }
-    for candidate in waiting {
-      if let full = candidate.needs.first(where: { taken[$0, default: 0] >= capacity($0) }) {
-        blocked.append(Blocked(id: candidate.id, resource: full, position: blocked.count + 1))
-        for resource in candidate.needs where resource != .direction { taken[resource, default: 0] += 1 }
+    let all = capacity(.direction)
+    for id in waiting {
+      guard taken[.direction, default: 0] < all else {
+        blocked.append(Blocked(id: id, resource: .direction, position: blocked.count + 1))
+        continue
+      }
+      let needed = needs(id)
+      if let full = needed.first(where: { taken[$0, default: 0] >= capacity($0) }) {
+        blocked.append(Blocked(id: id, resource: full, position: blocked.count + 1))
+        for resource in needed where resource != .direction { taken[resource, default: 0] += 1 }
       } else {
-        admitted.append(candidate.id)
-        for resource in candidate.needs { taken[resource, default: 0] += 1 }
+        admitted.append(id)
+        for resource in needed { taken[resource, default: 0] += 1 }
       }
     }
   }
@@ -69,7 +72,7 @@ struct AdmissionRound {
   /// - Parameter running: What those have places of that are at work, and in how many milliseconds they are predicted to end; nil where
   ///   nothing is predicted.
   static func expectedStarts(
-    running: [(needs: [AdmissionResource], end: Int64?)], waiting: [Candidate], capacity: (AdmissionResource) -> Int
+    running: [(needs: [AdmissionResource], end: Int64?)], waiting: [MigrationID], needs: Needs, capacity: (AdmissionResource) -> Int
   ) -> [MigrationID: Int64] {
     var starts: [MigrationID: Int64] = [:]
     var unknown = running.filter { $0.end == nil }.map(\.needs)
@@ -77,13 +80,12 @@ struct AdmissionRound {
     var waiting = waiting
     while !ends.isEmpty, !waiting.isEmpty {
       let next = ends.removeFirst()
-      let round = AdmissionRound(running: unknown + ends.map(\.needs), waiting: waiting, capacity: capacity)
-      let admitted = Set(round.admitted)
-      for candidate in waiting where admitted.contains(candidate.id) {
-        starts[candidate.id] = next.end
-        unknown.append(candidate.needs)
+      let round = AdmissionRound(running: unknown + ends.map(\.needs), waiting: waiting, needs: needs, capacity: capacity)
+      for id in round.admitted {
+        starts[id] = next.end
+        unknown.append(needs(id))
       }
-      waiting.removeAll { admitted.contains($0.id) }
+      waiting.removeAll { starts[$0] != nil }
     }
     return starts
   }

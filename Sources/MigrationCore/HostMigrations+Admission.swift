@@ -37,12 +37,12 @@ extension HostMigrations {
 
   /// The migrations out of this host that have to wait for something that they have not told, each with that.
   public func untoldWaitsOfSources(at now: Now) -> [(id: MigrationID, waiting: Waiting)] {
-    waits(of: .source, at: now).filter { id, waiting in !waiting.isSame(as: sources[id]?.waiting) }
+    untoldWaits(of: .source, at: now) { sources[$0]?.waiting }
   }
 
   /// The migrations into this host that have to wait for something that they have not told their source, each with that.
   public func untoldWaitsOfDestinations(at now: Now) -> [(id: MigrationID, waiting: Waiting)] {
-    waits(of: .destination, at: now).filter { id, waiting in !waiting.isSame(as: destinations[id]?.waiting) }
+    untoldWaits(of: .destination, at: now) { destinations[$0]?.waiting }
   }
 
   /// Those that wait here, out of this host and then into it, each in their order; then those that are known to wait at their
@@ -68,7 +68,7 @@ extension HostMigrations {
       ? [:]
       : AdmissionRound.expectedStarts(
         running: sources.values.filter { $0.phase != .queued }.map { ($0.needs, ends[$0.id]) }, waiting: line(of: side, at: now),
-        capacity: { self.capacity(of: $0, side) })
+        needs: { needs(of: $0, side) }, capacity: { self.capacity(of: $0, side) })
     return waits(of: side, at: now).compactMap { id, waiting in
       switch side {
       case .source:
@@ -182,9 +182,7 @@ extension HostMigrations {
     return waiting.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id.text < $1.id.text }
   }
 
-  private func line(of side: MigrationSide, at now: Now) -> [AdmissionRound.Candidate] {
-    scores(of: side, at: now).map { id, _ in AdmissionRound.Candidate(id: id, needs: needs(of: id, side)) }
-  }
+  private func line(of side: MigrationSide, at now: Now) -> [MigrationID] { scores(of: side, at: now).map(\.id) }
 
   private func needs(of id: MigrationID, _ side: MigrationSide) -> [AdmissionResource] {
     switch side {
@@ -199,7 +197,8 @@ extension HostMigrations {
       case .source: sources.values.filter { $0.phase != .queued }.map(\.needs)
       case .destination: destinations.values.filter { $0.phase != .queued }.map(\.needs)
       }
-    return AdmissionRound(running: running, waiting: line(of: side, at: now)) { capacity(of: $0, side) }
+    return AdmissionRound(
+      running: running, waiting: line(of: side, at: now), needs: { needs(of: $0, side) }, capacity: { capacity(of: $0, side) })
   }
 
   private func capacity(of resource: AdmissionResource, _ side: MigrationSide) -> Int {
@@ -214,24 +213,36 @@ extension HostMigrations {
     round(of: side, at: now).blocked.map { ($0.id, waiting(for: $0, side)) }
   }
 
+  /// The waits that are not those that were told last. Their sentences are made for these alone: many may wait.
+  private func untoldWaits(
+    of side: MigrationSide, at now: Now, told: (MigrationID) -> Waiting?
+  ) -> [(id: MigrationID, waiting: Waiting)] {
+    round(of: side, at: now).blocked.compactMap { blocked in
+      let (limit, pool) = limit(of: blocked.resource, side)
+      if let last = told(blocked.id), last.host == here.host, last.limit == limit, last.pool == pool { return nil }
+      return (blocked.id, waiting(for: blocked, side))
+    }
+  }
+
+  /// The setting that limits something, and the pool where it is one of a pool.
+  private func limit(of resource: AdmissionResource, _ side: MigrationSide) -> (setting: String, pool: ResourceName?) {
+    switch resource {
+    case .direction: (side == .source ? "limits.outgoing" : "limits.incoming", nil)
+    case .peer: ("limits.pair", nil)
+    case .pool(let name): ("limits.pool", name)
+    }
+  }
+
   private func waiting(for blocked: AdmissionRound.Blocked, _ side: MigrationSide) -> Waiting {
     let number = capacity(of: blocked.resource, side)
     let migrations = number == 1 ? "one migration" : "\(number) migrations"
-    let limit: String
-    let may: String
-    var pool: ResourceName?
-    switch blocked.resource {
-    case .direction:
-      limit = side == .source ? "limits.outgoing" : "limits.incoming"
-      may = side == .source ? "leave \(here.host)" : "come to \(here.host)"
-    case .peer(let peer):
-      limit = "limits.pair"
-      may = side == .source ? "go from \(here.host) to \(peer)" : "come from \(peer) to \(here.host)"
-    case .pool(let name):
-      limit = "limits.pool"
-      pool = name
-      may = side == .source ? "leave the pool \(name) of \(here.host)" : "come into the pool \(name) of \(here.host)"
-    }
+    let (limit, pool) = limit(of: blocked.resource, side)
+    let may =
+      switch blocked.resource {
+      case .direction: side == .source ? "leave \(here.host)" : "come to \(here.host)"
+      case .peer(let peer): side == .source ? "go from \(here.host) to \(peer)" : "come from \(peer) to \(here.host)"
+      case .pool(let name): side == .source ? "leave the pool \(name) of \(here.host)" : "come into the pool \(name) of \(here.host)"
+      }
     let before = blocked.position - 1
     let line = before == 0 ? "this one is next" : before == 1 ? "one waits before this one" : "\(before) wait before this one"
     return Waiting(

@@ -323,7 +323,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     }
   }
 
-  /// Why it failed, was cancelled or needs attention.
+  /// Why it failed, was cancelled or needs attention, or for what it waits.
   public var reasons: [Reason]? {
     switch phase {
     case .failed(let failure), .cancelled(let failure), .rollingBack(let failure, _, _): failure.reasons

@@ -56,6 +56,13 @@ extension DestinationHistory {
       events: toPrepared + [.rollback, .ownerNamed(.source, Reason(.ownerNamed, "alpha"))], phase: "endingCopy", told: "prepared",
       outstanding: "endCopy"),
     DestinationHistory(
+      name: "waits for two things, is moved, and gets its turn",
+      events: [
+        .waits(QueueSamples.waiting(at: MigrationSamples.destination)),
+        .waits(QueueSamples.waiting(at: MigrationSamples.destination, position: 2)), .placed(QueuePlace(headStartUs: 900)),
+        .waits(QueueSamples.waiting(at: MigrationSamples.destination, limit: "limits.pool")), .prepare, .admitted,
+      ], phase: "checking", told: "preparing preparing preparing preparing", outstanding: "check"),
+    DestinationHistory(
       name: "the guest arrives", events: toReleased, phase: "released", told: "prepared confirmed released"),
     DestinationHistory(name: "a check refuses", events: toChecking + [.oneRefused], phase: "refused", told: "refused"),
     DestinationHistory(

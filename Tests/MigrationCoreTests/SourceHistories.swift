@@ -147,7 +147,21 @@ extension SourceHistory {
       events: prepared + " needs-attention cancelled", once: "startTransfer"),
   ]
 
+  private static let waitsThere = Step.hear(
+    .preparing(
+      PreparationProgress(
+        templateBytesDone: 0, templateBytesTotal: 300 << 20,
+        waiting: QueueSamples.waiting(at: MigrationSamples.destination, limit: "limits.incoming"))))
+
   static let waiting: [SourceHistory] = [
+    SourceHistory(
+      name: "waits here for two things, is moved, and waits at the destination",
+      steps: [
+        .take(.waits(QueueSamples.waiting())), .take(.waits(QueueSamples.waiting(position: 4))),
+        .take(.waits(QueueSamples.waiting(limit: "limits.pair"))), .take(.placed(QueuePlace(priority: .high, headStartUs: 7))),
+        .admitted, .refused(.tooLate, .placed(QueuePlace(priority: .low))), .inspected, waitsThere, waitsThere, .preparing, .prepared,
+      ], phase: "transferring", events: "queued queued preparing queued prepared transferring", once: "startTransfer",
+      outstanding: "followTransfer, steerTransfer, timer deadline"),
     SourceHistory(
       name: "waits for its turn", steps: [], phase: "queued", events: "", outstanding: "awaitAdmission, timer deadline"),
     SourceHistory(
