@@ -343,7 +343,7 @@ struct RequestDesk: Sendable {
     let remaining = (progress.disks.map(\.bytes.remaining) + [progress.memory?.remaining ?? 0]).reduce(UInt64(0)) { $0 &+ $1 }
     guard let rate = progress.rateBps, rate > 0 else { return "" }
     let memory = progress.memory == nil ? " of disks, and all of its memory," : ""
-    return ": \(ByteCount(remaining))\(memory) left, copied at \(ByteCount(rate))/s"
+    return ": at least \(ByteCount(remaining))\(memory) left, copied at \(ByteCount(rate))/s"
   }
 
   private func steer(_ operation: String, _ work: () async throws -> Reply.Body) async throws(JournalError) -> Reply.Body {
