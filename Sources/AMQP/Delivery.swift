@@ -46,7 +46,8 @@ public struct Delivery: Sendable {
   /// The message's properties.
   public var properties: Message.Properties { message.properties }
 
-  /// Says that the message is handled. Returns once the acknowledgement is on its way: AMQP has no answer to it.
+  /// Says that the message is handled. Returns once the connection has taken the acknowledgement: AMQP has no answer to it. Where the
+  /// connection breaks before it has arrived, the broker delivers the message again.
   ///
   /// - Throws: ``AMQPError`` with the code ``AMQPError/Code/staleDelivery`` or ``AMQPError/Code/alreadySettled``.
   public func ack() async throws { try await settle(.ack) }

@@ -8,7 +8,7 @@ final class DeliveryBuffer: DeliverySink {
   }
 
   private struct State {
-    var entries: [Entry] = []
+    var entries = FIFO<Entry>()
     var waiters: [UInt64: CheckedContinuation<Delivery?, Never>] = [:]
     var lastWaiter: UInt64 = 0
     var isFinished = false
@@ -28,9 +28,10 @@ final class DeliveryBuffer: DeliverySink {
 
   func takeUntaken() -> [UInt64] {
     state.withLock { state in
-      let tags = state.entries.filter(\.needsAck).map(\.delivery.deliveryTag)
-      state.entries.removeAll(where: \.needsAck)
-      return tags
+      let (untaken, kept) = (state.entries.elements.filter(\.needsAck), state.entries.elements.filter { !$0.needsAck })
+      state.entries.removeAll()
+      for entry in kept { state.entries.append(entry) }
+      return untaken.map(\.delivery.deliveryTag)
     }
   }
 
@@ -57,7 +58,7 @@ final class DeliveryBuffer: DeliverySink {
       await withCheckedContinuation { (continuation: CheckedContinuation<Delivery?, Never>) in
         let result: Delivery?? = state.withLock { state in
           if Task.isCancelled { return .some(nil) }
-          if !state.entries.isEmpty { return .some(state.entries.removeFirst().delivery) }
+          if let entry = state.entries.popFirst() { return .some(entry.delivery) }
           if state.isFinished { return .some(nil) }
           state.waiters[id] = continuation
           return nil

@@ -29,6 +29,9 @@ final class ConnectionLoop {
 
   /// So many frames are received, or sent, before the other direction and the commands get their turn.
   private static let framesPerTurn = 64
+  /// What a settlement takes of a socket's buffer at most, in bytes: a packet of its own, of which the kernel counts all that it
+  /// keeps (`skb->truesize`).
+  private static let settlementCost = 2048
   /// How long to wait for the broker's answer to connection.close.
   private static let closeTimeout = Duration.seconds(1)
 
@@ -167,6 +170,7 @@ extension ConnectionLoop {
     }
     session.connected()
     knownEpoch = session.epoch
+    mailbox.setEpoch(knownEpoch)
     while true {
       apply(mailbox.take())
       if case .now = ending {
@@ -201,8 +205,18 @@ extension ConnectionLoop {
 
   /// Sends while the socket takes whole frames.
   private func send(_ transport: Transport) throws(AMQPError) {
+    // Settlements are so short that one look at the socket is enough for many.
+    var settlements = 0
+    // Full packets, however short the frames are.
+    if partial != nil || session.hasOutbound { transport.setCorked(true) }
+    defer { transport.setCorked(false) }
     for _ in 0..<Self.framesPerTurn {
-      guard partial != nil || session.hasOutbound, transport.isWritable else { return }
+      guard partial != nil || session.hasOutbound else { return }
+      if partial != nil || !session.isNextSettlement || settlements == 0 {
+        guard transport.isWritable else { return }
+        settlements = transport.frameMax / Self.settlementCost
+      }
+      settlements -= 1
       if let partial {
         try sendMore(partial, transport)
         continue
@@ -211,7 +225,7 @@ extension ConnectionLoop {
       perform(effects)
       switch outbound {
       case .operation(let operation): try transport.send(operation)
-      case .settle(let tag, let settlement): try transport.send(settlement, tag: tag)
+      case .settle(let tag, let settlement, let multiple): try transport.send(settlement, tag: tag, multiple: multiple)
       case .closeChannelOK: try transport.sendChannelCloseOK()
       case .content(let publication): try send(publication, transport)
       case nil: return
@@ -254,8 +268,10 @@ extension ConnectionLoop {
   }
 
   /// Waits for the broker, for a command or for the time; with something to send, also for room to send it.
-  private func waitForInput(_ transport: Transport?, until deadline: Clock.Instant) {
-    var descriptors = [pollfd(fd: mailbox.wakeUp.fileDescriptor, events: Int16(POLLIN), revents: 0)]
+  private func waitForInput(_ transport: Transport?, until deadline: Clock.Instant, hearsCommands: Bool = true) {
+    guard !hearsCommands || mailbox.beginWaiting() else { return }
+    // One that is negative is passed over (poll(2)).
+    var descriptors = [pollfd(fd: hearsCommands ? mailbox.wakeUp.fileDescriptor : -1, events: Int16(POLLIN), revents: 0)]
     if let transport {
       let wantsToSend = partial != nil || session.hasOutbound
       let events = Int16(POLLIN) | (wantsToSend ? Int16(POLLOUT) : 0)
@@ -265,6 +281,7 @@ extension ConnectionLoop {
     let timeout = Int32(max(0, min(milliseconds, 60_000)))
     // Interrupted or not, the caller looks at everything again.
     _ = unsafe poll(&descriptors, nfds_t(descriptors.count), timeout)
+    if hearsCommands { mailbox.endWaiting(isSignalled: descriptors[0].revents != 0) }
   }
 
   /// Says farewell to the broker and waits shortly for its answer.
@@ -273,15 +290,14 @@ extension ConnectionLoop {
     guard transport.isWritable, partial == nil else { return }
     do throws(AMQPError) {
       // What was promised to be on its way, such as acknowledgements.
-      try send(transport)
+      repeat { try send(transport) } while (session.hasOutbound || partial != nil) && transport.isWritable
       try transport.sendConnectionClose()
       let deadline = Clock.now.advanced(by: Self.closeTimeout)
       while Clock.now < deadline {
         while let frame = try transport.receive() {
           if frame == .method(.connectionCloseOK) { return }
         }
-        waitForInput(transport, until: deadline)
-        mailbox.wakeUp.clear()
+        waitForInput(transport, until: deadline, hearsCommands: false)
       }
     } catch {
       logger.debug("the connection broke while closing", metadata: [AMQPLoggingKeys.error: "\(error)"])
@@ -331,13 +347,7 @@ extension ConnectionLoop {
       }
       requests[id] = continuation
       session.perform(operation, id: id)
-    case .settle(let settlement, let tag, let epoch, let continuation):
-      do throws(AMQPError) {
-        try session.settle(settlement, tag: tag, epoch: epoch)
-        continuation.resume()
-      } catch {
-        continuation.resume(throwing: error)
-      }
+    case .settle(let settlement, let tag, let epoch): settle(settlement, tag: tag, epoch: epoch)
     case .add(let id, let spec, let sink):
       sinks[id] = sink
       guard case .none = ending else {
@@ -377,12 +387,15 @@ extension ConnectionLoop {
 
   /// Returns to the broker what a consumer has received and nobody has taken.
   private func giveBackUntaken(_ id: ConsumerID) {
-    for tag in sinks[id]?.takeUntaken() ?? [] {
-      do throws(AMQPError) {
-        try session.settle(.nack(requeue: true), tag: tag, epoch: session.epoch)
-      } catch {
-        logger.debug("a delivery was settled already", metadata: [AMQPLoggingKeys.error: "\(error)"])
-      }
+    for tag in sinks[id]?.takeUntaken() ?? [] { settle(.nack(requeue: true), tag: tag, epoch: session.epoch) }
+  }
+
+  private func settle(_ settlement: Delivery.Settlement, tag: UInt64, epoch: UInt64) {
+    do throws(AMQPError) {
+      try session.settle(settlement, tag: tag, epoch: epoch)
+    } catch {
+      // The channel has gone since it was asked for: the broker delivers the message again.
+      logger.debug("a delivery could not be settled", metadata: [AMQPLoggingKeys.error: "\(error)"])
     }
   }
 }
@@ -393,6 +406,7 @@ extension ConnectionLoop {
   private func perform(_ effects: [SessionEffect], address: AMQPConfiguration.Address? = nil) {
     if session.epoch != knownEpoch {
       knownEpoch = session.epoch
+      mailbox.setEpoch(knownEpoch)
       partial = nil
       // The broker delivers again what nobody has taken.
       for sink in sinks.values { _ = sink.takeUntaken() }
@@ -447,16 +461,14 @@ extension ConnectionLoop {
     let tag = incoming.header.deliveryTag
     let epoch = incoming.epoch
     let needsAck = incoming.needsAck
+    let use = SingleUse()
     return Delivery(
       message: incoming.message, exchange: incoming.header.exchange, routingKey: incoming.header.routingKey,
       redelivered: incoming.header.redelivered, deliveryTag: tag, bodySize: incoming.bodySize,
       settle: { [mailbox] settlement in
         guard needsAck else { return }
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-          if !mailbox.submit(.settle(settlement, tag: tag, epoch: epoch, continuation)) {
-            continuation.resume(throwing: AMQPError.staleDelivery(settlement))
-          }
-        }
+        guard use.begin() else { throw AMQPError.alreadySettled(settlement, tag: tag) }
+        guard mailbox.settle(settlement, tag: tag, epoch: epoch) else { throw AMQPError.staleDelivery(settlement) }
       })
   }
 }

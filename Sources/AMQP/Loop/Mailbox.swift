@@ -5,7 +5,7 @@ enum Command: Sendable {
   case publish(PublishID, Publication, CheckedContinuation<Void, any Error>)
   case abandonPublish(PublishID)
   case perform(RequestID, Operation, CheckedContinuation<OperationResult, Never>)
-  case settle(Delivery.Settlement, tag: UInt64, epoch: UInt64, CheckedContinuation<Void, any Error>)
+  case settle(Delivery.Settlement, tag: UInt64, epoch: UInt64)
   case add(ConsumerID, ConsumerSpec, any DeliverySink)
   case pause(ConsumerID)
   case resume(ConsumerID)
@@ -28,6 +28,10 @@ final class Mailbox: Sendable {
   private struct State {
     var commands: [Command] = []
     var isConnected = false
+    /// Which channel's deliveries can be settled.
+    var epoch: UInt64 = 0
+    /// Whether the thread waits for a signal.
+    var isWaiting = false
     var isEnded = false
     var lastID: UInt64 = 0
   }
@@ -50,10 +54,20 @@ final class Mailbox: Sendable {
   /// Hands a command over. Returns false, and does nothing, if there is no connection and the command needs one, or if the
   /// thread has ended.
   func submit(_ command: Command) -> Bool {
+    submit(command) { !$0.isEnded && ($0.isConnected || !command.needsConnection) }
+  }
+
+  /// Hands over what becomes of a delivery. Returns false, and does nothing, if its channel is gone.
+  func settle(_ settlement: Delivery.Settlement, tag: UInt64, epoch: UInt64) -> Bool {
+    submit(.settle(settlement, tag: tag, epoch: epoch)) { $0.isConnected && $0.epoch == epoch }
+  }
+
+  private func submit(_ command: Command, if isAcceptable: (borrowing State) -> Bool) -> Bool {
     let (isAccepted, mustWake) = state.withLock { state in
-      guard !state.isEnded, state.isConnected || !command.needsConnection else { return (false, false) }
+      guard isAcceptable(state) else { return (false, false) }
       state.commands.append(command)
-      return (true, state.commands.count == 1)
+      defer { state.isWaiting = false }
+      return (true, state.isWaiting)
     }
     if mustWake { wakeUp.signal() }
     return isAccepted
@@ -61,11 +75,32 @@ final class Mailbox: Sendable {
 
   /// Takes everything that was submitted, in order.
   func take() -> [Command] {
-    wakeUp.clear()
-    return state.withLock { state in
+    state.withLock { state in
       defer { state.commands = [] }
       return state.commands
     }
+  }
+
+  /// Asks for a signal at the next command. Returns false where there is one already.
+  func beginWaiting() -> Bool {
+    state.withLock { state in
+      state.isWaiting = state.commands.isEmpty
+      return state.isWaiting
+    }
+  }
+
+  /// Ends what ``beginWaiting()`` began.
+  ///
+  /// - Parameter isSignalled: Whether the descriptor is readable.
+  func endWaiting(isSignalled: Bool) {
+    state.withLock { $0.isWaiting = false }
+    // A signal that is late is found at the next wait.
+    if isSignalled { wakeUp.clear() }
+  }
+
+  /// Says which channel's deliveries can be settled from now on.
+  func setEpoch(_ epoch: UInt64) {
+    state.withLock { $0.epoch = epoch }
   }
 
   /// Says whether commands that need a connection are taken.

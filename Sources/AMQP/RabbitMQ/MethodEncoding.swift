@@ -70,14 +70,14 @@ extension Transport {
   }
 
   /// Settles a delivery.
-  func send(_ settlement: Delivery.Settlement, tag: UInt64) throws(AMQPError) {
+  func send(_ settlement: Delivery.Settlement, tag: UInt64, multiple: Bool) throws(AMQPError) {
     let what = settlement.operation
     switch settlement {
     case .ack:
-      try send(AMQP_BASIC_ACK_METHOD, amqp_basic_ack_t(delivery_tag: tag, multiple: 0), what)
+      try send(AMQP_BASIC_ACK_METHOD, amqp_basic_ack_t(delivery_tag: tag, multiple: flag(multiple)), what)
     case .nack(let requeue):
       try send(
-        AMQP_BASIC_NACK_METHOD, amqp_basic_nack_t(delivery_tag: tag, multiple: 0, requeue: flag(requeue)), what)
+        AMQP_BASIC_NACK_METHOD, amqp_basic_nack_t(delivery_tag: tag, multiple: flag(multiple), requeue: flag(requeue)), what)
     }
   }
 

@@ -25,6 +25,7 @@ final class Transport {
   /// The heartbeat that both sides agreed on; zero if the broker wants none.
   let heartbeat: Duration
   private var isClosed = false
+  private var isCorked = false
 
   init(
     address: AMQPConfiguration.Address, connection: amqp_connection_state_t, fileDescriptor: Int32, frameMax: Int,
@@ -89,6 +90,13 @@ extension Transport {
   var isWritable: Bool {
     var descriptor = pollfd(fd: fileDescriptor, events: Int16(POLLOUT), revents: 0)
     return unsafe poll(&descriptor, 1, 0) > 0
+  }
+
+  /// Lets the kernel wait for more before it sends a packet that is not full, or no longer (`TCP_CORK`, tcp(7)).
+  func setCorked(_ isCorked: Bool) {
+    guard isCorked != self.isCorked else { return }
+    self.isCorked = isCorked
+    setOption(Int32(IPPROTO_TCP), TCP_CORK, isCorked ? 1 : 0)
   }
 
   /// Sets how long sent data may remain unacknowledged by the peer's TCP. Lifted during an alarm, when the broker

@@ -7,6 +7,8 @@ struct FIFO<Element> {
 
   var elements: [Element] { storage[head...].compactMap { $0 } }
 
+  var first: Element? { head < storage.count ? storage[head] : nil }
+
   mutating func append(_ element: Element) { storage.append(element) }
 
   mutating func popFirst() -> Element? {

@@ -67,7 +67,8 @@ struct MethodID: Hashable {
 /// What goes to the broker next.
 enum Outbound: Equatable {
   case operation(Operation)
-  case settle(tag: UInt64, Delivery.Settlement)
+  /// With `multiple`, all deliveries up to the tag.
+  case settle(tag: UInt64, Delivery.Settlement, multiple: Bool = false)
   case content(Publication)
   case closeChannelOK
 }

@@ -165,7 +165,7 @@ extension Session {
       settlements.append((header.deliveryTag, .nack(requeue: true)))
       return []
     }
-    if !record.spec.noAck { unsettled.insert(header.deliveryTag) }
+    if record.spec.noAck { noteSettled(header.deliveryTag) } else { unsettled.insert(header.deliveryTag) }
     let incoming = IncomingMessage(
       epoch: epoch, header: header, message: content.message, bodySize: content.bodySize, needsAck: !record.spec.noAck)
     return [.deliver(id, incoming)]
@@ -175,8 +175,7 @@ extension Session {
   mutating func settle(_ settlement: Delivery.Settlement, tag: UInt64, epoch: UInt64) throws(AMQPError) {
     guard epoch == self.epoch, phase != .down else { throw .staleDelivery(settlement) }
     guard unsettled.remove(tag) != nil else {
-      throw AMQPError(
-        .alreadySettled, operation: settlement.operation, message: "delivery \(tag) was settled before")
+      throw .alreadySettled(settlement, tag: tag)
     }
     settlements.append((tag, settlement))
   }
@@ -192,6 +191,10 @@ extension Delivery.Settlement {
 }
 
 extension AMQPError {
+  static func alreadySettled(_ settlement: Delivery.Settlement, tag: UInt64) -> AMQPError {
+    AMQPError(.alreadySettled, operation: settlement.operation, message: "delivery \(tag) was settled before")
+  }
+
   static func staleDelivery(_ settlement: Delivery.Settlement) -> AMQPError {
     AMQPError(
       .staleDelivery, operation: settlement.operation,

@@ -62,6 +62,8 @@ struct Session {
   // Consuming.
   var consumers: [ConsumerID: ConsumerRecord] = [:]
   var unsettled: Set<UInt64> = []
+  /// The broker has heard, or needs not hear, of all deliveries up to this one, and of those.
+  private var settled: (upTo: UInt64, beyond: Set<UInt64>) = (0, [])
   var assembler: ContentAssembler
 
   /// - Parameter maximumBodySize: the largest body that is kept of a delivery, in bytes.
@@ -123,6 +125,7 @@ extension Session {
     lowestUnconfirmed = 1
     settlements.removeAll()
     unsettled = []
+    settled = (0, [])
     assembler.reset()
     if case .caller(let id) = inFlight?.pending.purpose {
       effects.append(.completed(id, .failed(error)))
@@ -159,6 +162,29 @@ extension Session {
     return (inFlight == nil && !operations.isEmpty) || (phase == .ready && !waiting.isEmpty)
   }
 
+  /// Whether ``next(frameMax:now:)`` has a settlement to send.
+  var isNextSettlement: Bool { phase != .down && !mustConfirmChannelClose && !settlements.isEmpty }
+
+  /// The next settlement; acknowledgements of deliveries that follow each other go in one, where nothing before them is open.
+  private mutating func nextSettlement() -> Outbound? {
+    guard let (first, settlement) = settlements.popFirst() else { return nil }
+    var last = first
+    if settlement == .ack, first == settled.upTo + 1 {
+      while let next = settlements.first, next.settlement == .ack, next.tag == last + 1 {
+        _ = settlements.popFirst()
+        last = next.tag
+      }
+    }
+    for tag in first...last { noteSettled(tag) }
+    return .settle(tag: last, settlement, multiple: last > first)
+  }
+
+  /// The broker waits no more to hear of a delivery.
+  mutating func noteSettled(_ tag: UInt64) {
+    settled.beyond.insert(tag)
+    while settled.beyond.remove(settled.upTo + 1) != nil { settled.upTo += 1 }
+  }
+
   /// What to send next. A content that this returns counts as sent: its confirm is awaited.
   ///
   /// Under an alarm the broker reads nothing. Acknowledgements still fit the socket's buffer; operations and publishes wait.
@@ -170,9 +196,7 @@ extension Session {
       mustConfirmChannelClose = false
       return (.closeChannelOK, [])
     }
-    if let (tag, settlement) = settlements.popFirst() {
-      return (.settle(tag: tag, settlement), [])
-    }
+    if let settlement = nextSettlement() { return (settlement, []) }
     guard alarm == nil else { return (nil, []) }
     if inFlight == nil, !operations.isEmpty {
       let pending = operations.removeFirst()

@@ -59,6 +59,10 @@ private final class Driver {
     answer([.setPrefetchOK, .consumeOK])
   }
 
+  func settle(_ settlement: Delivery.Settlement, _ tags: UInt64...) throws {
+    for tag in tags { try session.settle(settlement, tag: tag, epoch: session.epoch) }
+  }
+
   func deliver(_ tag: UInt64, to id: ConsumerID) -> [SessionEffect] {
     let header = DeliveryHeader(
       consumerTag: id.tag, deliveryTag: tag, redelivered: false, exchange: "", routingKey: "q")
@@ -231,6 +235,80 @@ struct SessionTests {
     driver.session.connected()
     let error = #expect(throws: AMQPError.self) { try driver.session.settle(.ack, tag: 1, epoch: epoch) }
     #expect(error?.code == .staleDelivery)
+  }
+
+  @Test func acknowledgementsThatFollowEachOtherGoInOne() throws {
+    let driver = Driver.ready()
+    let consumer = ConsumerID(rawValue: 1)
+    driver.subscribe(consumer)
+    for tag in 1...6 as ClosedRange<UInt64> { _ = driver.deliver(tag, to: consumer) }
+    // The first is open: what comes after it must not be acknowledged with it.
+    try driver.settle(.ack, 2, 3)
+    #expect(driver.next() == .settle(tag: 2, .ack))
+    #expect(driver.next() == .settle(tag: 3, .ack))
+    try driver.settle(.ack, 1, 4)
+    try driver.settle(.nack(requeue: true), 5)
+    try driver.settle(.ack, 6)
+    #expect(driver.next() == .settle(tag: 1, .ack))
+    #expect(driver.next() == .settle(tag: 4, .ack))
+    #expect(driver.next() == .settle(tag: 5, .nack(requeue: true)))
+    #expect(driver.next() == .settle(tag: 6, .ack))
+    for tag in 7...9 as ClosedRange<UInt64> { _ = driver.deliver(tag, to: consumer) }
+    try driver.settle(.ack, 7, 8, 9)
+    #expect(driver.next() == .settle(tag: 9, .ack, multiple: true))
+    #expect(driver.next() == nil)
+  }
+
+  /// A broker that knows no more than what it was told takes each delivery as its consumer has said.
+  @Test(arguments: 1...200)
+  func theBrokerLearnsWhatWasSaidOfEachDelivery(seed: UInt64) throws {
+    let driver = Driver.ready()
+    let (consumer, forgetful) = (ConsumerID(rawValue: 1), ConsumerID(rawValue: 2))
+    driver.subscribe(consumer)
+    driver.session.add(forgetful, ConsumerSpec(source: .queue("p"), prefetch: 1, arguments: [:], noAck: true, exclusive: false))
+    driver.answer([.setPrefetchOK, .consumeOK])
+    var state = seed
+    func random(_ below: UInt64) -> UInt64 {
+      // Knuth's MMIX generator; its high bits are good enough.
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return (state >> 33) % below
+    }
+    var last: UInt64 = 0
+    var open: [UInt64] = [], outstanding: Set<UInt64> = []
+    var said: [UInt64: Delivery.Settlement] = [:], heard: [UInt64: Delivery.Settlement] = [:]
+    for turn in 0..<400 {
+      // At the end everything is settled.
+      switch turn < 300 ? random(4) : 2 + random(2) {
+      case 0, 1:
+        last += 1
+        let isForgotten = random(8) == 0
+        _ = driver.deliver(last, to: isForgotten ? forgetful : consumer)
+        if !isForgotten {
+          open.append(last)
+          outstanding.insert(last)
+        }
+      case 2 where !open.isEmpty:
+        // Mostly in order.
+        let tag = open.remove(at: random(4) == 0 ? Int(random(UInt64(open.count))) : 0)
+        said[tag] = random(10) == 0 ? .nack(requeue: true) : .ack
+        try driver.settle(said[tag] ?? .ack, tag)
+      default:
+        guard case .settle(let tag, let settlement, let multiple)? = driver.next() else { continue }
+        #expect(outstanding.contains(tag))
+        for each in multiple ? outstanding.filter({ $0 <= tag }) : [tag] {
+          heard[each] = settlement
+          outstanding.remove(each)
+        }
+      }
+    }
+    while case .settle(let tag, let settlement, let multiple)? = driver.next() {
+      for each in multiple ? outstanding.filter({ $0 <= tag }) : [tag] {
+        heard[each] = settlement
+        outstanding.remove(each)
+      }
+    }
+    #expect(heard == said)
+    #expect(outstanding == Set(open))
   }
 
   @Test func aBodyThatIsTooLargeIsDeliveredWithoutItsContent() {
