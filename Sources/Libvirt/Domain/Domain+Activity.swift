@@ -82,6 +82,8 @@ extension Domain {
 
   /// Begins to measure how fast the domain changes its memory, by samples of its pages; ``activity()`` then has the result.
   ///
+  /// By samples and not exactly, by a bitmap of all pages: QEMU 7.2 ends at once when an emulated guest is asked for that.
+  ///
   /// - Parameter seconds: For how long, 1 to 60.
   /// - Throws: ``LibvirtError/Code/noSupport`` and the like where libvirt or QEMU cannot.
   public func startDirtyRateMeasurement(seconds: Int32) async throws(LibvirtError) {
