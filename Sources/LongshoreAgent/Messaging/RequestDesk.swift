@@ -313,20 +313,14 @@ struct RequestDesk: Sendable {
     let reason = Reason(.cancelled, "cancelled by the request \(request.id)")
     if await verifications.cancel(id, reason: reason) != nil { return .accepted }
     if let cancelled = try await prefetches.cancel(id, reason: reason) { return cancelled.map { .rejected([$0]) } ?? .accepted }
-    do {
+    return try await applied("cancel the migration") {
       try await coordinator.cancel(id, reason: reason)
       return .accepted
-    } catch let error as Rejected {
-      return .rejected([error.reason])
-    } catch let error as JournalError {
-      throw error
-    } catch {
-      return .rejected([Reason.of(error, "cancel the migration")])
     }
   }
 
   private func tune(_ id: MigrationID, _ limits: TransferLimits, request: Request) async throws(JournalError) -> Reply.Body {
-    try await steer("change the migration's limits") {
+    try await applied("change the migration's limits") {
       .tuned(
         try await coordinator.tune(id, limits, reason: Reason(.limitsChanged, "changed by the request \(request.id)")))
     }
@@ -335,7 +329,7 @@ struct RequestDesk: Sendable {
   private func forceComplete(_ id: MigrationID, request: Request) async throws(JournalError) -> Reply.Body {
     let left = await progress.progress(of: id).map { Self.left($0) } ?? ""
     let reason = Reason(.guestSuspended, "the guest is suspended until it has moved, by the request \(request.id)\(left)")
-    return try await steer("suspend the guest") { .forced(try await coordinator.forceCompletion(of: id, reason: reason)) }
+    return try await applied("suspend the guest") { .forced(try await coordinator.forceCompletion(of: id, reason: reason)) }
   }
 
   /// What is left to be copied, and how long that takes at the present rate.
@@ -344,18 +338,6 @@ struct RequestDesk: Sendable {
     guard let rate = progress.rateBps, rate > 0 else { return "" }
     let memory = progress.memory == nil ? " of disks, and all of its memory," : ""
     return ": at least \(ByteCount(remaining))\(memory) left, copied at \(ByteCount(rate))/s"
-  }
-
-  private func steer(_ operation: String, _ work: () async throws -> Reply.Body) async throws(JournalError) -> Reply.Body {
-    do {
-      return try await work()
-    } catch let error as Rejected {
-      return .rejected([error.reason])
-    } catch let error as JournalError {
-      throw error
-    } catch {
-      return .rejected([Reason.of(error, operation)])
-    }
   }
 
   /// Takes the operator's word for who has a guest: at the migration's source, or where that is away at its destination.

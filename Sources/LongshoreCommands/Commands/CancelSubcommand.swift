@@ -27,27 +27,11 @@ struct CancelSubcommand: OperatorCommand {
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
-    try await session.withLink(.nothing) { [id, timeout] link in
-      let status = try await HostQuestion(session: session, link: link, time: timeout).status(of: id)
-      let host = HostAddress(cluster: session.cluster, host: status.sourceHost)
-      let request = session.request(.cancel(migration: id), host: host, within: timeout)
-      let reply = try await link.ask(request, of: host, within: timeout)
-      if session.options.format == .json { session.writeJSON(reply) }
-      if case .rejected(let reasons) = reply.body {
-        let head = session.policy.progress.red("Refused by \(host.host):") + " \(id) is not cancelled."
-        session.complain([head] + reasons.map { "  - \($0.words)" } + ["Next: `longshore status \(id)` tells its state."])
-        return .refused
-      }
-      switch session.options.format {
-      case .json: break
-      case .table where session.options.quiet: session.write([id.text])
-      case .table:
-        session.write([
-          "\(host.host) is cancelling \(id); \(status.guest.name.printable) stays at \(host.host).",
-          "`longshore watch \(id)` shows how it ends.",
-        ])
-      }
-      return .done
+    try await session.steer(id, by: .cancel(migration: id), refusal: "\(id) is not cancelled", within: timeout) { [id] _, status in
+      [
+        "\(status.sourceHost) is cancelling \(id); \(status.guest.name.printable) stays at \(status.sourceHost).",
+        "`longshore watch \(id)` shows how it ends.",
+      ]
     }
   }
 }

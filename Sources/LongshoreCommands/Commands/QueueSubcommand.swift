@@ -120,7 +120,7 @@ struct QueueMoveSubcommand: OperatorCommand {
       }
       let host = entry.waiting.host
       let reply = try await question.ask(.moveQueued(QueueMove(id, to: place)), of: host)
-      guard case .queue(let entries) = reply.body else { return session.refused(reply, "\(id) is not moved.", id) }
+      guard case .queue(let entries) = reply.body else { return session.refused(reply, "\(id) is not moved", id) }
       switch session.options.format {
       case .json: session.writeJSON(entries)
       case .table where session.options.quiet: session.write([id.text])
@@ -161,34 +161,10 @@ struct QueueCancelSubcommand: OperatorCommand {
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
-    try await session.withLink(.nothing) { [id, timeout] link in
-      let question = HostQuestion(session: session, link: link, time: timeout)
-      let status = try await question.status(of: id)
-      let reply = try await question.ask(.cancelQueued(migration: id), of: status.sourceHost)
-      guard case .accepted = reply.body else { return session.refused(reply, "\(id) is not cancelled.", id) }
-      switch session.options.format {
-      case .json: session.writeJSON(reply)
-      case .table where session.options.quiet: session.write([id.text])
-      case .table: session.write(["\(id) is cancelled; \(status.guest.name.printable) stays at \(status.sourceHost)."])
-      }
-      return .done
+    try await session.steer(id, by: .cancelQueued(migration: id), refusal: "\(id) is not cancelled", within: timeout) { [id] _, status in
+      ["\(id) is cancelled; \(status.guest.name.printable) stays at \(status.sourceHost)."]
     }
   }
-}
-
-extension CommandSession {
-  /// Tells that a host has refused something.
-  fileprivate func refused(_ reply: Reply, _ what: String, _ id: MigrationID) -> CommandExit {
-    if options.format == .json { writeJSON(reply) }
-    var lines = [policy.progress.red("Refused by \(reply.from.host):") + " \(what)"]
-    if case .rejected(let reasons) = reply.body { lines += reasons.map { "  - \($0.words)" } }
-    complain(lines + [Advice.status(id)])
-    return .refused
-  }
-}
-
-extension Advice {
-  fileprivate static func status(_ id: MigrationID) -> String { "Next: `longshore status \(id)` tells its state." }
 }
 
 extension QueueEntry {

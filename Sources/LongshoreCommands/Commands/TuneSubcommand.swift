@@ -112,35 +112,3 @@ struct ForceCompleteSubcommand: OperatorCommand {
     }
   }
 }
-
-extension CommandSession {
-  /// Asks a migration's source to change it while it runs, and shows the answer.
-  ///
-  /// - Parameters:
-  ///   - command: What is asked.
-  ///   - refusal: What a refusal means, after its host.
-  ///   - text: The lines of an answer that is none.
-  func steer(
-    _ id: MigrationID, by command: Request.Command, refusal: String, within timeout: Duration,
-    text: @escaping @Sendable (Reply, MigrationStatus) -> [String]
-  ) async throws -> CommandExit {
-    try await withLink(.nothing) { link in
-      let status = try await HostQuestion(session: self, link: link, time: timeout).status(of: id)
-      let host = HostAddress(cluster: cluster, host: status.sourceHost)
-      let reply = try await link.ask(request(command, host: host, within: timeout), of: host, within: timeout)
-      if options.format == .json { writeJSON(reply) }
-      if case .rejected(let reasons) = reply.body {
-        complain(
-          [policy.progress.red("Refused by \(host.host):") + " \(refusal)."] + reasons.map { "  - \($0.words)" }
-            + ["Next: `longshore status \(id)` tells its state."])
-        return .refused
-      }
-      switch options.format {
-      case .json: break
-      case .table where options.quiet: write([id.text])
-      case .table: write(text(reply, status))
-      }
-      return .done
-    }
-  }
-}
