@@ -53,6 +53,10 @@ public final class Consumer: AsyncSequence, Sendable {
     /// The next delivery; nil when the consumer has ended or the task is cancelled.
     public mutating func next() async -> Delivery? { await buffer.next() }
 
+    /// Waits for a delivery, and takes with it those that have come meanwhile, in their order: at most `limit` in all. Empty when the
+    /// consumer has ended or the task is cancelled.
+    public mutating func next(upTo limit: Int) async -> [Delivery] { await buffer.next(upTo: limit) }
+
     /// The same as ``next()``, on the caller's actor.
     public mutating func next(isolation _: isolated (any Actor)?) async -> Delivery? { await buffer.next() }
   }

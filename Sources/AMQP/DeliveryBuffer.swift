@@ -69,4 +69,14 @@ final class DeliveryBuffer: DeliverySink {
       state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
     }
   }
+
+  /// The next delivery, and at most `limit - 1` that are there with it; empty when nothing comes any more or the task is cancelled.
+  func next(upTo limit: Int) async -> [Delivery] {
+    guard let first = await next() else { return [] }
+    return state.withLock { state in
+      var deliveries = [first]
+      while deliveries.count < limit, let entry = state.entries.popFirst() { deliveries.append(entry.delivery) }
+      return deliveries
+    }
+  }
 }

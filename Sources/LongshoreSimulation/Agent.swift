@@ -282,21 +282,8 @@ extension World {
   }
 
   mutating func admit(at host: Int) {
-    for id in hosts[host].migrations.admissibleSources(at: clock(host)) {
-      guard let step = try? hosts[host].migrations.step(of: SourceEvent.admitted, for: id, at: clock(host)) else { continue }
-      _ = try? commit(step, at: host)
-    }
-    for (id, waiting) in hosts[host].migrations.untoldWaitsOfSources(at: clock(host)) {
-      guard let step = try? hosts[host].migrations.step(of: SourceEvent.waits(waiting), for: id, at: clock(host)) else { continue }
-      _ = try? commit(step, at: host)
-    }
-    for id in hosts[host].migrations.admissibleDestinations(at: clock(host)) {
-      guard let step = hosts[host].migrations.step(of: DestinationEvent.admitted, for: id, at: clock(host)) else { continue }
-      _ = try? commit(step, at: host)
-    }
-    for (id, waiting) in hosts[host].migrations.untoldWaitsOfDestinations(at: clock(host)) {
-      guard let step = hosts[host].migrations.step(of: DestinationEvent.waits(waiting), for: id, at: clock(host)) else { continue }
-      _ = try? commit(step, at: host)
+    for side in [MigrationSide.source, .destination] {
+      for step in hosts[host].migrations.admission(to: side, at: clock(host)) { _ = try? commit(step, at: host) }
     }
   }
 

@@ -29,20 +29,35 @@ extension HostMigrations {
     }
   }
 
-  /// The migrations out of this host whose turn it is, in their order.
-  public func admissibleSources(at now: Now) -> [MigrationID] { round(of: .source, at: now).admitted }
-
-  /// The migrations into this host whose turn it is, in their order.
-  public func admissibleDestinations(at now: Now) -> [MigrationID] { round(of: .destination, at: now).admitted }
-
-  /// The migrations out of this host that have to wait for something that they have not told, each with that.
-  public func untoldWaitsOfSources(at now: Now) -> [(id: MigrationID, waiting: Waiting)] {
-    untoldWaits(of: .source, at: now) { sources[$0]?.waiting }
+  /// The steps that give a place to those in a line whose turn it is, and that tell the others what they wait for, as far as they have
+  /// not told it. Each follows from the ones before it.
+  public func admission(to side: MigrationSide, at now: Now) -> [HostStep] {
+    var after = self
+    var steps: [HostStep] = []
+    func take(_ step: HostStep?) {
+      guard let step else { return }
+      after.adopt(step)
+      steps.append(step)
+    }
+    for id in round(of: side, at: now).admitted { take(after.step(of: .admitted, for: id, side, at: now)) }
+    for (id, waiting) in after.untoldWaits(of: side, at: now) { take(after.step(of: .waits(waiting), for: id, side, at: now)) }
+    return steps
   }
 
-  /// The migrations into this host that have to wait for something that they have not told their source, each with that.
-  public func untoldWaitsOfDestinations(at now: Now) -> [(id: MigrationID, waiting: Waiting)] {
-    untoldWaits(of: .destination, at: now) { destinations[$0]?.waiting }
+  /// What happens to one that is in a line.
+  private enum LineEvent {
+    case admitted
+    case waits(Waiting)
+  }
+
+  private func step(of event: LineEvent, for id: MigrationID, _ side: MigrationSide, at now: Now) -> HostStep? {
+    switch (side, event) {
+    // Neither is ever refused.
+    case (.source, .admitted): try? step(of: SourceEvent.admitted, for: id, at: now)
+    case (.source, .waits(let waiting)): try? step(of: SourceEvent.waits(waiting), for: id, at: now)
+    case (.destination, .admitted): step(of: DestinationEvent.admitted, for: id, at: now)
+    case (.destination, .waits(let waiting)): step(of: DestinationEvent.waits(waiting), for: id, at: now)
+    }
   }
 
   /// Those that wait here, out of this host and then into it, each in their order; then those that are known to wait at their
@@ -160,7 +175,7 @@ extension HostMigrations {
 
   /// A place that no other one in the line shares, so that one can always be put between two.
   func distinct(_ place: QueuePlace, in side: MigrationSide, at now: Now) -> QueuePlace {
-    let scores = Set(scores(of: side, at: now).map(\.score))
+    let scores = Set(waiting(in: side, at: now).map(\.score))
     var place = place
     while scores.contains(place.score(since: now, at: now)), place.headStartUs > QueuePlace.headStartRange.lowerBound {
       place = place.ahead(by: -1)
@@ -172,14 +187,17 @@ extension HostMigrations {
 
   /// Those that wait, the first first.
   private func scores(of side: MigrationSide, at now: Now) -> [(id: MigrationID, score: Int64)] {
-    let waiting: [(id: MigrationID, score: Int64)] =
-      switch side {
-      case .source:
-        sources.values.filter { $0.phase == .queued }.map { ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) }
-      case .destination:
-        destinations.values.filter { $0.phase == .queued }.map { ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) }
-      }
-    return waiting.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id.text < $1.id.text }
+    waiting(in: side, at: now).sorted { $0.score != $1.score ? $0.score > $1.score : $0.id.text < $1.id.text }
+  }
+
+  /// Those that wait, in no order.
+  private func waiting(in side: MigrationSide, at now: Now) -> [(id: MigrationID, score: Int64)] {
+    switch side {
+    case .source:
+      sources.values.lazy.filter { $0.phase == .queued }.map { ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) }
+    case .destination:
+      destinations.values.lazy.filter { $0.phase == .queued }.map { ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) }
+    }
   }
 
   private func line(of side: MigrationSide, at now: Now) -> [MigrationID] { scores(of: side, at: now).map(\.id) }
@@ -214,12 +232,11 @@ extension HostMigrations {
   }
 
   /// The waits that are not those that were told last. Their sentences are made for these alone: many may wait.
-  private func untoldWaits(
-    of side: MigrationSide, at now: Now, told: (MigrationID) -> Waiting?
-  ) -> [(id: MigrationID, waiting: Waiting)] {
+  private func untoldWaits(of side: MigrationSide, at now: Now) -> [(id: MigrationID, waiting: Waiting)] {
     round(of: side, at: now).blocked.compactMap { blocked in
       let (limit, pool) = limit(of: blocked.resource, side)
-      if let last = told(blocked.id), last.host == here.host, last.limit == limit, last.pool == pool { return nil }
+      let told = side == .source ? sources[blocked.id]?.waiting : destinations[blocked.id]?.waiting
+      if let last = told, last.host == here.host, last.limit == limit, last.pool == pool { return nil }
       return (blocked.id, waiting(for: blocked, side))
     }
   }

@@ -8,26 +8,42 @@ extension Journal {
   /// - Returns: ``CommitOutcome/committed`` where all of it is on the disk; else nothing of it was stored.
   /// - Throws: ``JournalError``; nothing was stored. ``JournalError/Code/invalidStep`` for a step whose parts do not belong together
   ///   or whose numbered events leave a gap, ``JournalError/Code/guestBusy`` for a second open migration of a guest at its source.
-  public func commit(_ step: JournalStep) throws(JournalError) -> CommitOutcome {
-    if let contradiction = step.contradiction {
+  public func commit(_ step: JournalStep) throws(JournalError) -> CommitOutcome { try commit([step]) }
+
+  /// Stores steps in their order and in one transaction, which costs one wait for the disk: all of them, or none.
+  ///
+  /// - Returns: ``CommitOutcome/committed`` where all of them are on the disk; else what became of the first that could not be stored.
+  /// - Throws: As ``commit(_:)-(JournalStep)`` does.
+  public func commit(_ steps: [JournalStep]) throws(JournalError) -> CommitOutcome {
+    for step in steps {
+      guard let contradiction = step.contradiction else { continue }
       throw JournalError(.invalidStep, operation: step.operation, message: contradiction)
     }
-    return try transaction(step.operation) { db in
-      if let request = step.request {
-        let outcome = try accept(request, at: step.at, db)
+    guard let first = steps.first else { return .committed }
+    return try transaction(steps.count == 1 ? first.operation : "store \(steps.count) steps") { db in
+      for step in steps {
+        let outcome = try store(step, db)
         guard outcome == .committed else { return outcome }
       }
-      if let source = step.source {
-        guard try store(source, event: step.sourceEvent.map(Shape.encode), at: step.at, step.operation, db) else { return .stale }
-        try append(step.events, of: source, step.operation, db)
-      }
-      if let destination = step.destination {
-        let event = step.destinationEvent.map(Shape.encode)
-        guard try store(destination, event: event, at: step.at, step.operation, db) else { return .stale }
-      }
-      for message in step.outbox { try message.insert(db) }
       return .committed
     }
+  }
+
+  private func store(_ step: JournalStep, _ db: Database) throws -> CommitOutcome {
+    if let request = step.request {
+      let outcome = try accept(request, at: step.at, db)
+      guard outcome == .committed else { return outcome }
+    }
+    if let source = step.source {
+      guard try store(source, event: step.sourceEvent.map(Shape.encode), at: step.at, step.operation, db) else { return .stale }
+      try append(step.events, of: source, step.operation, db)
+    }
+    if let destination = step.destination {
+      let event = step.destinationEvent.map(Shape.encode)
+      guard try store(destination, event: event, at: step.at, step.operation, db) else { return .stale }
+    }
+    for message in step.outbox { try message.insert(db) }
+    return .committed
   }
 
   /// Stores the key of a request that is accepted.

@@ -4,12 +4,11 @@ import Testing
 
 /// Whole migrations with a broker of three nodes that loses one of them, in a lab of their own beside the other migrations.
 @Suite(
-  .serialized, .enabled(if: ClusteredLab.isUsable, ClusteredLab.missing), .kept(lab: ClusteredLab.name), .clusteredLab,
-  .timeLimit(.minutes(5)))
+  .serialized, .enabled(if: OwnLab.isUsable, OwnLab.missing), .labKept, .ownLab("brk", "--brokers", "3"), .timeLimit(.minutes(5)))
 struct BrokerClusterTests {
   @Test("what agents declare has a replica on every node")
   func replicas() async throws {
-    let lab = try ClusteredLab.lab
+    let lab = try await Lab.find()
     try await lab.clear()
     try await Orchestrator.with(lab) { orchestrator in
       for host in Lab.Host.allCases { try await orchestrator.waitForLibvirt(on: host) }
@@ -26,7 +25,7 @@ struct BrokerClusterTests {
     "the node that leads a host's inbox is killed",
     arguments: [(Lab.Host.beta, Moment.accepted), (.alpha, .copying), (.alpha, .switching), (.beta, .switching)])
   func killedLeader(of host: Lab.Host, at moment: Moment) async throws {
-    let lab = try ClusteredLab.lab
+    let lab = try await Lab.find()
     try await lab.clear()
     let leader = try await lab.leader(of: "longshore.host.\(Lab.cluster).\(host)")
     // The switch is not to be waited for.
@@ -42,7 +41,7 @@ struct BrokerClusterTests {
 
   @Test("the node that leads the history stands still with an event that it has not confirmed, and is killed")
   func frozenLeader() async throws {
-    let lab = try ClusteredLab.lab
+    let lab = try await Lab.find()
     try await lab.clear()
     let leader = try await lab.leader(of: Wire.history)
     // The source's agent is connected to another node: its channel stays.
@@ -60,7 +59,7 @@ struct BrokerClusterTests {
     "a host is cut off the node that its agent is connected to",
     arguments: [(Lab.Host.alpha, "reset"), (.alpha, "drop"), (.beta, "drop")])
   func cutOff(_ host: Lab.Host, _ manner: String) async throws {
-    let lab = try ClusteredLab.lab
+    let lab = try await Lab.find()
     try await lab.clear()
     let node = try await lab.node(publishedToBy: host)
     try await expectMove(in: lab, at: .copying) { guest, orchestrator, id in

@@ -243,9 +243,7 @@ struct AdmissionTests {
         body: .prepare(plan))
       let step = host.step(of: message, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now()) { _ throws(Never) in nil }
       host.adopt(try #require(step))
-      for id in host.admissibleDestinations(at: MigrationSamples.now()) {
-        host.adopt(try #require(host.step(of: DestinationEvent.admitted, for: id, at: MigrationSamples.now())))
-      }
+      for step in host.admission(to: .destination, at: MigrationSamples.now()) { host.adopt(step) }
     }
     #expect(host.queue(ends: [:], at: MigrationSamples.now()).map(\.id) == (try ids([1, 2, 3, 6, 4, 5])))
   }

@@ -88,12 +88,9 @@ struct QueueHost {
   /// Starts those whose turn it is, and returns them.
   @discardableResult
   mutating func admit() throws -> [MigrationID] {
-    let admitted = migrations.admissibleSources(at: now)
-    for id in admitted { take(try migrations.step(of: SourceEvent.admitted, for: id, at: now)) }
-    for (id, waiting) in migrations.untoldWaitsOfSources(at: now) {
-      take(try migrations.step(of: SourceEvent.waits(waiting), for: id, at: now))
-    }
-    return admitted
+    let steps = migrations.admission(to: .source, at: now)
+    for step in steps { take(step) }
+    return steps.compactMap { $0.sourceEvent == .admitted ? $0.source?.id : nil }
   }
 
   mutating func end(_ id: MigrationID) throws {

@@ -92,18 +92,8 @@ struct RingTests {
     }
 
     private mutating func admit(_ host: Int) {
-      let now = MigrationSamples.now()
-      for id in hosts[host].admissibleSources(at: now) {
-        take(try? hosts[host].step(of: SourceEvent.admitted, for: id, at: now), at: host)
-      }
-      for id in hosts[host].admissibleDestinations(at: now) {
-        take(hosts[host].step(of: DestinationEvent.admitted, for: id, at: now), at: host)
-      }
-      for (id, waiting) in hosts[host].untoldWaitsOfSources(at: now) {
-        take(try? hosts[host].step(of: SourceEvent.waits(waiting), for: id, at: now), at: host)
-      }
-      for (id, waiting) in hosts[host].untoldWaitsOfDestinations(at: now) {
-        take(hosts[host].step(of: DestinationEvent.waits(waiting), for: id, at: now), at: host)
+      for side in [MigrationSide.source, .destination] {
+        for step in hosts[host].admission(to: side, at: MigrationSamples.now()) { take(step, at: host) }
       }
     }
 

@@ -34,6 +34,36 @@ struct CommitTests {
     #expect(driven.migration.revision == 2)
   }
 
+  @Test("stores several steps in their order, also those of one migration")
+  func together() throws {
+    var (driven, first) = try DrivenSource.begin(1)
+    let (_, other) = try DrivenSource.begin(2)
+    first.outbox += [Sample.message("reply")]
+
+    #expect(try journal.commit([first, other, try driven.apply(.admitted)]) == .committed)
+
+    #expect(try journal.source(driven.migration.id) == driven.migration)
+    #expect(try journal.openSources().migrations.count == 2)
+    #expect(try journal.outbox(limit: 10).map(\.messageID) == ["migration-1/1", "reply", "migration-2/1"])
+    #expect(try journal.commit([]) == .committed)
+  }
+
+  @Test("stores none of several steps where one of them cannot be stored")
+  func togetherOrNot() throws {
+    let (_, stored) = try DrivenSource.begin(1)
+    let (_, other) = try DrivenSource.begin(2)
+    #expect(try journal.commit(stored) == .committed)
+
+    #expect(try journal.commit([other, stored]) == .duplicateRequest)
+    var (_, impossible) = try DrivenSource.begin(3)
+    impossible.events = []
+    #expect(throws: JournalError.self) { try journal.commit([other, impossible]) }
+
+    #expect(try journal.openSources().migrations.count == 1)
+    #expect(try journal.outbox(limit: 10).count == 1)
+    #expect(try journal.commit([other]) == .committed)
+  }
+
   @Test("answers a request that comes again")
   func duplicateRequest() throws {
     let (_, step) = try DrivenSource.begin(1)

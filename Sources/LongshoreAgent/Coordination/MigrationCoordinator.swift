@@ -62,6 +62,8 @@ actor MigrationCoordinator {
       here: here, journal: journal.id, limits: migrations.limits, sources: open.migrations, destinations: incoming.migrations)
     for migration in open.migrations { reconcile(migration) }
     for migration in incoming.migrations { reconcile(migration) }
+    admit(to: .source)
+    admit(to: .destination)
   }
 
   /// Stops all effects and waits for them to come to rest. The machines stay as journalled; libvirt's migrations go on.
@@ -76,35 +78,43 @@ actor MigrationCoordinator {
 
   // MARK: - Requests
 
-  /// What an order of this id and digest means, before anything is looked up: nil for a new one.
-  func earlierOrder(_ request: RequestKey) throws(JournalError) -> HostMigrations.Acceptance? {
-    HostMigrations.earlierOrder(request, digest: try journal.digest(ofRequest: request.id))
-  }
-
-  /// Journals a new migration with its first event and the reply to its request.
-  func accept(
-    _ request: RequestKey, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]? = nil, destination: HostAddress,
-    deadlineSeconds: Int64, patience: Patience, reply: OutboxMessage?
-  ) throws(JournalError) -> HostMigrations.Acceptance {
-    if let earlier = try earlierOrder(request) { return earlier }
-    let begun = Result<HostStep, Rejected> { () throws(Rejected) in
-      try migrations.accept(
-        request, order: order, guest: guest, sourcePools: sourcePools, destination: destination, deadlineSeconds: deadlineSeconds,
-        patience: patience, at: clock.now())
-    }
-    let step: HostStep
-    switch begun {
-    case .success(let first): step = first
-    case .failure(let refusal): return .rejected([refusal.reason])
+  /// Takes orders, in their order, and journals in one write what becomes of them: the new migrations with their first events, and
+  /// the answers.
+  ///
+  /// - Returns: What became of each.
+  @discardableResult
+  func take(_ orders: [JudgedOrder]) throws(JournalError) -> [HostMigrations.Acceptance] {
+    let now = clock.now()
+    var draft = migrations
+    var taken: [MigrationID: String] = [:]
+    var steps: [HostStep] = []
+    var acceptances: [HostMigrations.Acceptance] = []
+    for order in orders {
+      if let key = order.key {
+        let digest = if let digest = taken[key.id] { digest } else { try journal.digest(ofRequest: key.id) }
+        if let earlier = HostMigrations.earlierOrder(key, digest: digest) {
+          acceptances.append(earlier)
+          continue
+        }
+      }
+      switch order.begin(in: draft, at: now) {
+      case .success(let step):
+        draft.adopt(step)
+        steps.append(step)
+        if let key = step.request { taken[key.id] = key.digest }
+        acceptances.append(.accepted)
+      case .failure(let refusal): acceptances.append(.rejected(refusal.reasons))
+      }
     }
     do throws(JournalError) {
-      switch try commit(step, reply: reply) {
-      case .committed, .duplicateRequest, .stale: return .accepted
-      case .requestReused: return .rejected([HostMigrations.idReused(request.id)])
-      }
+      _ = try commit(steps, answers: zip(orders, acceptances).compactMap { order, acceptance in order.answer(acceptance) })
+      return acceptances
     } catch  where error.code == .guestBusy {
-      // A migration that this version cannot read still has the guest.
-      return .rejected([Reason(.guestBusy, error.message)])
+      // A migration that this version cannot read still has the guest of one of them: nothing is stored yet.
+      guard orders.count > 1 else { return try take(orders.map { $0.refused([Reason(.guestBusy, error.message)]) }) }
+      acceptances = []
+      for order in orders { acceptances += try take([order]) }
+      return acceptances
     }
   }
 
@@ -139,8 +149,8 @@ actor MigrationCoordinator {
       case .destination: try applyToDestination(.placed(place), id: id)
       }
     }
-    admitSources()
-    admitDestinations()
+    admit(to: .source)
+    admit(to: .destination)
   }
 
   /// The migrations that wait.
@@ -271,25 +281,36 @@ actor MigrationCoordinator {
   }
 
   /// Journals a step, takes it over, and does what it asks for.
-  private func commit(_ step: HostStep, reply: OutboxMessage? = nil) throws(JournalError) -> CommitOutcome {
-    var journalled = JournalStep(step, of: here)
-    if let reply { journalled.outbox.append(reply) }
-    step.crashPoints?.before.reached()
+  private func commit(_ step: HostStep) throws(JournalError) -> CommitOutcome { try commit([step]) }
+
+  /// Journals steps that follow each other, with answers to who asked for them, all at once or nothing; then takes them over, and does
+  /// what they ask for.
+  private func commit(_ steps: [HostStep], answers: [OutboxMessage] = []) throws(JournalError) -> CommitOutcome {
+    var journalled = steps.map { JournalStep($0, of: here) }
+    if !answers.isEmpty { journalled.append(JournalStep(at: clock.now(), outbox: answers)) }
+    for step in steps { step.crashPoints?.before.reached() }
     let outcome = try journal.commit(journalled)
     guard outcome == .committed else {
       if outcome == .stale {
         logger.critical(
           "The journal holds another revision of a migration than this agent: is a second agent running?",
-          metadata: step.source.map(describe) ?? step.destination.map(describe) ?? [:])
+          metadata: steps.first.flatMap { $0.source.map(describe) ?? $0.destination.map(describe) } ?? [:])
       }
       return outcome
     }
-    step.crashPoints?.after.reached()
-    let before = migrations
-    migrations.adopt(step)
-    if !journalled.outbox.isEmpty { outboxChanged() }
-    if let migration = step.source { sourceChanged(migration, before: before.sources[migration.id], startsTransfer: step.startsTransfer) }
-    if let migration = step.destination { destinationChanged(migration, before: before.destinations[migration.id]) }
+    for step in steps { step.crashPoints?.after.reached() }
+    if journalled.contains(where: { !$0.outbox.isEmpty }) { outboxChanged() }
+    let before = steps.map { step in
+      let before = (source: step.source.flatMap { migrations.sources[$0.id] }, step.destination.flatMap { migrations.destinations[$0.id] })
+      migrations.adopt(step)
+      return before
+    }
+    for (step, (source, destination)) in zip(steps, before) {
+      if let migration = step.source { sourceChanged(migration, before: source, startsTransfer: step.startsTransfer) }
+      if let migration = step.destination { destinationChanged(migration, before: destination) }
+    }
+    if steps.contains(where: { $0.source?.isTerminal == true }) { admit(to: .source) }
+    if steps.contains(where: { $0.destination?.isTerminal == true }) { admit(to: .destination) }
     return outcome
   }
 
@@ -304,7 +325,6 @@ actor MigrationCoordinator {
     guard migration.isTerminal else { return }
     sourceTasks[migration.id] = nil
     ended(migration)
-    admitSources()
   }
 
   private func destinationChanged(_ migration: DestinationMigration, before: DestinationMigration?) {
@@ -314,7 +334,6 @@ actor MigrationCoordinator {
     reconcile(migration)
     guard migration.isTerminal else { return }
     destinationTasks[migration.id] = nil
-    admitDestinations()
   }
 
   /// Applies what an effect reported. While the journal cannot be written it is tried again: a result is never dropped.
@@ -374,7 +393,8 @@ actor MigrationCoordinator {
   private func run(_ effect: SourceEffect, of id: MigrationID) async {
     guard let migration = migrations.sources[id] else { return }
     switch effect {
-    case .awaitAdmission: admitSources()
+    // Where many come at once, the first of them has already done it for all.
+    case .awaitAdmission: if migration.waiting == nil { admit(to: .source) }
     case .setTimer(let timer, let milliseconds):
       guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
       await report(.timerFired(timer), id: id)
@@ -389,7 +409,7 @@ actor MigrationCoordinator {
   private func run(_ effect: DestinationEffect, of id: MigrationID) async {
     guard let migration = migrations.destinations[id] else { return }
     switch effect {
-    case .awaitAdmission: admitDestinations()
+    case .awaitAdmission: if migration.waiting == nil { admit(to: .destination) }
     default:
       await withEffectSpan(effect.word, of: id) {
         await destinationRunner.run(effect, of: migration) { await self.report($0, id: id) }
@@ -413,22 +433,11 @@ actor MigrationCoordinator {
 
   // MARK: - Admission
 
-  private func admitSources() {
-    let now = clock.now()
-    for id in migrations.admissibleSources(at: now) { admit { try self.deliverToSource(.admitted, id: id) } }
-    for (id, waiting) in migrations.untoldWaitsOfSources(at: now) { admit { try self.deliverToSource(.waits(waiting), id: id) } }
-  }
-
-  private func admitDestinations() {
-    let now = clock.now()
-    for id in migrations.admissibleDestinations(at: now) { admit { try self.applyToDestination(.admitted, id: id) } }
-    for (id, waiting) in migrations.untoldWaitsOfDestinations(at: now) { admit { try self.applyToDestination(.waits(waiting), id: id) } }
-  }
-
-  /// Admits a migration. While the journal cannot be written it is tried again: no other event may come that would do it.
-  private func admit(_ body: () throws -> Void) {
-    do {
-      try body()
+  /// Gives places to those whose turn it is. While the journal cannot be written it is tried again: no other event may come that would
+  /// do it.
+  private func admit(to side: MigrationSide) {
+    do throws(JournalError) {
+      _ = try commit(migrations.admission(to: side, at: clock.now()))
     } catch {
       logger.error("The journal cannot be written", metadata: [LogKeys.error: "\(error)"])
       retryAdmission()
@@ -440,8 +449,8 @@ actor MigrationCoordinator {
     admissionRetry = Task {
       guard (try? await clock.wait(milliseconds: Self.admissionRetryInterval)) != nil else { return }
       admissionRetry = nil
-      admitSources()
-      admitDestinations()
+      admit(to: .source)
+      admit(to: .destination)
     }
   }
 

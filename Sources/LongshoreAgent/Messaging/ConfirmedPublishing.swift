@@ -15,35 +15,72 @@ struct ConfirmedPublishing: Sendable {
 
   /// Publishes a message and waits for its confirm.
   ///
-  /// - Parameters:
-  ///   - message: The message.
-  ///   - failures: How often in a row it has failed. A confirm is waited for 5, 10, 20 … seconds, up to 60, so that a broker that is slow
-  ///     for everybody is not burdened more.
   /// - Throws: As `AMQPConnection.publish` does; `connectionLost` also where no confirm has come in time.
-  func publish(_ message: OutboxMessage, afterFailures failures: Int = 0) async throws {
+  func publish(_ message: OutboxMessage) async throws {
+    for case let failure? in await publish([message]) { throw failure }
+  }
+
+  /// Publishes messages in their order, and waits for the confirms of all: for none before the next is sent.
+  ///
+  /// - Parameters:
+  ///   - messages: The messages.
+  ///   - failures: How often in a row the first has failed. A confirm is waited for 5, 10, 20 … seconds, up to 60, so that a broker that is
+  ///     slow for everybody is not burdened more.
+  /// - Returns: What each has failed with, as `AMQPConnection.publish` does, or `connectionLost` where no confirm has come in time; nil for
+  ///   those that are confirmed.
+  func publish(_ messages: [OutboxMessage], afterFailures failures: Int = 0) async -> [(any Error)?] {
     let patience: Int64 = min(5_000 << Int64(min(failures, 4)), 60_000)
-    do {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask {
-          try await connection.publish(
-            message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
-        }
-        group.addTask {
-          // The publish fails with the connection, which ends this.
-          while true {
-            try await clock.wait(milliseconds: patience)
-            // Under an alarm the broker takes nothing, on whatever connection.
-            if case .blocked = connection.state { continue }
-            leave("The broker does not confirm a message: another connection is tried", message)
+    return await withTaskGroup(of: Happening.self) { group in
+      for (number, message) in messages.enumerated() {
+        // Each is with the connection when the next begins: they are sent in this order.
+        group.addImmediateTask {
+          do {
+            try await connection.publish(
+              message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+            return .settled(number, nil)
+          } catch {
+            return .settled(number, error)
           }
         }
-        defer { group.cancelAll() }
-        try await group.next()
       }
-    } catch let error as AMQPError where error.code == .nacked {
-      leave("The broker refuses a message: another connection is tried", message)
-      throw error
+      func beginWaiting() {
+        group.addTask {
+          try? await clock.wait(milliseconds: patience)
+          return .waited
+        }
+      }
+      beginWaiting()
+      var results = [(any Error)?](repeating: nil, count: messages.count)
+      var unsettled = Set(messages.indices)
+      var hasMoved = false
+      while !unsettled.isEmpty, let happening = await group.next() {
+        switch happening {
+        case .settled(let number, let failure):
+          results[number] = failure
+          unsettled.remove(number)
+          hasMoved = true
+          if (failure as? AMQPError)?.code == .nacked {
+            leave("The broker refuses a message: another connection is tried", messages[number])
+          }
+        case .waited:
+          // Under an alarm the broker takes nothing, on whatever connection.
+          let isBlocked = if case .blocked = connection.state { true } else { false }
+          // All that is under way fails with the connection.
+          if !hasMoved, !isBlocked, let number = unsettled.min() {
+            leave("The broker does not confirm a message: another connection is tried", messages[number])
+          }
+          hasMoved = false
+          if !Task.isCancelled { beginWaiting() }
+        }
+      }
+      group.cancelAll()
+      return results
     }
+  }
+
+  private enum Happening {
+    case settled(Int, (any Error)?)
+    case waited
   }
 
   private func leave(_ text: Logger.Message, _ message: OutboxMessage) {

@@ -41,30 +41,41 @@ struct Inbox: Service, CustomStringConvertible {
   private func consume() async {
     let consumer = connection.consume(here.inbox, prefetch: Self.prefetch)
     defer { consumer.stop() }
-    for await delivery in consumer {
-      CrashPoint.deliveryTaken.reached()
-      guard await takeUntilJournalled(delivery, from: consumer) else { return }
-      CrashPoint.deliveryJournalled.reached()
-      do {
-        try await delivery.ack()
-        CrashPoint.deliveryAcknowledged.reached()
-      } catch {
-        // The connection was lost meanwhile: the delivery comes again and is recognised.
-        logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])
+    var deliveries = consumer.makeAsyncIterator()
+    while true {
+      let batch = await deliveries.next(upTo: Int(Self.prefetch))
+      if batch.isEmpty { return }
+      for work in Work.list(batch.map(read)) {
+        for _ in work.deliveries { CrashPoint.deliveryTaken.reached() }
+        guard await doUntilJournalled(work, of: consumer) else { return }
+        for delivery in work.deliveries {
+          CrashPoint.deliveryJournalled.reached()
+          do {
+            try await delivery.ack()
+            CrashPoint.deliveryAcknowledged.reached()
+          } catch {
+            // The connection was lost meanwhile: the delivery comes again and is recognised.
+            logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])
+          }
+        }
       }
     }
   }
 
-  /// Takes a delivery. While the journal cannot be written nothing more is consumed, and the delivery is neither rejected nor
-  /// requeued, which would change the order: it is taken again until it succeeds.
+  /// Does what deliveries ask for. While the journal cannot be written nothing more is consumed, and the deliveries are neither rejected
+  /// nor requeued, which would change the order: it is done again until it succeeds.
   ///
   /// - Returns: Whether what came of it is in the journal; false only when the task is cancelled.
-  private func takeUntilJournalled(_ delivery: Delivery, from consumer: Consumer) async -> Bool {
+  private func doUntilJournalled(_ work: Work, of consumer: Consumer) async -> Bool {
     var waits = BackOffSteps()
     var isPaused = false
     while !Task.isCancelled {
       do {
-        try await take(delivery)
+        switch work {
+        case .orders(let orders): try await desk.take(orders.map(\.order))
+        case .request(let request, let delivery): try await take(request, delivery)
+        case .peer(let message, _): try await take(message)
+        }
         if isPaused {
           consumer.resume()
           logger.info("The journal can be written again")
@@ -82,38 +93,117 @@ struct Inbox: Service, CustomStringConvertible {
     return false
   }
 
-  private func take(_ delivery: Delivery) async throws(JournalError) {
+  // MARK: - Reading
+
+  /// What is done and journalled at once.
+  private enum Work {
+    /// Orders that came one after the other, and what is refused among them.
+    case orders([(order: IncomingOrder, delivery: Delivery)])
+    case request(Request, Delivery)
+    case peer(PeerMessage, Delivery)
+
+    var deliveries: [Delivery] {
+      switch self {
+      case .orders(let orders): orders.map(\.delivery)
+      case .request(_, let delivery), .peer(_, let delivery): [delivery]
+      }
+    }
+
+    /// The same work, with orders that follow each other put together.
+    static func list(_ work: [Work]) -> [Work] {
+      var list: [Work] = []
+      for work in work {
+        if case .orders(let more) = work, case .orders(let before)? = list.last {
+          list[list.count - 1] = .orders(before + more)
+        } else {
+          list.append(work)
+        }
+      }
+      return list
+    }
+  }
+
+  private func read(_ delivery: Delivery) -> Work {
     guard delivery.bodySize <= UInt64(Wire.maximumMessageSize) else {
-      return try refuse(delivery, id: nil, [MessageCoding.tooLarge(delivery.bodySize)])
+      return refusal(of: delivery, id: nil, [MessageCoding.tooLarge(delivery.bodySize)])
     }
     switch delivery.exchange {
-    case Wire.requests: try await takeRequest(delivery)
-    case Wire.peers: try await takePeerMessage(delivery)
+    case Wire.requests: return readRequest(delivery)
+    case Wire.peers: return readPeerMessage(delivery)
     default:
       let reason = Reason(.notAuthorised, "the message came through the exchange \(delivery.exchange), which nobody may use for this queue")
-      try deadLetter(delivery, [reason])
+      return deadLetter(delivery, [reason])
     }
+  }
+
+  private func readRequest(_ delivery: Delivery) -> Work {
+    do throws(UnreadableMessage) {
+      return work(of: try MessageCoding.read(Request.self, from: delivery.body), delivery)
+    } catch {
+      return refusal(of: delivery, id: error.id, error.reasons)
+    }
+  }
+
+  private func work(of request: Request, _ delivery: Delivery) -> Work {
+    let isBroadcast = delivery.routingKey == here.cluster.text
+    if isBroadcast, request.changesSomething {
+      return refusal(
+        of: delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
+    }
+    if let reason = objection(to: request, of: delivery.properties.userID) { return refusal(of: delivery, id: request.id, [reason]) }
+    guard case .migrate(let order) = request.command, order.dryRun != true else { return .request(request, delivery) }
+    return .orders([
+      (IncomingOrder(content: .migrate(request, order), sentAt: delivery.sentAt) { tell($0, id: request.id, delivery) }, delivery)
+    ])
+  }
+
+  private func readPeerMessage(_ delivery: Delivery) -> Work {
+    do throws(UnreadableMessage) {
+      return work(of: try MessageCoding.read(PeerMessage.self, from: delivery.body), delivery)
+    } catch {
+      return deadLetter(delivery, error.reasons)
+    }
+  }
+
+  private func work(of message: PeerMessage, _ delivery: Delivery) -> Work {
+    guard message.to == here, message.from != here else {
+      return deadLetter(delivery, [Reason(.wrongHost, "the message is for \(message.to), and this is \(here)")])
+    }
+    return .peer(message, delivery)
+  }
+
+  /// What somebody is told who has sent what cannot be done.
+  private func refusal(of delivery: Delivery, id: MigrationID?, _ reasons: [Reason]) -> Work {
+    .orders([(IncomingOrder(content: .unusable(reasons)) { tell($0, id: id, delivery) }, delivery)])
+  }
+
+  /// What is done with something that nobody can use, and of which nobody is told.
+  private func deadLetter(_ delivery: Delivery, _ reasons: [Reason]) -> Work {
+    .orders([(IncomingOrder(content: .unusable(reasons)) { _ in letter(delivery, reasons) }, delivery)])
   }
 
   // MARK: - Requests
 
-  private func takeRequest(_ delivery: Delivery) async throws(JournalError) {
-    let request: Request
-    do throws(UnreadableMessage) {
-      request = try MessageCoding.read(Request.self, from: delivery.body)
-    } catch {
-      try refuse(delivery, id: error.id, error.reasons)
-      return
+  /// The message that says what became of an order: a reply or, where it is refused and does not say whereto, a dead letter.
+  private func tell(_ acceptance: HostMigrations.Acceptance, id: MigrationID?, _ delivery: Delivery) -> OutboxMessage? {
+    switch acceptance {
+    case .accepted: return reply(.accepted, to: id, delivery)
+    case .rejected(let reasons):
+      logger.notice(
+        "A request is rejected",
+        metadata: [
+          LogKeys.migration: "\(id?.text ?? "-")", LogKeys.exchange: "\(delivery.exchange)",
+          LogKeys.reason: "\(reasons.map(\.description).joined(separator: "; "))",
+        ])
+      return reply(.rejected(reasons), to: id, delivery) ?? letter(delivery, reasons)
     }
-    let isBroadcast = delivery.routingKey == here.cluster.text
-    if isBroadcast, request.changesSomething {
-      try refuse(delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
-      return
-    }
-    if let reason = objection(to: request, of: delivery.properties.userID) {
-      try refuse(delivery, id: request.id, [reason])
-      return
-    }
+  }
+
+  private func reply(_ body: Reply.Body, to id: MigrationID?, _ delivery: Delivery) -> OutboxMessage? {
+    .reply(Reply(to: id, from: here, body: body), to: delivery.properties)
+  }
+
+  private func take(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
     if !request.mayTakeLong { return try await answer(request, delivery) }
     // A question may take long, and a dry run waits for another host: neither holds up what comes behind it, and nothing is lost
     // with them. Nor with a removal: who asked for it has no answer, and asks again.
@@ -139,43 +229,15 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func answer(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
-    func message(_ body: Reply.Body) -> OutboxMessage? {
-      .reply(Reply(to: request.id, from: here, body: body), to: delivery.properties)
-    }
-    let sentAt = delivery.properties.timestamp.flatMap { Int64(exactly: $0) }.map { Timestamp(milliseconds: $0 &* 1000) }
-    guard let body = try await desk.handle(request, sentAt: sentAt, makeReply: message) else { return }
-    if case .rejected(let reasons) = body {
-      // A question that went to all hosts is answered by the one that knows.
-      logger.log(
-        level: request.changesSomething ? .notice : .debug, "A request is rejected",
-        metadata: [LogKeys.migration: "\(request.id)", LogKeys.reason: "\(reasons.map(\.description).joined(separator: "; "))"])
-      if message(body) == nil, request.changesSomething { return try deadLetter(delivery, reasons) }
-    }
-    try send(message(body))
-  }
-
-  private func refuse(_ delivery: Delivery, id: MigrationID?, _ reasons: [Reason]) throws(JournalError) {
-    logger.notice(
-      "A message is refused",
-      metadata: [LogKeys.exchange: "\(delivery.exchange)", LogKeys.reason: "\(reasons.map(\.description).joined(separator: "; "))"])
-    guard let reply = OutboxMessage.reply(Reply(to: id, from: here, body: .rejected(reasons)), to: delivery.properties) else {
-      return try deadLetter(delivery, reasons)
-    }
-    try send(reply)
+    guard let body = try await desk.answer(request, sentAt: delivery.sentAt) else { return }
+    if case .rejected(let reasons) = body, request.changesSomething { return try send(tell(.rejected(reasons), id: request.id, delivery)) }
+    // A question that went to all hosts is answered by the one that knows.
+    try send(reply(body, to: request.id, delivery))
   }
 
   // MARK: - Peer messages
 
-  private func takePeerMessage(_ delivery: Delivery) async throws(JournalError) {
-    let message: PeerMessage
-    do throws(UnreadableMessage) {
-      message = try MessageCoding.read(PeerMessage.self, from: delivery.body)
-    } catch {
-      return try deadLetter(delivery, error.reasons)
-    }
-    guard message.to == here, message.from != here else {
-      return try deadLetter(delivery, [Reason(.wrongHost, "the message is for \(message.to), and this is \(here)")])
-    }
+  private func take(_ message: PeerMessage) async throws(JournalError) {
     switch message.body {
     case .check(let plan): answerCheck(plan, message)
     case .checked(let checks, let facts): await dryRuns.deliver(DryRuns.Answer(checks: checks, facts: facts), to: message.migration)
@@ -244,22 +306,28 @@ struct Inbox: Service, CustomStringConvertible {
     outboxChanged()
   }
 
-  /// Puts a message that nobody can use into the outbox for the dead letters, with the reason and where it came from.
-  private func deadLetter(_ delivery: Delivery, _ reasons: [Reason]) throws(JournalError) {
+  /// A message that nobody can use as it goes to the dead letters, with the reason and where it came from.
+  private func letter(_ delivery: Delivery, _ reasons: [Reason]) -> OutboxMessage {
     let text = reasons.map(\.description).joined(separator: "; ")
     logger.warning(
       "A message goes to the dead letters",
       metadata: [LogKeys.exchange: "\(delivery.exchange)", LogKeys.reason: "\(text)"])
-    try send(
-      OutboxMessage(
-        exchange: Wire.deadLetters, routingKey: delivery.routingKey, body: delivery.body,
-        contentType: delivery.properties.contentType ?? "application/octet-stream",
-        messageID: delivery.properties.messageID ?? "", correlationID: delivery.properties.correlationID,
-        type: delivery.properties.type,
-        headers: [
-          Wire.deadLetterReasonHeader: text, "x-longshore-host": here.routingKey, "x-longshore-exchange": delivery.exchange,
-          "x-longshore-routing-key": delivery.routingKey,
-        ]))
+    return OutboxMessage(
+      exchange: Wire.deadLetters, routingKey: delivery.routingKey, body: delivery.body,
+      contentType: delivery.properties.contentType ?? "application/octet-stream",
+      messageID: delivery.properties.messageID ?? "", correlationID: delivery.properties.correlationID,
+      type: delivery.properties.type,
+      headers: [
+        Wire.deadLetterReasonHeader: text, "x-longshore-host": here.routingKey, "x-longshore-exchange": delivery.exchange,
+        "x-longshore-routing-key": delivery.routingKey,
+      ])
+  }
+}
+
+extension Delivery {
+  /// When the message was sent, as it says; nil where it does not.
+  fileprivate var sentAt: Timestamp? {
+    properties.timestamp.flatMap { Int64(exactly: $0) }.map { Timestamp(milliseconds: $0 &* 1000) }
   }
 }
 

@@ -3,8 +3,8 @@ internal import Logging
 internal import MigrationJournal
 internal import ServiceLifecycle
 
-/// Publishes the journal's outbox in its order. A message leaves the outbox when the broker has confirmed it, so each is
-/// published at least once.
+/// Publishes the journal's outbox in its order, many at once. Messages leave the outbox when the broker has confirmed them and all before
+/// them, so each is published at least once; after a failure all are published again from the one that failed.
 struct OutboxPublisher: Service, CustomStringConvertible {
   let description = "the outbox's publisher"
 
@@ -32,10 +32,14 @@ struct OutboxPublisher: Service, CustomStringConvertible {
       do {
         let messages = try journal.outbox(limit: Self.batch)
         if messages.isEmpty { return }
-        for message in messages {
-          try await publish(message, afterFailures: failures)
-          failures = 0
-        }
+        for _ in messages { CrashPoint.messageUnpublished.reached() }
+        let results = await publishing.publish(messages, afterFailures: failures)
+        let done = zip(messages, results).prefix { message, failure in isDone(message, failure) }.map(\.0)
+        for _ in done { CrashPoint.messageConfirmed.reached() }
+        try journal.removeFromOutbox(done.map(\.row))
+        for _ in done { CrashPoint.messageRemoved.reached() }
+        if !done.isEmpty { failures = 0 }
+        if done.count < messages.count, let failure = results[done.count] { throw failure }
         waits = BackOffSteps()
       } catch is CancellationError {
         return
@@ -53,18 +57,14 @@ struct OutboxPublisher: Service, CustomStringConvertible {
     }
   }
 
-  private func publish(_ message: OutboxMessage, afterFailures failures: Int) async throws {
-    CrashPoint.messageUnpublished.reached()
-    do {
-      try await publishing.publish(message, afterFailures: failures)
-    } catch let error as AMQPError where error.code == .unroutable {
-      // Answers to another agent are given again when it asks again; its queue exists from its first start on.
-      logger.warning(
-        "A message has no receiver and is dropped",
-        metadata: [LogKeys.exchange: "\(message.exchange)", LogKeys.messageType: "\(message.type ?? "-")", LogKeys.error: "\(error)"])
-    }
-    CrashPoint.messageConfirmed.reached()
-    try journal.removeFromOutbox([message.row])
-    CrashPoint.messageRemoved.reached()
+  /// Whether a message need not be published any more.
+  private func isDone(_ message: OutboxMessage, _ failure: (any Error)?) -> Bool {
+    guard let failure else { return true }
+    guard let failure = failure as? AMQPError, failure.code == .unroutable else { return false }
+    // Answers to another agent are given again when it asks again; its queue exists from its first start on.
+    logger.warning(
+      "A message has no receiver and is dropped",
+      metadata: [LogKeys.exchange: "\(message.exchange)", LogKeys.messageType: "\(message.type ?? "-")", LogKeys.error: "\(failure)"])
+    return true
   }
 }

@@ -7,6 +7,21 @@ internal import LongshoreMessages
 internal import MigrationCore
 internal import MigrationJournal
 
+/// An order to migrate as it came, or what cannot be read or done and is refused among orders.
+struct IncomingOrder: Sendable {
+  /// What came.
+  enum Content: Sendable {
+    case migrate(Request, MigrateCommand)
+    case unusable([Reason])
+  }
+
+  var content: Content
+  /// When it was sent, as the message says; nil where it does not.
+  var sentAt: Timestamp?
+  /// The message that tells who sent it what became of it; nil where nobody is to be told.
+  var answer: @Sendable (HostMigrations.Acceptance) -> OutboxMessage?
+}
+
 /// Answers requests: takes orders to migrate, and tells what is known. Knows nothing of AMQP but where a reply goes.
 struct RequestDesk: Sendable {
   /// How long a request may be on its way that does not say so itself, in milliseconds: a day.
@@ -35,25 +50,16 @@ struct RequestDesk: Sendable {
   let clock: any HostClock
   let logger: Logger
 
-  /// Does a request.
+  /// Answers a request, other than an order to migrate (``take(_:)``).
   ///
   /// - Parameters:
   ///   - request: The request.
   ///   - sentAt: When it was sent, as the message says; nil where it does not.
-  ///   - makeReply: Makes the outbox message of a reply; nil where the request does not say whereto. The reply to an order that is
-  ///     accepted is journalled with the order.
-  /// - Returns: The reply, unless it is in the journal already, or nil for a question that another host has to answer.
-  func handle(
-    _ request: Request, sentAt: Timestamp?, makeReply: (Reply.Body) -> OutboxMessage?
-  ) async throws(JournalError) -> Reply.Body? {
-    if let host = request.host, host != here {
-      return .rejected([Reason(.wrongHost, "the request is for \(host), and this is \(here)")])
-    }
-    if let notAfter = request.notAfter ?? sentAt?.adding(milliseconds: Self.defaultValidity), clock.now().wall > notAfter {
-      return .rejected([Reason(.expired, "the request was not to be done after \(notAfter)")])
-    }
+  /// - Returns: The reply, or nil for a question that another host has to answer.
+  func answer(_ request: Request, sentAt: Timestamp?) async throws(JournalError) -> Reply.Body? {
+    if let reason = objection(to: request, sentAt: sentAt) { return .rejected([reason]) }
     switch request.command {
-    case .migrate(let order): return try await migrate(request, order, makeReply: makeReply)
+    case .migrate(let order): return await dryRun(request.id, order)
     case .cancel(let id): return try await cancel(id, request: request)
     case .tune(let id, let limits): return try await tune(id, limits, request: request)
     case .forceComplete(let id): return try await forceComplete(id, request: request)
@@ -106,31 +112,55 @@ struct RequestDesk: Sendable {
 
   // MARK: - Orders
 
-  private func migrate(
-    _ request: Request, _ order: MigrateCommand, makeReply: (Reply.Body) -> OutboxMessage?
-  ) async throws(JournalError) -> Reply.Body? {
-    let key = RequestKey(id: request.id, digest: digest(of: order))
-    if order.dryRun != true, let earlier = try await coordinator.earlierOrder(key) { return reply(earlier) }
-    let refusals = refusals(of: order)
-    if !refusals.isEmpty { return .rejected(refusals) }
-    let destination = HostAddress(cluster: order.destination.cluster ?? here.cluster, host: order.destination.host)
-    let guest: GuestReference
-    switch await find(order.guest) {
-    case .success(let found): guest = found
-    case .failure(let failure): return .rejected([failure.reason])
+  /// Takes orders to migrate, all that have come together. When it returns, what became of them is in the journal, with the answers.
+  func take(_ orders: [IncomingOrder]) async throws(JournalError) {
+    let judged = await withTaskGroup(of: (Int, JudgedOrder).self) { group in
+      for (number, order) in orders.enumerated() { group.addTask { (number, await judge(order)) } }
+      return await group.reduce(into: [Int: JudgedOrder]()) { $0[$1.0] = $1.1 }
     }
-    if order.dryRun == true { return await dryRun(request.id, order, guest: guest, destination: destination) }
-    let acceptance = try await coordinator.accept(
-      key, order: order, guest: guest, sourcePools: await sourcePools(of: guest), destination: destination,
-      deadlineSeconds: order.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience, reply: makeReply(.accepted))
-    return acceptance == .accepted ? nil : reply(acceptance)
+    try await coordinator.take(orders.indices.compactMap { judged[$0] })
   }
 
-  private func reply(_ acceptance: HostMigrations.Acceptance) -> Reply.Body {
-    switch acceptance {
-    case .accepted: .accepted
-    case .rejected(let reasons): .rejected(reasons)
+  private func judge(_ order: IncomingOrder) async -> JudgedOrder {
+    func refused(_ reasons: [Reason], key: RequestKey? = nil) -> JudgedOrder {
+      JudgedOrder(key: key, content: .failure(JudgedOrder.Refusal(reasons: reasons)), answer: order.answer)
     }
+    switch order.content {
+    case .unusable(let reasons): return refused(reasons)
+    case .migrate(let request, let command):
+      if let reason = objection(to: request, sentAt: order.sentAt) { return refused([reason]) }
+      let key = RequestKey(id: request.id, digest: digest(of: command))
+      switch await locate(command) {
+      case .failure(let refusal): return refused(refusal.reasons, key: key)
+      case .success(let way):
+        return JudgedOrder(
+          key: key,
+          content: .success(
+            JudgedOrder.Content(
+              command: command, guest: way.guest, sourcePools: await sourcePools(of: way.guest), destination: way.destination,
+              deadlineSeconds: command.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience)),
+          answer: order.answer)
+      }
+    }
+  }
+
+  /// Why a request is not to be done here, or not any more; nil where there is nothing against it.
+  private func objection(to request: Request, sentAt: Timestamp?) -> Reason? {
+    if let host = request.host, host != here { return Reason(.wrongHost, "the request is for \(host), and this is \(here)") }
+    if let notAfter = request.notAfter ?? sentAt?.adding(milliseconds: Self.defaultValidity), clock.now().wall > notAfter {
+      return Reason(.expired, "the request was not to be done after \(notAfter)")
+    }
+    return nil
+  }
+
+  /// Finds what an order names, where there is nothing against it.
+  private func locate(
+    _ order: MigrateCommand
+  ) async -> Result<(guest: GuestReference, destination: HostAddress), JudgedOrder.Refusal> {
+    let refusals = refusals(of: order)
+    if !refusals.isEmpty { return .failure(JudgedOrder.Refusal(reasons: refusals)) }
+    let destination = HostAddress(cluster: order.destination.cluster ?? here.cluster, host: order.destination.host)
+    return await find(order.guest).map { ($0, destination) }.mapError { JudgedOrder.Refusal(reasons: [$0.reason]) }
   }
 
   /// What makes an order the same order: its content without the id and the time until which it is valid.
@@ -212,6 +242,13 @@ struct RequestDesk: Sendable {
     } catch {
       logger.debug("The pools of a guest cannot be told", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.error: "\(error)"])
       return nil
+    }
+  }
+
+  private func dryRun(_ id: MigrationID, _ order: MigrateCommand) async -> Reply.Body {
+    switch await locate(order) {
+    case .failure(let refusal): .rejected(refusal.reasons)
+    case .success(let way): await dryRun(id, order, guest: way.guest, destination: way.destination)
     }
   }
 

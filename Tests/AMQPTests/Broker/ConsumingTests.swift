@@ -15,6 +15,29 @@ extension BrokerTests {
       #expect(found.sorted() == texts)
     }
 
+    @Test func messagesHandedOverOneAfterTheOtherArriveInOrderAndAreReadManyAtOnce() async throws {
+      try await withQueue { connection, queue in
+        let texts = (0..<100).map(String.init)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for text in texts {
+            group.addImmediateTask { try await connection.publish(Message(text), to: "", routingKey: queue, mandatory: true) }
+          }
+          try await group.waitForAll()
+        }
+        var deliveries = connection.consume(queue, prefetch: 100).makeAsyncIterator()
+        var found: [String] = []
+        while found.count < texts.count {
+          let batch = await deliveries.next(upTo: 7)
+          #expect((1...7).contains(batch.count))
+          for delivery in batch {
+            found.append(String(decoding: delivery.body, as: UTF8.self))
+            try await delivery.ack()
+          }
+        }
+        #expect(found == texts)
+      }
+    }
+
     @Test func aRejectedDeliveryComesBack() async throws {
       try await withQueue { connection, queue in
         try await connection.publish(Message("again"), to: "", routingKey: queue, mandatory: true)

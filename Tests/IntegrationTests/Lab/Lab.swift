@@ -38,10 +38,16 @@ struct Lab: Sendable {
 
   /// What `contrib/lab/env` says.
   private let variables: [String: String]
-  private let name: String
+  let name: String
 
-  /// Finds the lab that the environment names.
-  static func find() async throws -> Lab { try await find(#require(name, missing)) }
+  /// The lab of the suite that runs, where it has one of its own.
+  @TaskLocal static var own: Lab?
+
+  /// Finds the lab of the suite that runs: its own, or the one that the environment names.
+  static func find() async throws -> Lab {
+    if let own { return own }
+    return try await find(#require(name, missing))
+  }
 
   /// Finds a lab by its name.
   static func find(_ name: String) async throws -> Lab {

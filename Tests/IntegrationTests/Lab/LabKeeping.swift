@@ -5,9 +5,6 @@ import Testing
 struct LabKeeping: SuiteTrait, TestTrait, TestScoping {
   private static let broken = Mutex<Set<String>>([])
 
-  /// The lab's name; nil where there is none.
-  let lab: String?
-
   var isRecursive: Bool { true }
 
   /// Whether a test in a lab has failed since this was last asked.
@@ -19,7 +16,7 @@ struct LabKeeping: SuiteTrait, TestTrait, TestScoping {
     do {
       try await function()
     } catch {
-      if let lab { _ = Self.broken.withLock { $0.insert(lab) } }
+      if let lab = Lab.own?.name ?? Lab.name { _ = Self.broken.withLock { $0.insert(lab) } }
       throw error
     }
   }
@@ -27,5 +24,5 @@ struct LabKeeping: SuiteTrait, TestTrait, TestScoping {
 
 extension Trait where Self == LabKeeping {
   /// Has the lab mended after a test that failed.
-  static func kept(lab: String?) -> Self { Self(lab: lab) }
+  static var labKept: Self { Self() }
 }

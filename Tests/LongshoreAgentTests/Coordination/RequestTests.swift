@@ -43,16 +43,67 @@ struct RequestTests {
     await station.coordinator.stop()
   }
 
-  @Test("The same order again is accepted and changes nothing")
+  @Test("The same order again is accepted and answered, and changes nothing")
   func acceptTwice() async throws {
     let station = try Station()
     try await station.accept(id, reply: reply)
     #expect(try await station.accept(id, reply: reply) == .accepted)
-    #expect(try await station.coordinator.earlierOrder(RequestKey(id: id, digest: "digest")) == .accepted)
 
     #expect(await station.coordinator.running == 1)
     #expect(try station.kinds() == [.accepted])
-    #expect(try station.journal.outbox(limit: 10).count == 2)
+    #expect(try station.journal.outbox(limit: 10).map(\.exchange) == [Wire.events, Wire.replies, Wire.replies])
+    await station.coordinator.stop()
+  }
+
+  @Test("Orders that come together are judged one after the other, and journalled in one write with all answers")
+  func acceptTogether() async throws {
+    let station = try Station()
+    let (one, two, three) = (try Many.id(1), try Many.id(2), try Many.id(3))
+    let acceptances = try await station.coordinator.take([
+      station.order(one, guest: Many.guest(1), reply: reply),
+      station.order(one, guest: Many.guest(1), reply: reply),
+      station.order(one, guest: Many.guest(1), digest: "other", reply: reply),
+      station.order(two, guest: Many.guest(1), reply: reply),
+      station.order(three, guest: Many.guest(3)).refused([Reason(.unknownGuest, "test")]),
+      station.order(three, guest: Many.guest(3), reply: reply),
+    ])
+
+    #expect(acceptances.map(codes) == [[], [], [.idReused], [.guestBusy], [.unknownGuest], []])
+    #expect(await station.coordinator.running == 2)
+    let outbox = try station.journal.outbox(limit: 10)
+    #expect(outbox.map(\.exchange) == [Wire.events, Wire.events, Wire.replies, Wire.replies, Wire.replies, Wire.replies, Wire.replies])
+    #expect(station.outboxChanges.elements.count == 1)
+    await station.source.notes.wait(for: .began(.inspect))
+    await station.coordinator.stop()
+  }
+
+  @Test("Of orders that come together nothing is kept where they cannot be journalled")
+  func acceptTogetherWithoutJournal() async throws {
+    let station = try Station()
+    let orders = [
+      station.order(try Many.id(1), guest: Many.guest(1), reply: reply),
+      station.order(id, reply: reply).refused([Reason(.unknownGuest, "test")]),
+    ]
+    try station.journal.refuseSteps()
+    await #expect(throws: JournalError.self) { try await station.coordinator.take(orders) }
+    try station.journal.acceptSteps()
+
+    #expect(await station.coordinator.running == 0)
+    #expect(try station.journal.outbox(limit: 10).isEmpty)
+    #expect(try await station.coordinator.take(orders).map(codes) == [[], [.unknownGuest]])
+    await station.coordinator.stop()
+  }
+
+  @Test("Many that come together are admitted as far as there are places, and the others told once what they wait for")
+  func admitTogether() async throws {
+    let station = try Station(outgoing: 2)
+    let orders = try (1...6).map { station.order(try Many.id($0), guest: Many.guest($0)) }
+    try await station.coordinator.take(orders)
+    await station.outboxChanges.wait { _ in ((try? station.journal.outbox(limit: 100)) ?? []).count >= 10 }
+
+    #expect(station.outboxChanges.elements.count == 2, "one write for the orders, one for the admission")
+    #expect(try await station.coordinator.allSources(includeEnded: false).count { $0.waiting != nil } == 4)
+    #expect(await station.coordinator.sourcesAtWork.count == 2)
     await station.coordinator.stop()
   }
 
@@ -120,6 +171,11 @@ struct RequestTests {
       try await second.coordinator.resume()
       #expect(codes(of: try await second.accept(try Many.id(2), digest: "2")) == [.guestBusy])
       #expect(try second.journal.digest(ofRequest: try Many.id(2)) == nil)
+      let together = try await second.coordinator.take([
+        second.order(try Many.id(3), guest: Many.guest(3), reply: reply), second.order(try Many.id(4), reply: reply),
+      ])
+      #expect(together.map(codes) == [[], [.guestBusy]])
+      #expect(try second.journal.outbox(limit: 10).map(\.exchange).suffix(3) == [Wire.events, Wire.replies, Wire.replies])
       let refusal = await #expect(throws: Rejected.self) {
         try await second.coordinator.cancel(id, reason: Reason(.cancelled, "test"))
       }

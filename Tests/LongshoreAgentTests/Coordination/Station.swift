@@ -55,9 +55,21 @@ struct Station: Sendable {
     _ id: MigrationID, guest: GuestReference = MigrationSamples.guest, digest: String = "digest",
     patience: Patience = Patience(), reply: OutboxMessage? = nil
   ) async throws -> HostMigrations.Acceptance {
-    try await coordinator.accept(
-      RequestKey(id: id, digest: digest), order: MigrationSamples.order(), guest: guest,
-      destination: MigrationSamples.destination, deadlineSeconds: MigrationSamples.deadlineSeconds, patience: patience, reply: reply)
+    try await coordinator.take([order(id, guest: guest, digest: digest, patience: patience, reply: reply)])[0]
+  }
+
+  /// An order to migrate a guest from here to the samples' destination.
+  func order(
+    _ id: MigrationID, guest: GuestReference = MigrationSamples.guest, digest: String = "digest",
+    patience: Patience = Patience(), reply: OutboxMessage? = nil
+  ) -> JudgedOrder {
+    JudgedOrder(
+      key: RequestKey(id: id, digest: digest),
+      content: .success(
+        JudgedOrder.Content(
+          command: MigrationSamples.order(), guest: guest, destination: MigrationSamples.destination,
+          deadlineSeconds: MigrationSamples.deadlineSeconds, patience: patience)),
+      answer: { _ in reply })
   }
 
   // MARK: - Peer messages
