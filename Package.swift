@@ -85,7 +85,8 @@ let package = Package(
     .executableTarget(
       name: "longshore-bench",
       dependencies: [
-        "AMQP", .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+        "AMQP", "LongshoreAgent", "LongshoreMessages", "LongshoreTestKit", "MigrationCore", "MigrationJournal",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 

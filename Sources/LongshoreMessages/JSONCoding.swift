@@ -49,22 +49,19 @@ public enum MessageCoding {
       throw UnreadableMessage([tooLarge(UInt64(bytes.count))])
     }
     let data = Data(bytes)
-    let id = (try? JSONDecoder().decode(IdentityProbe.self, from: data))?.id
+    func unreadable(_ code: Reason.Code, _ message: String) -> UnreadableMessage {
+      UnreadableMessage([Reason(code, message)], id: (try? JSONDecoder().decode(IdentityProbe.self, from: data))?.id)
+    }
     do {
-      let schema = try JSONDecoder().decode(SchemaProbe.self, from: data).schema
-      guard schema == Wire.schema else {
-        throw UnreadableMessage(
-          [Reason(.unknownSchema, "schema \(schema) is unknown here: send \(Wire.schema)")], id: id)
-      }
-      return try JSONDecoder().decode(type, from: data)
-    } catch let error as UnreadableMessage {
-      throw error
+      return try JSONDecoder().decode(OfThisSchema<Message>.self, from: data).message
+    } catch let error as UnknownSchema {
+      throw unreadable(.unknownSchema, "schema \(error.schema) is unknown here: send \(Wire.schema)")
     } catch let error as UnknownMessageType {
-      throw UnreadableMessage([Reason(.unknownType, "the type \(quoted(error.type)) is unknown here")], id: id)
+      throw unreadable(.unknownType, "the type \(quoted(error.type)) is unknown here")
     } catch let error as DecodingError {
-      throw UnreadableMessage([Reason(.malformed, describe(error))], id: id)
+      throw unreadable(.malformed, describe(error))
     } catch {
-      throw UnreadableMessage([Reason(.malformed, quoted("\(error)"))], id: id)
+      throw unreadable(.malformed, quoted("\(error)"))
     }
   }
 
@@ -111,6 +108,18 @@ public enum MessageCoding {
     }
   }
 
+  /// A message after its schema version, which is read first: of another one nothing else is understood.
+  private struct OfThisSchema<Message: WireMessage>: Decodable {
+    let message: Message
+
+    init(from decoder: any Decoder) throws {
+      let schema = try SchemaProbe(from: decoder).schema
+      guard schema == Wire.schema else { throw UnknownSchema(schema: schema) }
+      message = try Message(from: decoder)
+    }
+  }
+
+  private struct UnknownSchema: Error { let schema: Int }
   private struct SchemaProbe: Decodable { let schema: Int }
   private struct IdentityProbe: Decodable { let id: MigrationID }
 }

@@ -82,7 +82,7 @@ extension HostMigrations {
       ends.isEmpty || side == .destination
       ? [:]
       : AdmissionRound.expectedStarts(
-        running: sources.values.filter { $0.phase != .queued }.map { ($0.needs, ends[$0.id]) }, waiting: line(of: side, at: now),
+        running: sources.compactMap { $0.isQueued ? nil : ($0.needs, ends[$0.id]) }, waiting: line(of: side, at: now),
         needs: { needs(of: $0, side) }, capacity: { self.capacity(of: $0, side) })
     return waits(of: side, at: now).compactMap { id, waiting in
       switch side {
@@ -193,10 +193,8 @@ extension HostMigrations {
   /// Those that wait, in no order.
   private func waiting(in side: MigrationSide, at now: Now) -> [(id: MigrationID, score: Int64)] {
     switch side {
-    case .source:
-      sources.values.lazy.filter { $0.phase == .queued }.map { ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) }
-    case .destination:
-      destinations.values.lazy.filter { $0.phase == .queued }.map { ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) }
+    case .source: sources.compactMap { $0.isQueued ? ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) : nil }
+    case .destination: destinations.compactMap { $0.isQueued ? ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) : nil }
     }
   }
 
@@ -212,8 +210,8 @@ extension HostMigrations {
   private func round(of side: MigrationSide, at now: Now) -> AdmissionRound {
     let running: [[AdmissionResource]] =
       switch side {
-      case .source: sources.values.filter { $0.phase != .queued }.map(\.needs)
-      case .destination: destinations.values.filter { $0.phase != .queued }.map(\.needs)
+      case .source: sources.compactMap { $0.isQueued ? nil : $0.needs }
+      case .destination: destinations.compactMap { $0.isQueued ? nil : $0.needs }
       }
     return AdmissionRound(
       running: running, waiting: line(of: side, at: now), needs: { needs(of: $0, side) }, capacity: { capacity(of: $0, side) })
@@ -269,6 +267,9 @@ extension HostMigrations {
 }
 
 extension SourceMigration {
+  /// Whether it waits for its turn at its source.
+  public var isQueued: Bool { if case .queued = phase { true } else { false } }
+
   /// What it needs a place of at its source.
   var needs: [AdmissionResource] {
     let pools = inspection.map { Set($0.plan.disks.map(\.sourcePool)) } ?? Set(sourcePools ?? [])
@@ -277,6 +278,9 @@ extension SourceMigration {
 }
 
 extension DestinationMigration {
+  /// Whether it waits for its turn at its destination.
+  public var isQueued: Bool { if case .queued = phase { true } else { false } }
+
   /// What it needs a place of at its destination.
   var needs: [AdmissionResource] {
     let pools = Set(plan?.disks.map(\.destinationPool) ?? [])

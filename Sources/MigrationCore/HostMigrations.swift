@@ -21,9 +21,9 @@ public struct HostMigrations: Sendable, Hashable {
   /// How many migrations may work at once.
   public let limits: Limits
   /// The migrations out of this host.
-  public private(set) var sources: [MigrationID: SourceMigration] = [:]
+  public private(set) var sources = MigrationTable<SourceMigration>()
   /// The migrations into this host.
-  public private(set) var destinations: [MigrationID: DestinationMigration] = [:]
+  public private(set) var destinations = MigrationTable<DestinationMigration>()
 
   /// The migrations of a host, as its journal holds those that have not ended.
   public init(
@@ -87,11 +87,11 @@ public struct HostMigrations: Sendable, Hashable {
 
   /// Why the guest cannot be taken by a new migration; nil where it can.
   public func lock(onGuest uuid: String) -> Reason? {
-    if let migration = sources.values.first(where: { $0.guest.uuid == uuid }) {
+    if let migration = sources.first(where: { $0.guest.uuid == uuid }) {
       return Reason(
         .guestBusy, "the guest \(migration.guest.name) is being moved to \(migration.destination.host) by the migration \(migration.id)")
     }
-    if let migration = destinations.values.first(where: { $0.locksGuest && $0.plan?.guest.uuid == uuid }) {
+    if let migration = destinations.first(where: { $0.locksGuest && $0.plan?.guest.uuid == uuid }) {
       return Reason(
         .guestBusy, "the guest has not been released yet by the migration \(migration.id) that brings it from \(migration.source.host)")
     }

@@ -28,7 +28,11 @@ public final class HostLock: Sendable {
     self.descriptor = descriptor
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Not left to the closing: a process that is being started has the descriptor too, until it runs its program.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 
   private static func take(_ descriptor: Int32, path: String) throws(HostLockError) {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

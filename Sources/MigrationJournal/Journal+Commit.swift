@@ -36,7 +36,7 @@ extension Journal {
     }
     if let source = step.source {
       guard try store(source, event: step.sourceEvent.map(Shape.encode), at: step.at, step.operation, db) else { return .stale }
-      try append(step.events, of: source, step.operation, db)
+      try append(step, of: source, db)
     }
     if let destination = step.destination {
       let event = step.destinationEvent.map(Shape.encode)
@@ -48,12 +48,13 @@ extension Journal {
 
   /// Stores the key of a request that is accepted.
   func accept(_ request: RequestKey, at now: Now, _ db: Database) throws -> CommitOutcome {
-    if let digest = try String.fetchOne(db, sql: "SELECT digest FROM request WHERE id = ?", arguments: [request.id.text]) {
+    if let digest = try String.fetchOne(
+      db.cachedStatement(sql: "SELECT digest FROM request WHERE id = ?"), arguments: [request.id.text])
+    {
       return digest == request.digest ? .duplicateRequest : .requestReused
     }
-    try db.execute(
-      sql: "INSERT INTO request (id, digest, accepted) VALUES (?, ?, ?)",
-      arguments: [request.id.text, request.digest, now.wall.milliseconds])
+    try db.cachedStatement(sql: "INSERT INTO request (id, digest, accepted) VALUES (?, ?, ?)")
+      .execute(arguments: [request.id.text, request.digest, now.wall.milliseconds])
     return .committed
   }
 
@@ -63,25 +64,27 @@ extension Journal {
   ) throws -> Bool {
     let side = Migration.side.rawValue
     let stored = try Int.fetchOne(
-      db, sql: "SELECT revision FROM migration WHERE side = ? AND id = ?", arguments: [side, migration.id.text])
+      db.cachedStatement(sql: "SELECT revision FROM migration WHERE side = ? AND id = ?"), arguments: [side, migration.id.text])
     guard migration.revision == (stored ?? 0) + 1 else { return false }
     if stored == nil, let other = try openMigration(like: migration, db) {
       throw JournalError(
         .guestBusy, operation: operation, message: "the migration \(other) moves the same guest and has not ended")
     }
     let snapshot = Shape.encode(migration)
-    try db.execute(
+    try db.cachedStatement(
       sql: """
         INSERT INTO migration (side, id, revision, shape, guest, ended, changed, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (side, id) DO UPDATE SET
           revision = excluded.revision, shape = excluded.shape, guest = excluded.guest, ended = excluded.ended,
           changed = excluded.changed, snapshot = excluded.snapshot
-        """,
+        """
+    ).execute(
       arguments: [
         side, migration.id.text, migration.revision, shape, migration.guestUUID, migration.isTerminal, now.wall.milliseconds, snapshot,
       ])
-    try db.execute(
-      sql: "INSERT INTO history (side, migration, revision, shape, at, began, applied) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    try db.cachedStatement(
+      sql: "INSERT INTO history (side, migration, revision, shape, at, began, applied) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    ).execute(
       arguments: [side, migration.id.text, migration.revision, shape, Shape.encode(now), event == nil ? snapshot : nil, event])
     return true
   }
@@ -90,25 +93,35 @@ extension Journal {
   private func openMigration<Migration: JournalledMigration>(like migration: Migration, _ db: Database) throws -> String? {
     guard Migration.side == .source else { return nil }
     return try String.fetchOne(
-      db, sql: "SELECT id FROM migration WHERE side = 'source' AND ended = 0 AND guest = ?", arguments: [migration.guestUUID])
+      db.cachedStatement(sql: "SELECT id FROM migration WHERE side = 'source' AND ended = 0 AND guest = ?"),
+      arguments: [migration.guestUUID])
   }
 
   /// Stores the numbered events that lead from the last one stored to the one that the migration has reached.
-  private func append(_ events: [MigrationEvent], of migration: SourceMigration, _ operation: String, _ db: Database) throws {
-    let stored = try Int.fetchOne(db, sql: "SELECT max(sequence) FROM event WHERE migration = ?", arguments: [migration.id.text])
+  private func append(_ step: JournalStep, of migration: SourceMigration, _ db: Database) throws {
+    let stored = try Int.fetchOne(
+      db.cachedStatement(sql: "SELECT max(sequence) FROM event WHERE migration = ?"), arguments: [migration.id.text])
     var last = stored ?? 0
-    for event in events {
+    for event in step.events {
       guard Int(event.sequence) == last + 1 else {
-        throw JournalError(.invalidStep, operation: operation, message: "the event \(event.id) does not follow number \(last)")
+        throw JournalError(.invalidStep, operation: step.operation, message: "the event \(event.id) does not follow number \(last)")
       }
       last += 1
-      try db.execute(
-        sql: "INSERT INTO event (migration, sequence, terminal, body) VALUES (?, ?, ?, ?)",
-        arguments: [migration.id.text, last, event.data.kind.isTerminal, Shape.encode(event)])
+      try db.cachedStatement(sql: "INSERT INTO event (migration, sequence, terminal, body) VALUES (?, ?, ?, ?)")
+        .execute(arguments: [migration.id.text, last, event.data.kind.isTerminal, step.body(of: event)])
     }
     guard last == migration.sequence else {
       throw JournalError(
-        .invalidStep, operation: operation, message: "the migration has reached event \(migration.sequence), and the last one is \(last)")
+        .invalidStep, operation: step.operation,
+        message: "the migration has reached event \(migration.sequence), and the last one is \(last)")
     }
+  }
+}
+
+extension JournalStep {
+  /// An event as JSON. As a rule it was written already, into the outbox.
+  fileprivate func body(of event: MigrationEvent) -> String {
+    let published = outbox.first { $0.messageID == event.id && $0.type == event.type }
+    return published.map { String(decoding: $0.body, as: UTF8.self) } ?? Shape.encode(event)
   }
 }

@@ -31,7 +31,7 @@ extension Journal {
   /// The digest of an accepted request; nil where none of this id was accepted.
   public func digest(ofRequest id: MigrationID) throws(JournalError) -> String? {
     try read("read the key of the request \(id)") { db in
-      try String.fetchOne(db, sql: "SELECT digest FROM request WHERE id = ?", arguments: [id.text])
+      try String.fetchOne(db.cachedStatement(sql: "SELECT digest FROM request WHERE id = ?"), arguments: [id.text])
     }
   }
 

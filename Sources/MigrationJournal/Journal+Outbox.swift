@@ -30,21 +30,26 @@ extension OutboxMessage {
     self.init(
       exchange: row["exchange"], routingKey: row["routing_key"], body: [UInt8](row["body"] as Data),
       contentType: row["content_type"], messageID: row["message_id"], correlationID: row["correlation_id"], type: row["type"],
-      headers: try MessageCoding.decode(from: Array((row["headers"] as String).utf8)), persistent: row["persistent"],
-      mandatory: row["mandatory"])
+      headers: try Self.headers(row["headers"]), persistent: row["persistent"], mandatory: row["mandatory"])
     self.row = row["number"]
+  }
+
+  private static func headers(_ text: String) throws -> [String: String] {
+    text == "{}" ? [:] : try MessageCoding.decode(from: Array(text.utf8))
   }
 
   /// Adds the message to the end of the outbox.
   func insert(_ db: Database) throws {
-    try db.execute(
+    try db.cachedStatement(
       sql: """
         INSERT INTO outbox
           (exchange, routing_key, body, content_type, message_id, correlation_id, type, headers, persistent, mandatory)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
+        """
+    ).execute(
       arguments: [
-        exchange, routingKey, Data(body), contentType, messageID, correlationID, type, Shape.encode(headers), persistent, mandatory,
+        exchange, routingKey, Data(body), contentType, messageID, correlationID, type, headers.isEmpty ? "{}" : Shape.encode(headers),
+        persistent, mandatory,
       ])
   }
 }

@@ -2,29 +2,36 @@ internal import GRDB
 public import LongshoreMessages
 
 extension Journal {
-  /// Forgets the migrations that ended before a time, with their histories and numbered events, and the prefetches. Those that still
-  /// have registered files are kept, and so are the keys of their requests.
+  /// Forgets migrations that ended before a time, the oldest first, with their histories and numbered events, and the prefetches. Those
+  /// that still have registered files are kept, and so are the keys of their requests.
   ///
+  /// - Parameter limit: How many migrations to forget at most: nothing else is read or written meanwhile.
   /// - Returns: How many migrations were forgotten.
   @discardableResult
-  public func forgetMigrations(endedBefore time: Timestamp) throws(JournalError) -> Int {
+  public func forgetMigrations(endedBefore time: Timestamp, limit: Int = .max) throws(JournalError) -> Int {
     try write("forget migrations that ended before \(time)") { db in
-      try db.execute(
+      let forgotten = try Row.fetchAll(
+        db,
         sql: """
-          DELETE FROM migration WHERE ended = 1 AND changed < ? AND NOT EXISTS
-            (SELECT 1 FROM file WHERE file.migration = migration.id AND file.side = migration.side)
+          DELETE FROM migration WHERE number IN (
+            SELECT number FROM migration WHERE ended = 1 AND changed < ? AND NOT EXISTS
+              (SELECT 1 FROM file WHERE file.migration = migration.id AND file.side = migration.side)
+            ORDER BY changed LIMIT ?)
+          RETURNING side, id
           """,
-        arguments: [time.milliseconds])
-      let count = db.changesCount
+        arguments: [time.milliseconds, limit])
+      for row in forgotten {
+        let (side, id) = (row["side"] as String, row["id"] as String)
+        try db.cachedStatement(sql: "DELETE FROM history WHERE side = ? AND migration = ?").execute(arguments: [side, id])
+        guard side == Side.source.rawValue else { continue }
+        try db.cachedStatement(sql: "DELETE FROM event WHERE migration = ?").execute(arguments: [id])
+      }
       try db.execute(
         sql: """
           DELETE FROM prefetch WHERE ended = 1 AND changed < ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.migration = prefetch.id)
           """,
         arguments: [time.milliseconds])
-      guard count > 0 else { return 0 }
-      try db.execute(sql: "DELETE FROM history WHERE (side, migration) NOT IN (SELECT side, id FROM migration)")
-      try db.execute(sql: "DELETE FROM event WHERE migration NOT IN (SELECT id FROM migration WHERE side = 'source')")
-      return count
+      return forgotten.count
     }
   }
 
@@ -36,8 +43,11 @@ extension Journal {
   public func forgetRequests(acceptedBefore time: Timestamp) throws(JournalError) -> Int {
     try write("forget requests that were accepted before \(time)") { db in
       try db.execute(
-        sql:
-          "DELETE FROM request WHERE accepted < ? AND id NOT IN (SELECT id FROM migration WHERE side = 'source') AND id NOT IN (SELECT id FROM prefetch)",
+        sql: """
+          DELETE FROM request WHERE accepted < ?
+            AND NOT EXISTS (SELECT 1 FROM migration WHERE migration.side = 'source' AND migration.id = request.id)
+            AND NOT EXISTS (SELECT 1 FROM prefetch WHERE prefetch.id = request.id)
+          """,
         arguments: [time.milliseconds])
       return db.changesCount
     }

@@ -32,12 +32,14 @@ public final class Journal: Sendable {
     try self.init(path: path, schema: .current, shape: Shape.current)
   }
 
-  init(path: String, schema: Schema, shape: Int) throws(JournalError) {
+  init(path: String, schema: Schema, shape: Int, wholeCheckLimit: Int = wholeCheckLimit) throws(JournalError) {
     let operation = "open the journal"
     do {
       if path != Self.inMemory { try JournalFile.makeIfMissing(path, operation: operation) }
       let queue = try DatabaseQueue(path: path, configuration: Self.configuration)
-      try queue.read { db in try Self.refuseStrangers(db, schema, operation: operation, path: path) }
+      try queue.read { db in
+        try Self.refuseStrangers(db, schema, wholeCheckLimit: wholeCheckLimit, operation: operation, path: path)
+      }
       try schema.migrator.migrate(queue)
       id = try queue.write(Self.proveWritable)
       self.queue = queue
@@ -69,9 +71,29 @@ extension Journal {
     return configuration
   }
 
+  /// Up to this size, in bytes, a file is checked as a whole when it is opened, which takes a tenth of a second at most.
+  static let wholeCheckLimit = 64 << 20
+  /// The tables that grow with the past. Of a larger file they are not checked: damage in them is found when they are read.
+  private static let pastTables = ["migration", "history", "event"]
+
+  /// What SQLite says of the file: `ok`, or the first damage.
+  private static func check(_ db: Database, wholeCheckLimit: Int) throws -> String {
+    let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+    let size = try pages * (Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+    if size <= wholeCheckLimit { return try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict" }
+    let tables = try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'table'").filter { !pastTables.contains($0) }
+    for table in tables {
+      let verdict = try String.fetchOne(db, sql: "SELECT quick_check FROM pragma_quick_check(?)", arguments: [table]) ?? "no verdict"
+      if verdict != "ok" { return verdict }
+    }
+    return "ok"
+  }
+
   /// Refuses what is damaged, belongs to another program or was written by a later version; an empty file is welcome.
-  private static func refuseStrangers(_ db: Database, _ schema: Schema, operation: String, path: String) throws {
-    let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no verdict"
+  private static func refuseStrangers(
+    _ db: Database, _ schema: Schema, wholeCheckLimit: Int, operation: String, path: String
+  ) throws {
+    let verdict = try check(db, wholeCheckLimit: wholeCheckLimit)
     guard verdict == "ok" else {
       let line = verdict.split(whereSeparator: \.isNewline).joined(separator: "; ")
       throw JournalError(

@@ -160,6 +160,14 @@ struct Schema {
           published INTEGER NOT NULL             -- milliseconds since 1970
         ) STRICT, WITHOUT ROWID;
         """),
+    Version(
+      name: "5",
+      statements: """
+        -- A start reads what has not ended, and the housekeeping what ended long ago: neither goes through all the others.
+        CREATE INDEX open_migration ON migration (side, number) WHERE ended = 0;
+        CREATE INDEX ended_migration ON migration (changed) WHERE ended = 1;
+        CREATE INDEX request_accepted ON request (accepted);
+        """),
   ])
 
   /// The migrator of these versions.

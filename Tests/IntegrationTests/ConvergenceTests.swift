@@ -207,7 +207,7 @@ struct ConvergenceTests {
       try await Orchestrator.with(lab) { orchestrator in
         // Slow enough for the template to take as long as the guest has to be looked at.
         let id = try await lab.withLink(of: .beta, rate: Self.rate) {
-          let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(bandwidthMiBps: 2))
+          let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(bandwidthMiBps: 1))
           try await orchestrator.event(.transferring, for: .writesWait, of: id)
           return id
         }

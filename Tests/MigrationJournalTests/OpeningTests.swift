@@ -68,8 +68,8 @@ struct OpeningTests {
     }
   }
 
-  @Test("refuses a damaged file, says how to go on and leaves the file as it is")
-  func corrupted() async throws {
+  @Test("refuses a damaged file, says how to go on and leaves the file as it is", arguments: [Journal.wholeCheckLimit, 0])
+  func corrupted(wholeCheckLimit: Int) async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/journal"
       let journal = try Journal(path: path)
@@ -79,7 +79,9 @@ struct OpeningTests {
       try overwrite(path, at: pageSize, with: Array(repeating: 0xa5, count: 4 * pageSize))
       let damaged = try content(of: path)
 
-      let error = #expect(throws: JournalError.self) { try Journal(path: path) }
+      let error = #expect(throws: JournalError.self) {
+        try Journal(path: path, schema: .current, shape: Shape.current, wholeCheckLimit: wholeCheckLimit)
+      }
 
       #expect(error?.code == .corrupted)
       #expect(error?.message.contains("move \(path) and \(path)-journal away") == true)

@@ -34,6 +34,16 @@ struct PruningTests {
     #expect(try journal.outbox(limit: 10).count == 3, "what was not published yet still is")
   }
 
+  @Test("takes the oldest first, and no more than are asked for")
+  func limited() throws {
+    for number in 1...5 { try end(number) }
+    #expect(try journal.forgetMigrations(endedBefore: later, limit: 2) == 2)
+    #expect(try journal.sources(includeEnded: true, limit: 10).migrations.map(\.id.text) == ["migration-5", "migration-4", "migration-3"])
+    #expect(try journal.sourceHistory(of: Sample.id(2)) == nil)
+    #expect(try journal.sourceHistory(of: Sample.id(3)) != nil)
+    #expect(try journal.forgetMigrations(endedBefore: later, limit: 10) == 3)
+  }
+
   @Test("leaves ended migrations that still have files")
   func withFiles() throws {
     try end(1)

@@ -53,7 +53,7 @@ def _command(lab, who, loop, queue):
     if who == "loop":
         return [loop, host, port, user, password, queue, *map(str, (MESSAGES, SIZE, WINDOW))]
     program = os.path.join(lab.binaries, "longshore-bench")
-    return [program, "--broker", url, "--queue", queue, "--messages", str(MESSAGES)]
+    return [program, "bus", "--broker", url, "--queue", queue, "--messages", str(MESSAGES)]
 
 
 def _run(command):

@@ -5,7 +5,7 @@ import platform
 import statistics
 from collections import defaultdict
 
-from . import bus
+from . import agent, bus
 from .lab import ROOT
 
 COLOURS = {
@@ -225,6 +225,7 @@ def write(results, folder):
         "TABLE": table(results),
         "PHASES": phases(results),
         "BUS": bus.table(results["bus"]) if results["bus"] else "Not measured.",
+        "AGENT": agent.table(results["agent"]) if results.get("agent") else "Not measured.",
     }
     for key, value in values.items():
         page = page.replace("{" + key + "}", value)

@@ -1,17 +1,17 @@
 internal import LongshoreMessages
-internal import MigrationCore
+package import MigrationCore
 
 /// Does a source machine's effects in the world.
 ///
 /// A runner observes before it does anything, so that an effect that was begun before a crash can be run again. It reports what
 /// came of the effect as events, and returns when there is nothing more to do or its task is cancelled.
-protocol SourceEffectRunner: Sendable {
+package protocol SourceEffectRunner: Sendable {
   func run(
     _ effect: SourceEffect, of migration: SourceMigration, report: @escaping @Sendable (SourceEvent) async -> Void) async
 }
 
 /// Does a destination machine's effects in the world. See ``SourceEffectRunner``.
-protocol DestinationEffectRunner: Sendable {
+package protocol DestinationEffectRunner: Sendable {
   func run(
     _ effect: DestinationEffect, of migration: DestinationMigration,
     report: @escaping @Sendable (DestinationEvent) async -> Void) async

@@ -78,8 +78,8 @@ actor MigrationCoordinator {
 
   // MARK: - Requests
 
-  /// Takes orders, in their order, and journals in one write what becomes of them: the new migrations with their first events, and
-  /// the answers.
+  /// Takes orders, in their order, and journals in one write what becomes of them: the new migrations with their first events, whose turn
+  /// it is, and the answers.
   ///
   /// - Returns: What became of each.
   @discardableResult
@@ -106,6 +106,7 @@ actor MigrationCoordinator {
       case .failure(let refusal): acceptances.append(.rejected(refusal.reasons))
       }
     }
+    if !steps.isEmpty { steps += draft.admission(to: .source, at: now) }
     do throws(JournalError) {
       _ = try commit(steps, answers: zip(orders, acceptances).compactMap { order, acceptance in order.answer(acceptance) })
       return acceptances
@@ -159,7 +160,7 @@ actor MigrationCoordinator {
   func queue(ends: [MigrationID: Int64]) -> [QueueEntry] { migrations.queue(ends: ends, at: clock.now()) }
 
   /// The migrations out of this host that are at work.
-  var sourcesAtWork: [MigrationID] { migrations.sources.values.filter { $0.phase != .queued }.map(\.id) }
+  var sourcesAtWork: [MigrationID] { migrations.sources.compactMap { $0.isQueued ? nil : $0.id } }
 
   /// Whether the number of migrations out of one pool is limited more narrowly than that of all.
   var limitsPools: Bool { migrations.limits.pool < migrations.limits.outgoing }

@@ -1,10 +1,10 @@
-internal import AMQP
-internal import LongshoreMessages
+package import AMQP
+package import LongshoreMessages
 
 /// What an agent declares at the broker: types, durability and single active consumer, nothing that a policy could want to change.
-enum AgentTopology {
+package enum AgentTopology {
   /// The exchanges, the shared queues, and a host's inbox bound to both exchanges that it reads.
-  static func topology(of host: HostAddress) -> Topology {
+  package static func topology(of host: HostAddress) -> Topology {
     Topology(
       exchanges: [
         Exchange(Wire.requests, kind: .topic), Exchange(Wire.peers, kind: .topic), Exchange(Wire.replies, kind: .topic),

@@ -19,7 +19,9 @@ struct Agent {
   private let logger: Logger
 
   /// Opens the journal and takes the host's lock. Nothing else is touched: broker and libvirt may be away.
-  init(configuration: AgentConfiguration, logger: Logger) throws {
+  ///
+  /// - Parameter standIn: What does the work on guests in place of libvirt, QEMU and files.
+  init(configuration: AgentConfiguration, standIn: StandIn? = nil, logger: Logger) throws {
     let here = configuration.host
     let clock = SystemHostClock()
     try Self.makeFolder(configuration.runDirectory)
@@ -91,8 +93,9 @@ struct Agent {
       postChecks: PostChecks(libvirt: libvirt, images: images), views: diskViews, pools: pools, peers: peers, clock: clock, logger: logger)
     let housekeeping = HousekeeperCalls()
     let coordinator = MigrationCoordinator(
-      here: here, journal: journal, limits: configuration.limits, clock: clock, sourceRunner: sourceRunner,
-      destinationRunner: destinationRunner, peers: peers, outboxChanged: outboxChanged,
+      here: here, journal: journal, limits: configuration.limits, clock: clock,
+      sourceRunner: standIn?.source { await progress.post($0, of: $1) } ?? sourceRunner,
+      destinationRunner: standIn?.destination ?? destinationRunner, peers: peers, outboxChanged: outboxChanged,
       ended: { migration in
         metrics.ended(migration, at: clock.now())
         housekeeping.call()

@@ -9,10 +9,13 @@ internal import ServiceLifecycle
 struct Housekeeper: Service, CustomStringConvertible {
   let description = "the housekeeper"
 
-  /// How often it looks where nothing calls it, in milliseconds: what could not be deleted is tried again then.
+  /// How often it looks where nothing calls it, in milliseconds: what could not be deleted is tried again then. No more often does it
+  /// forget and give memory back, however many migrations end.
   private static let interval: Int64 = 60_000
   /// For how long ended migrations are remembered, in milliseconds: 30 days.
   private static let historyAge: Int64 = 30 * 86_400_000
+  /// How many of them are forgotten in one write, for which all other writes wait: some milliseconds.
+  private static let forgottenAtOnce = 100
   /// For how long the ids of requests are, in milliseconds: 90 days. A request's own validity is a day unless it says more.
   private static let requestAge: Int64 = 90 * 86_400_000
 
@@ -26,10 +29,15 @@ struct Housekeeper: Service, CustomStringConvertible {
     await cancelWhenGracefulShutdown {
       calls.call()
       var alarm: Task<Void, Never>?
+      var tidied: Int64?
       for await _ in calls.stream {
         let next = await sweep()
-        prune()
-        ProgramPages.giveBack()
+        let now = clock.now().bootMilliseconds
+        if tidied.map({ now - $0 >= Self.interval }) ?? true {
+          tidied = now
+          await prune()
+          ProgramPages.giveBack()
+        }
         alarm?.cancel()
         alarm = Task {
           guard (try? await clock.wait(milliseconds: min(next ?? Self.interval, Self.interval))) != nil else { return }
@@ -40,10 +48,14 @@ struct Housekeeper: Service, CustomStringConvertible {
     }
   }
 
-  private func prune() {
+  private func prune() async {
     let now = clock.now().wall
     do {
-      try journal.forgetMigrations(endedBefore: now.adding(milliseconds: -Self.historyAge))
+      while try journal.forgetMigrations(endedBefore: now.adding(milliseconds: -Self.historyAge), limit: Self.forgottenAtOnce)
+        == Self.forgottenAtOnce
+      {
+        await Task.yield()
+      }
       try journal.forgetRequests(acceptedBefore: now.adding(milliseconds: -Self.requestAge))
     } catch {
       logger.error("The journal cannot be written", metadata: [LogKeys.error: "\(error)"])

@@ -85,18 +85,24 @@ struct AdmissionTests {
 
   @Test("An admission that could not be journalled is made up for")
   func withoutJournal() async throws {
-    let isFirst = Mutex(true)
-    let station = try Station(onOutboxChange: { journal in
-      // The acceptance is journalled, and then nothing more.
-      if isFirst.withLock({ $0 }) { try? journal.refuseSteps() }
-      isFirst.withLock { $0 = false }
-    })
+    let isArmed = Mutex(false)
+    let station = try Station(
+      outgoing: 1,
+      onOutboxChange: { journal in
+        // The end of the first is journalled, and then nothing more.
+        if isArmed.withLock({ $0 }) { try? journal.refuseSteps() }
+      })
     try await station.accept(try Many.id(1), guest: Many.guest(1))
+    try await station.accept(try Many.id(2), guest: Many.guest(2))
+    await station.source.notes.wait(for: .began(.inspect))
+    isArmed.withLock { $0 = true }
+    try await station.coordinator.cancel(try Many.id(1), reason: Reason(.cancelled, "test"))
+    isArmed.withLock { $0 = false }
     await station.clock.waitUntilPending(1000)
     try station.journal.acceptSteps()
     station.clock.advance(milliseconds: 1000)
-    await station.source.notes.wait(for: .began(.inspect))
-    #expect(try station.journal.source(try Many.id(1))?.phase == .inspecting)
+    await station.source.notes.wait { notes in notes.count { $0 == .began(.inspect) } == 2 }
+    #expect(try station.journal.source(try Many.id(2))?.phase == .inspecting)
     await station.coordinator.stop()
   }
 
