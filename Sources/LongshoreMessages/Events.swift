@@ -320,6 +320,8 @@ public struct Progress: Sendable, Hashable, Codable {
   public var remainingSeconds: Double?
   /// By how much QEMU slows the guest's CPUs down, in percent; absent while it does not.
   public var throttlePercent: UInt64?
+  /// What the bandwidth budgets let the migration send now, in bytes a second; absent where none holds for it.
+  public var budgetBps: UInt64?
   /// What keeps the transfer from its end, and what can be done about it; absent while it converges.
   public var reasons: [Reason]?
 
@@ -327,7 +329,8 @@ public struct Progress: Sendable, Hashable, Codable {
   public init(
     phase: MigrationPhase, guest: GuestReference, template: Amount? = nil, disks: [Disk] = [], memory: Amount? = nil,
     rateBps: UInt64? = nil, dirtyRateBps: UInt64? = nil, iteration: UInt64? = nil, expectedDowntimeMs: UInt64? = nil,
-    elapsedSeconds: Double, remainingSeconds: Double? = nil, throttlePercent: UInt64? = nil, reasons: [Reason]? = nil
+    elapsedSeconds: Double, remainingSeconds: Double? = nil, throttlePercent: UInt64? = nil, budgetBps: UInt64? = nil,
+    reasons: [Reason]? = nil
   ) {
     self.phase = phase
     self.guest = guest
@@ -340,6 +343,7 @@ public struct Progress: Sendable, Hashable, Codable {
     self.expectedDowntimeMs = expectedDowntimeMs
     self.elapsedSeconds = elapsedSeconds
     self.throttlePercent = throttlePercent
+    self.budgetBps = budgetBps
     self.reasons = reasons
     // A prediction may divide by a rate of nothing; JSON has no infinity.
     self.remainingSeconds = remainingSeconds.flatMap { $0.isFinite ? $0 : nil }

@@ -94,15 +94,20 @@ public struct DestinationFacts: Sendable, Hashable, Codable {
   public var toDestinationBps: UInt64?
   /// What the source received from the destination, in bytes a second; nil where it was not measured.
   public var fromDestinationBps: UInt64?
+  /// What the destination's bandwidth budget lets come now, in bytes a second; nil where it limits nothing, and from agents that do not
+  /// know of any.
+  public var incomingBps: UInt64?
 
   /// Facts.
   public init(
-    pools: [Pool], presentLayers: [Int], unreadLayers: [Int] = [], toDestinationBps: UInt64? = nil, fromDestinationBps: UInt64? = nil
+    pools: [Pool], presentLayers: [Int], unreadLayers: [Int] = [], toDestinationBps: UInt64? = nil, fromDestinationBps: UInt64? = nil,
+    incomingBps: UInt64? = nil
   ) {
     self.pools = pools
     self.presentLayers = presentLayers
     self.unreadLayers = unreadLayers
     self.toDestinationBps = toDestinationBps
     self.fromDestinationBps = fromDestinationBps
+    self.incomingBps = incomingBps
   }
 }

@@ -61,6 +61,9 @@ public struct PeerMessage: Sendable, Hashable {
     case describeTemplate(PrefetchOrder)
     /// The template is in place, or not wanted any more: serve it no longer.
     case templateDone
+    /// Send no more than so many bytes a second of this migration; nil for as many as you like. Sent only where the plan says that the
+    /// source heeds it (``MigrationPlan/heedsBandwidth``), and again when it changes. There is no answer.
+    case limitBandwidth(UInt64?)
   }
 
   /// A layer's digest and the place of its bytes.
@@ -154,7 +157,7 @@ extension PeerMessage: Codable {
 extension PeerMessage.Body: Codable {
   private enum Keys: String, CodingKey {
     case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer, order,
-      description, reading
+      description, reading, bandwidthBps
   }
 
   public init(from decoder: any Decoder) throws {
@@ -180,6 +183,7 @@ extension PeerMessage.Body: Codable {
     case "describe-template": self = .describeTemplate(try container.decode(PrefetchOrder.self, forKey: .order))
     case "template-described": self = .templateDescribed(try container.decode(TemplateDescription.self, forKey: .description))
     case "template-done": self = .templateDone
+    case "limit-bandwidth": self = .limitBandwidth(try container.decodeIfPresent(UInt64.self, forKey: .bandwidthBps))
     case "try-path": self = .tryPath(try container.decode(PathQuestion.self, forKey: .path))
     case "preparing": self = .preparing(try container.decode(PreparationProgress.self, forKey: .progress))
     case "prepared":
@@ -223,6 +227,7 @@ extension PeerMessage.Body: Codable {
     case .offerLayer(let layer, let export):
       try container.encode(layer, forKey: .layer)
       try container.encode(export, forKey: .export)
+    case .limitBandwidth(let rate): try container.encodeIfPresent(rate, forKey: .bandwidthBps)
     case .compared(let reading): try container.encode(reading, forKey: .reading)
     case .confirm, .release, .assign, .compare, .comparing, .released, .rolledBack, .templateDone: break
     }
@@ -259,6 +264,7 @@ extension PeerMessage.Body {
     case .describeTemplate: "describe-template"
     case .templateDescribed: "template-described"
     case .templateDone: "template-done"
+    case .limitBandwidth: "limit-bandwidth"
     }
   }
 }

@@ -282,11 +282,14 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   /// not waited, and in plans of agents that do not know it.
   public var queue: QueuePlace?
 
+  /// Whether the source's agent heeds `limit-bandwidth`; nil in plans of agents that do not know it.
+  public var heedsBandwidth: Bool?
+
   /// A plan.
   public init(
     guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
     sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil,
-    queue: QueuePlace? = nil
+    queue: QueuePlace? = nil, heedsBandwidth: Bool? = nil
   ) {
     self.guest = guest
     self.disks = disks
@@ -297,6 +300,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.templateConflict = templateConflict
     self.verify = verify
     self.queue = queue
+    self.heedsBandwidth = heedsBandwidth
   }
 
   /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
@@ -310,6 +314,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     sourceTriesPath = try container.decodeIfPresent(Bool.self, forKey: .sourceTriesPath)
     verify = try container.decodeIfPresent(Bool.self, forKey: .verify)
     queue = try container.decodeIfPresent(QueuePlace.self, forKey: .queue)
+    heedsBandwidth = try container.decodeIfPresent(Bool.self, forKey: .heedsBandwidth)
     shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
     readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)
     templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)

@@ -175,6 +175,8 @@ extension Reason.Code {
   public static let guestSuspended = Reason.Code("guest-suspended")
   /// Somebody has changed the migration's limits.
   public static let limitsChanged = Reason.Code("limits-changed")
+  /// The bandwidth budgets do not hold for the migration as they should: the host does not let the agent pace its connections.
+  public static let bandwidthNotPaced = Reason.Code("bandwidth-not-paced")
   /// QEMU slows the guest's CPUs down.
   public static let guestSlowed = Reason.Code("guest-slowed")
   /// The guest's writes wait for the copy of its disks.

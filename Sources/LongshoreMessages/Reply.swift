@@ -51,7 +51,7 @@ public struct Reply: Sendable, Hashable {
 public struct LimitChange: Sendable, Hashable, Codable {
   /// The limits that can be changed, by the names of their fields in the request.
   public enum Limit: String, Hashable, WireWord {
-    case maxDowntimeMs, memoryBandwidthMiBps, deadlineSeconds
+    case maxDowntimeMs, memoryBandwidthMiBps, bandwidthMiBps, deadlineSeconds
   }
 
   /// The limit.

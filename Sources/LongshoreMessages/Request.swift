@@ -67,15 +67,20 @@ public struct Request: Sendable, Hashable {
 public struct TransferLimits: Sendable, Hashable, Codable {
   /// The longest pause that may be planned for the switch, in milliseconds.
   public var maxDowntimeMs: UInt64?
-  /// The cap on the transfer of memory, in MiB/s. Disks that are being copied keep theirs.
+  /// A cap on the transfer of memory alone, in MiB/s, beside the budget.
   public var memoryBandwidthMiBps: UInt64?
+  /// The migration's bandwidth budget, in MiB/s: for memory, all disks and templates together.
+  public var bandwidthMiBps: UInt64?
   /// Seconds that the migration may take in all, from acceptance.
   public var deadlineSeconds: Int64?
 
   /// Limits.
-  public init(maxDowntimeMs: UInt64? = nil, memoryBandwidthMiBps: UInt64? = nil, deadlineSeconds: Int64? = nil) {
+  public init(
+    maxDowntimeMs: UInt64? = nil, memoryBandwidthMiBps: UInt64? = nil, bandwidthMiBps: UInt64? = nil, deadlineSeconds: Int64? = nil
+  ) {
     self.maxDowntimeMs = maxDowntimeMs
     self.memoryBandwidthMiBps = memoryBandwidthMiBps
+    self.bandwidthMiBps = bandwidthMiBps
     self.deadlineSeconds = deadlineSeconds
   }
 
@@ -83,6 +88,7 @@ public struct TransferLimits: Sendable, Hashable, Codable {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     maxDowntimeMs = try container.decodeIfPresent(.maxDowntimeMs, in: MigrationOptions.downtimeRange)
     memoryBandwidthMiBps = try container.decodeIfPresent(.memoryBandwidthMiBps, in: MigrationOptions.bandwidthRange)
+    bandwidthMiBps = try container.decodeIfPresent(.bandwidthMiBps, in: MigrationOptions.bandwidthRange)
     deadlineSeconds = try container.decodeIfPresent(.deadlineSeconds, in: Request.deadlineRange)
   }
 
@@ -246,13 +252,12 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
     case fenced
   }
 
-  /// The limits of the cap on the transfer, in MiB/s: 1 MiB/s to 1 TiB/s.
+  /// The limits of bandwidth budgets, in MiB/s: 1 MiB/s to 1 TiB/s.
   public static let bandwidthRange: ClosedRange<UInt64> = 1...1_048_576
   /// The limits of the planned pause, in milliseconds: QEMU takes no more than 2,000 seconds.
   public static let downtimeRange: ClosedRange<UInt64> = 1...2_000_000
 
-  /// The cap on the transfer, in MiB/s, for memory and all disks together; nil for none. At least 1 for each disk and 1
-  /// for memory.
+  /// The bandwidth budget, in MiB/s: what templates, memory and all disks together take of the link, headers included; nil for none.
   public var bandwidthMiBps: UInt64?
   /// The longest pause that may be planned for the switch, in milliseconds; nil for QEMU's default of 300. A transfer that does not
   /// converge gets more than 300 in steps, as much as it needs.
@@ -347,7 +352,7 @@ extension Request: Codable {
         throw DecodingError.dataCorrupted(
           DecodingError.Context(
             codingPath: container.codingPath,
-            debugDescription: "nothing is to be changed: give maxDowntimeMs, memoryBandwidthMiBps or deadlineSeconds"))
+            debugDescription: "nothing is to be changed: give maxDowntimeMs, bandwidthMiBps, memoryBandwidthMiBps or deadlineSeconds"))
       }
       command = .tune(migration: try container.decode(MigrationID.self, forKey: .migration), limits)
     case "force-complete": command = .forceComplete(migration: try container.decode(MigrationID.self, forKey: .migration))

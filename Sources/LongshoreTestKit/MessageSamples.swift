@@ -121,9 +121,11 @@ extension MessageSamples {
     case .cancel: [.cancel(migration: migration)]
     case .tune:
       [
-        TransferLimits(maxDowntimeMs: 2000), TransferLimits(memoryBandwidthMiBps: 100), TransferLimits(deadlineSeconds: 7200),
+        TransferLimits(maxDowntimeMs: 2000), TransferLimits(memoryBandwidthMiBps: 100), TransferLimits(bandwidthMiBps: 100),
+        TransferLimits(deadlineSeconds: 7200),
         TransferLimits(
           maxDowntimeMs: MigrationOptions.downtimeRange.upperBound, memoryBandwidthMiBps: MigrationOptions.bandwidthRange.upperBound,
+          bandwidthMiBps: MigrationOptions.bandwidthRange.upperBound,
           deadlineSeconds: Request.deadlineRange.upperBound),
       ].map { .tune(migration: migration, $0) }
     case .forceComplete: [.forceComplete(migration: migration)]
@@ -219,7 +221,7 @@ extension MessageSamples {
         reply(
           .tuned([
             LimitChange(.memoryBandwidthMiBps, from: nil, to: 100), LimitChange(.deadlineSeconds, from: 86_400, to: 7200),
-            LimitChange(.maxDowntimeMs, from: 500, to: 2000),
+            LimitChange(.maxDowntimeMs, from: 500, to: 2000), LimitChange(.bandwidthMiBps, from: nil, to: 200),
           ])),
       ]
     case .forced: [reply(.forced(Reason(.guestSuspended, "the guest is suspended until it has moved, by the request f-1")))]
@@ -385,7 +387,7 @@ extension MessageSamples {
     phase: .transferring, guest: guest, template: Progress.Amount(done: 0, remaining: .max, total: .max),
     disks: [.init(target: resource("vda"), bytes: .init(done: 104_857_600, remaining: 1_048_576, total: 105_906_176))],
     memory: Progress.Amount(done: 1, remaining: 2, total: 3), rateBps: 104_857_600, dirtyRateBps: 4096, iteration: 2,
-    expectedDowntimeMs: 300, elapsedSeconds: 12.75, remainingSeconds: 8.5, throttlePercent: 20,
+    expectedDowntimeMs: 300, elapsedSeconds: 12.75, remainingSeconds: 8.5, throttlePercent: 20, budgetBps: 209_715_200,
     reasons: [Reason(.guestSlowed, "QEMU slows the guest's CPUs down by 20 %, so that its memory can be copied")])
 }
 
@@ -409,6 +411,7 @@ extension MessageSamples {
     case describeTemplate = "describe-template"
     case templateDescribed = "template-described"
     case templateDone = "template-done"
+    case limitBandwidth = "limit-bandwidth"
 
     /// The kind of a message.
     public init(_ body: PeerMessage.Body) {
@@ -439,6 +442,7 @@ extension MessageSamples {
       case .describeTemplate: self = .describeTemplate
       case .templateDescribed: self = .templateDescribed
       case .templateDone: self = .templateDone
+      case .limitBandwidth: self = .limitBandwidth
       }
     }
 
@@ -507,6 +511,7 @@ extension MessageSamples {
         .templateDescribed(TemplateDescription(layers: fullPlan.layers)),
       ]
     case .templateDone: [.templateDone]
+    case .limitBandwidth: [.limitBandwidth(nil), .limitBandwidth(104_857_600)]
     }
   }
 
@@ -587,7 +592,7 @@ extension MessageSamples {
       ReadOnlyDisk(target: resource("vdf"), layer: 1),
     ],
     sourceTriesPath: true, templateConflict: .rename, verify: true,
-    queue: QueuePlace(priority: .high, headStartUs: 95_000_000))
+    queue: QueuePlace(priority: .high, headStartUs: 95_000_000), heedsBandwidth: true)
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",
@@ -634,7 +639,8 @@ extension MessageSamples {
 
   private static let fullFacts = DestinationFacts(
     pools: [.init(pool: resource("primary-2"), capacity: 1_099_511_627_776, available: 549_755_813_888, coming: 3_489_660_928)],
-    presentLayers: [1], unreadLayers: [1], toDestinationBps: 117_000_000, fromDestinationBps: 116_000_000)
+    presentLayers: [1], unreadLayers: [1], toDestinationBps: 117_000_000, fromDestinationBps: 116_000_000,
+    incomingBps: 104_857_600)
 
   private static let sparseEstimate = MigrationEstimate(
     disks: [], templates: [], pools: [], memory: .init(total: 1_073_741_824), link: .init(),

@@ -84,6 +84,7 @@ public struct Convergence: Sendable, Hashable {
     var seconds: Double
     var remaining: UInt64
     var rate: UInt64?
+    var budget: UInt64?
   }
 
   private struct MemoryPoint: Sendable, Hashable {
@@ -92,6 +93,7 @@ public struct Convergence: Sendable, Hashable {
     var neededMs: UInt64
     var dirtyBps: UInt64
     var rateBps: UInt64?
+    var budgetBps: UInt64?
   }
 
   private var disks: [DiskPoint] = []
@@ -130,11 +132,12 @@ public struct Convergence: Sendable, Hashable {
       let (more, overflow) = sum.addingReportingOverflow(disk.bytes.remaining)
       return overflow ? .max : more
     }
-    disks.append(DiskPoint(seconds: sample.elapsedSeconds, remaining: remaining, rate: sample.rateBps))
+    disks.append(DiskPoint(seconds: sample.elapsedSeconds, remaining: remaining, rate: sample.rateBps, budget: sample.budgetBps))
     disks.removeAll { $0.seconds < sample.elapsedSeconds - Self.diskWindow }
     guard sample.memory != nil, let pass = sample.iteration, pass > 1, let needed = sample.expectedDowntimeMs else { return }
     let point = MemoryPoint(
-      seconds: sample.elapsedSeconds, pass: pass, neededMs: needed, dirtyBps: sample.dirtyRateBps ?? 0, rateBps: sample.rateBps)
+      seconds: sample.elapsedSeconds, pass: pass, neededMs: needed, dirtyBps: sample.dirtyRateBps ?? 0, rateBps: sample.rateBps,
+      budgetBps: sample.budgetBps)
     // Of each pass the first word counts with its time, and the last one with what it says.
     if passes.last?.pass == pass {
       let since = passes.last?.seconds ?? point.seconds
@@ -175,7 +178,8 @@ public struct Convergence: Sendable, Hashable {
         notices: [
           Reason(
             .notConverging,
-            "the disks do not converge: up to \(Self.bytes(Double(most))) left, \(trend)\(rate); \(allowed), or \(Self.force(means))")
+            "the disks do not converge: up to \(Self.bytes(Double(most))) left, \(trend)\(rate); \(Self.budget(last.budget))\(allowed), or \(Self.force(means))"
+          )
         ], isStuck: true)
     }
     let finish = Double(last.remaining) / fall
@@ -217,7 +221,7 @@ public struct Convergence: Sendable, Hashable {
       notices: [
         Reason(
           .notConverging,
-          "the memory does not converge: \(rates), the switch would need \(needed) ms and \(means.maxDowntimeMs) are allowed; allow a longer pause (`tune`), \(help), or \(Self.force(means))"
+          "the memory does not converge: \(rates), the switch would need \(needed) ms and \(means.maxDowntimeMs) are allowed; \(Self.budget(now.budgetBps))allow a longer pause (`tune`), \(help), or \(Self.force(means))"
         )
       ], isStuck: true)
   }
@@ -233,6 +237,10 @@ public struct Convergence: Sendable, Hashable {
   private static func force(_ means: Means) -> String {
     means.onDeadline == .force
       ? "wait: the guest is suspended at the deadline" : "suspend the guest until it has moved (`force-complete`)"
+  }
+
+  private static func budget(_ rate: UInt64?) -> String {
+    rate.map { "give it more than the \(Self.rate(Double($0))) that the bandwidth budgets leave (`tune`), " } ?? ""
   }
 
   private static func rate(_ bytesPerSecond: Double) -> String { bytes(bytesPerSecond) + "/s" }

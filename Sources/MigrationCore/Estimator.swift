@@ -44,6 +44,8 @@ public struct EstimateFacts: Sendable, Hashable {
   public var destination: NodeName
   /// How the guest is to be moved.
   public var options: MigrationOptions?
+  /// What the bandwidth budgets leave; nil where none holds for it.
+  public var outlook: BandwidthOutlook?
   /// What the destination knows.
   public var there: DestinationFacts
   /// The layers whose content the source has not read since they last changed, by their ids in the plan.
@@ -59,7 +61,8 @@ public struct EstimateFacts: Sendable, Hashable {
 
   /// Facts.
   public init(
-    plan: MigrationPlan, source: NodeName, destination: NodeName, options: MigrationOptions? = nil, there: DestinationFacts,
+    plan: MigrationPlan, source: NodeName, destination: NodeName, options: MigrationOptions? = nil, outlook: BandwidthOutlook? = nil,
+    there: DestinationFacts,
     unreadLayers: [Int] = [], sourcePools: [SourcePool] = [], usedMemory: UInt64? = nil, dirtyBps: UInt64? = nil,
     writes: [ResourceName: Writes] = [:]
   ) {
@@ -67,6 +70,7 @@ public struct EstimateFacts: Sendable, Hashable {
     self.source = source
     self.destination = destination
     self.options = options
+    self.outlook = outlook
     self.there = there
     self.unreadLayers = unreadLayers
     self.sourcePools = sourcePools
@@ -80,11 +84,13 @@ public struct EstimateFacts: Sendable, Hashable {
 ///
 /// A migration is templates, then disks, then memory, each as fast as the link carries it:
 ///
-///     time     = preparation + templates / link + D / (disk rate - w) + memory + handover; no less than the largest disk takes alone
+///     time     = preparation + templates / link + D / (link - w) + memory + handover
 ///     D        = allocation of the disks' top layers; w = what is written to them meanwhile and copied again
 ///     memory   = rounds: the first sends what is used, each next what was changed during the one before,
 ///                until what is left fits into the pause that is allowed
 ///     downtime = what is left / memory rate + the pause of the handover itself
+///
+/// A bandwidth budget is as good as a slower link: its mean over the time that the bytes take.
 ///
 /// The link's rate is that of one TCP connection's payload as it was measured, so that headers need no place in the formula.
 public enum Estimator {
@@ -146,8 +152,19 @@ public enum Estimator {
       return estimate
     }
 
-    let link = Double(linkBps)
-    reasons.append("the link carries \(rate(link)) to \(facts.destination), as measured")
+    reasons.append("the link carries \(rate(Double(linkBps))) to \(facts.destination), as measured")
+    var link = Double(linkBps)
+    // Templates, disks and memory share one budget, so that it is as good as a slower link.
+    let own = facts.options?.bandwidthMiBps.map { BandwidthOutlook(now: Timestamp(milliseconds: 0), fixed: $0 << 20) }
+    if let outlook = facts.outlook ?? own {
+      let all = Double(sum(sum(templateBytes, diskBytes), onWire(used: used, of: total)))
+      let budget = outlook.meanRate(of: all, link: link)
+      if budget < link {
+        let change = outlook.isSteady(for: all, link: link) ? "" : ", as it changes with the time of day"
+        reasons.append("the bandwidth budget leaves \(rate(budget)) of it\(change)")
+        link = budget
+      }
+    }
     if templateBytes > 0 {
       reasons.append(
         "\(missing.count == 1 ? "a template lacks" : "\(missing.count) templates lack") there: \(bytes(Double(templateBytes))) are copied first"
@@ -161,37 +178,25 @@ public enum Estimator {
     let comparing = (unread.max() ?? 0) / comparison
     if comparing > 0 { reasons.append("\(bytes(unread.max() ?? 0)) of templates that are there are read to be compared") }
 
-    // The cap is shared out: each disk and memory get the same part of it.
-    let share = facts.options?.bandwidthMiBps.map { Double(max(1, $0 / UInt64(facts.plan.disks.count + 1)) << 20) }
-    let diskRate = min(link, share.map { $0 * Double(facts.plan.disks.count) } ?? .infinity)
-    let perDisk = min(link, share ?? .infinity)
-    let memoryRate = min(link, share ?? .infinity)
-    if let share { reasons.append("the order's cap leaves \(rate(share)) for each disk and for memory") }
-
     let rewritten = facts.writes.values.reduce(0) { $0 + copiedAgain($1) }
     let scattered = facts.writes.values.reduce(0) { $0 + $1.requestsPerSecond * mirrorGranularity }
     let waits = facts.options?.synchronousWrites == true
-    let disksConverge = waits || rewritten < diskRate && facts.writes.values.allSatisfy { copiedAgain($0) < perDisk }
+    let disksConverge = waits || rewritten < link
     reasons.append(
       "\(bytes(Double(diskBytes))) of disks, to which the guest writes \(rate(facts.writes.values.reduce(0) { $0 + $1.bytesPerSecond }))")
     if !waits {
-      if rewritten >= nearness * diskRate {
+      if rewritten >= nearness * link {
         advice.append("let writes wait for the copy (`--synchronous-writes`): they come about as fast as disks are copied")
-      } else if scattered >= nearness * diskRate {
+      } else if scattered >= nearness * link {
         advice.append(
           "let writes wait for the copy (`--synchronous-writes`) if they are scattered: each then costs \(bytes(mirrorGranularity)) of copying"
         )
       }
     }
-    // All disks go at once, and the largest may go alone at the end.
-    let ofEach = facts.plan.disks.map { disk in
-      let again = facts.writes[disk.target].map(copiedAgain) ?? 0
-      return Double(disk.allocation) / max(perDisk - again, perDisk * leastPart)
-    }
-    let diskSeconds = max(Double(diskBytes) / max(diskRate - rewritten, diskRate * leastPart), ofEach.max() ?? 0)
+    let diskSeconds = Double(diskBytes) / max(link - rewritten, link * leastPart)
 
     // The mirrors go on while memory is copied.
-    let left = min(memoryRate, max(link - rewritten, link * leastPart))
+    let left = max(link - rewritten, link * leastPart)
     let dirty = Double(facts.dirtyBps ?? 0)
     let allowed = facts.options?.maxDowntimeMs.map { Double($0) / 1000 } ?? defaultDowntime
     let rounds = precopy(used: used, total: total, dirty: dirty, rate: left, pause: allowed)

@@ -461,6 +461,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private mutating func heard(_ body: PeerMessage.Body, journal: String, at now: Now) -> [SourceEffect] {
     switch (phase, body) {
+    case (.preparing, .limitBandwidth(let rate)), (.transferring, .limitBandwidth(let rate)):
+      if steering?.incomingBps != rate { change { $0.incomingBps = rate } }
+      return []
     case (.preparing, .preparing(let progress)):
       phase = .preparing(heard: true)
       return wait(for: progress.waiting, at: now)
@@ -591,6 +594,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     change {
       $0.limits.maxDowntimeMs = limits.maxDowntimeMs ?? $0.limits.maxDowntimeMs
       $0.limits.memoryBandwidthMiBps = limits.memoryBandwidthMiBps ?? $0.limits.memoryBandwidthMiBps
+      $0.limits.bandwidthMiBps = limits.bandwidthMiBps ?? $0.limits.bandwidthMiBps
       $0.limits.deadlineSeconds = limits.deadlineSeconds ?? $0.limits.deadlineSeconds
       if limits.deadlineSeconds != nil { $0.outlivesDeadline = nil }
     }

@@ -20,6 +20,8 @@ public struct Steering: Sendable, Hashable, Codable {
   public var suspension: Suspension?
   /// Whether the deadline has passed and the migration goes on.
   public var outlivesDeadline: Bool?
+  /// What the destination lets come of this migration, in bytes a second; nil where it limits nothing.
+  public var incomingBps: UInt64?
 
   /// Nothing was changed.
   public init() {}
@@ -29,8 +31,10 @@ public struct Steering: Sendable, Hashable, Codable {
 public struct TransferCourse: Sendable, Hashable, Codable {
   /// The pause that is permitted for the switch, in milliseconds; nil leaves what libvirt has.
   public var downtimeMs: UInt64?
-  /// The cap on the transfer of memory, in MiB/s; nil leaves it as the transfer began.
+  /// The cap on the transfer of memory alone, in MiB/s; nil leaves it as the transfer began.
   public var memoryMiBps: UInt64?
+  /// The bandwidth budget that was given while it ran, in MiB/s; nil where none was.
+  public var bandwidthMiBps: UInt64?
   /// What the order allows for a transfer that does not converge.
   public var means: Convergence.Means
   /// When it has to have ended; nil where that does not end it any more.
@@ -40,10 +44,12 @@ public struct TransferCourse: Sendable, Hashable, Codable {
 
   /// A course.
   public init(
-    downtimeMs: UInt64?, memoryMiBps: UInt64?, means: Convergence.Means, deadline: Deadline? = nil, suspension: Reason? = nil
+    downtimeMs: UInt64?, memoryMiBps: UInt64?, bandwidthMiBps: UInt64? = nil, means: Convergence.Means,
+    deadline: Deadline? = nil, suspension: Reason? = nil
   ) {
     self.downtimeMs = downtimeMs
     self.memoryMiBps = memoryMiBps
+    self.bandwidthMiBps = bandwidthMiBps
     self.means = means
     self.deadline = deadline
     self.suspension = suspension
@@ -60,14 +66,14 @@ extension SourceMigration {
   /// The longest pause that may be planned for the switch, in milliseconds; nil where nobody has said.
   var maxDowntimeMs: UInt64? { steering?.limits.maxDowntimeMs ?? order.options?.maxDowntimeMs }
 
-  /// The cap on the transfer of memory, in MiB/s; nil for none. Until it was changed it is memory's share of the order's cap.
-  var memoryBandwidthMiBps: UInt64? { steering?.limits.memoryBandwidthMiBps ?? streamBandwidthMiBps }
+  /// The migration's own bandwidth budget, in MiB/s; nil for none.
+  public var bandwidthMiBps: UInt64? { steering?.limits.bandwidthMiBps ?? order.options?.bandwidthMiBps }
 
-  /// The share of the order's cap that each disk and memory get, in MiB/s, since libvirt's cap holds for each of them separately; nil
-  /// where there is none, or the guest was not read yet.
-  public var streamBandwidthMiBps: UInt64? {
-    guard let cap = order.options?.bandwidthMiBps, let disks = inspection?.plan.disks.count else { return nil }
-    return max(1, cap / UInt64(disks + 1))
+  /// What the migration may claim of the host's bandwidth budgets.
+  public var bandwidthClaim: BandwidthClaim {
+    let limits = [bandwidthMiBps.map { $0 << 20 }, steering?.incomingBps].compactMap(\.self)
+    return BandwidthClaim(
+      migration: id, peer: destination.host, weight: place.priority.bandwidthWeight, limit: limits.min())
   }
 
   /// What libvirt is to be told of the transfer.
@@ -76,6 +82,7 @@ extension SourceMigration {
     let present = min(steering?.downtimeMs ?? Self.usualDowntimeMs, longest)
     return TransferCourse(
       downtimeMs: maxDowntimeMs == nil ? nil : present, memoryMiBps: steering?.limits.memoryBandwidthMiBps,
+      bandwidthMiBps: steering?.limits.bandwidthMiBps,
       means: Convergence.Means(
         downtimeMs: present, maxDowntimeMs: longest, autoConverge: order.options?.autoConverge == true, synchronousWrites: writesWait,
         onDeadline: order.options?.onDeadline ?? .abort),
@@ -88,8 +95,11 @@ extension SourceMigration {
     if let downtime = limits.maxDowntimeMs, downtime != maxDowntimeMs {
       changes.append(LimitChange(.maxDowntimeMs, from: maxDowntimeMs, to: downtime))
     }
-    if let cap = limits.memoryBandwidthMiBps, cap != memoryBandwidthMiBps {
-      changes.append(LimitChange(.memoryBandwidthMiBps, from: memoryBandwidthMiBps, to: cap))
+    if let cap = limits.memoryBandwidthMiBps, cap != steering?.limits.memoryBandwidthMiBps {
+      changes.append(LimitChange(.memoryBandwidthMiBps, from: steering?.limits.memoryBandwidthMiBps, to: cap))
+    }
+    if let budget = limits.bandwidthMiBps, budget != bandwidthMiBps {
+      changes.append(LimitChange(.bandwidthMiBps, from: bandwidthMiBps, to: budget))
     }
     if let seconds = limits.deadlineSeconds, seconds != deadlineSeconds {
       changes.append(LimitChange(.deadlineSeconds, from: UInt64(max(0, deadlineSeconds)), to: UInt64(max(0, seconds))))
@@ -106,6 +116,7 @@ extension LimitChange {
   public var words: String {
     switch limit {
     case .maxDowntimeMs: "the longest pause for the switch \(from.map { "\($0)" } ?? "as QEMU has it") → \(to) ms"
+    case .bandwidthMiBps: "the bandwidth budget \(from.map { "\($0)" } ?? "none") → \(to) MiB/s"
     case .memoryBandwidthMiBps: "the cap on memory \(from.map { "\($0)" } ?? "none") → \(to) MiB/s"
     case .deadlineSeconds: "the deadline \(from.map { "\($0)" } ?? "none") → \(to) s"
     }

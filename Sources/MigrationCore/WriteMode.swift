@@ -13,10 +13,12 @@ public enum WriteMode {
   /// - Parameters:
   ///   - writes: What the guest was seen to write, by the disks' targets.
   ///   - milliseconds: Over how long that was seen.
-  ///   - streamMiBps: The cap on the copy of each disk, in MiB/s; nil for none.
+  ///   - streamMiBps: libvirt's cap on the copy of each disk, in MiB/s; nil for none.
+  ///   - budgetBps: What the bandwidth budgets let the migration send, in bytes a second; nil for no limit.
   ///   - linkBps: What the link was seen to carry, in bytes a second; nil where that is not known.
   public static func choose(
-    writes: [ResourceName: EstimateFacts.Writes], overMilliseconds milliseconds: Int64, streamMiBps: UInt64?, linkBps: UInt64?
+    writes: [ResourceName: EstimateFacts.Writes], overMilliseconds milliseconds: Int64, streamMiBps: UInt64?,
+    budgetBps: UInt64? = nil, linkBps: UInt64?
   ) -> Reason? {
     guard milliseconds >= leastMilliseconds else { return nil }
     let copied = writes.mapValues { Estimator.copiedAgain($0) }
@@ -26,8 +28,11 @@ public enum WriteMode {
         return reason("the guest writes \(words(rate)) to disk \(target), whose copy is capped at \(words(cap))")
       }
     }
+    let all = copied.values.reduce(0, +)
+    if let budgetBps, all >= Double(budgetBps) * Estimator.nearness {
+      return reason("the guest writes \(words(all)) to its disks, and the bandwidth budget is \(words(Double(budgetBps)))")
+    }
     if let linkBps {
-      let all = copied.values.reduce(0, +)
       if all >= Double(linkBps) * Estimator.nearness {
         return reason("the guest writes \(words(all)) to its disks, and the last transfer on this link copied \(words(Double(linkBps)))")
       }

@@ -190,7 +190,7 @@ extension MigrationTests {
 
 extension Lab {
   /// Runs the body with agents of hosts that have other limits.
-  fileprivate func withLimits<Value: Sendable>(
+  func withLimits<Value: Sendable>(
     _ limits: [String: String], on hosts: [Host], _ body: () async throws -> Value
   ) async throws -> Value {
     for host in hosts { try await restartAgent(on: host, with: limits) }

@@ -229,7 +229,7 @@ import Testing
         .success(
           Sample.reply(
             .tuned([
-              LimitChange(.maxDowntimeMs, from: nil, to: 2000), LimitChange(.memoryBandwidthMiBps, from: 50, to: 20),
+              LimitChange(.maxDowntimeMs, from: nil, to: 2000), LimitChange(.bandwidthMiBps, from: 50, to: 20),
               LimitChange(.deadlineSeconds, from: 86_400, to: 21_600),
             ])))
       }, answers: { _, _ in .success([Sample.reply(.status(Sample.status(.transferring)))]) })
@@ -238,12 +238,12 @@ import Testing
     #expect(
       harness.link.asked.last?.request.command
         == .tune(
-          migration: Sample.migration, TransferLimits(maxDowntimeMs: 2000, memoryBandwidthMiBps: 20, deadlineSeconds: 21_600)))
+          migration: Sample.migration, TransferLimits(maxDowntimeMs: 2000, bandwidthMiBps: 20, deadlineSeconds: 21_600)))
     #expect(
       harness.output.text == """
         web-1 (m-1), on alpha:
           max-downtime  QEMU's 300 ms -> 2000 ms
-          bandwidth     50 MiB/s -> 20 MiB/s for memory
+          bandwidth     50 MiB/s -> 20 MiB/s
           deadline      1d 0h -> 6h 00m after acceptance
 
         """)

@@ -246,13 +246,14 @@ private func memory(
 
 @Suite struct WriteModeTests {
   private func choose(
-    _ mebibytes: Double, milliseconds: Int64 = 5000, stream: UInt64? = nil, link: UInt64? = nil
+    _ mebibytes: Double, milliseconds: Int64 = 5000, stream: UInt64? = nil, budget: UInt64? = nil, link: UInt64? = nil
   ) -> Reason? {
     WriteMode.choose(
       writes: [
         MigrationSamples.name("vda"): .init(bytesPerSecond: 0, requestsPerSecond: 0),
         MigrationSamples.name("vdb"): .init(bytesPerSecond: mebibytes * 1_048_576, requestsPerSecond: 1000),
-      ], overMilliseconds: milliseconds, streamMiBps: stream, linkBps: link.map { $0 * mebibyte })
+      ], overMilliseconds: milliseconds, streamMiBps: stream, budgetBps: budget.map { $0 * mebibyte },
+      linkBps: link.map { $0 * mebibyte })
   }
 
   @Test("the guest's writes wait where they come about as fast as they are copied, and only where that is known")
@@ -260,6 +261,8 @@ private func memory(
     #expect(choose(100) == nil)
     #expect(choose(9, stream: 10)?.code == .writesWait)
     #expect(choose(7, stream: 10) == nil)
+    #expect(choose(9, budget: 10)?.message.contains("the bandwidth budget is 10.0 MiB/s") == true)
+    #expect(choose(7, budget: 10, link: 100) == nil)
     #expect(choose(90, link: 100)?.code == .writesWait)
     #expect(choose(70, link: 100) == nil)
     #expect(choose(90, milliseconds: 400, link: 100) == nil)

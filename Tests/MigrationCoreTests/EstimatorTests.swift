@@ -163,27 +163,29 @@ struct EstimatorTests {
     #expect(short < 500 && long > 1000)
   }
 
-  @Test("A cap is shared out between the disks and memory")
-  func cap() {
+  @Test("A bandwidth budget is as good as a slower link, for templates, disks and memory")
+  func budget() throws {
     var facts = Self.quiet
-    facts.options = MigrationOptions(bandwidthMiBps: 20)
+    let free = try #require(Estimator.estimate(facts).parts)
+    facts.options = MigrationOptions(bandwidthMiBps: 25)
     let estimate = Estimator.estimate(facts)
-    #expect(estimate.parts?.disks == 10)
-    #expect(abs((estimate.parts?.memory ?? 0) - 6.5) < 0.2)
-    // Templates come before and are not capped.
-    #expect(estimate.parts?.templates == 4 + Estimator.templateOverhead)
+    let half = try #require(estimate.parts)
+    #expect(half.disks == 2 * free.disks && abs(half.memory - 2 * free.memory) < 0.01)
+    #expect(half.templates - Estimator.templateOverhead == 2 * (free.templates - Estimator.templateOverhead))
+    #expect(estimate.reasons.contains { $0.contains("the bandwidth budget leaves 25.0 MiB/s of it") })
+    facts.options = MigrationOptions(bandwidthMiBps: 1000)
+    #expect(Estimator.estimate(facts).parts == free)
   }
 
-  @Test("The largest disk takes its part of a cap to its end")
-  func capOfTwo() {
+  @Test("An estimate looks at the budgets of the time to come")
+  func budgetToCome() throws {
     var facts = Self.quiet
-    facts.plan.disks.append(facts.plan.disks[0])
-    facts.plan.disks[1].target = MigrationSamples.name("vdb")
-    facts.plan.disks[1].allocation = Self.mebibyte
-    facts.options = MigrationOptions(bandwidthMiBps: 30)
-    #expect(Estimator.estimate(facts).parts?.disks == 10)
-    facts.options = nil
-    #expect(Estimator.estimate(facts).parts?.disks == 2.02)
+    let now = try #require(Timestamp("2026-11-26T21:59:59.000Z"))
+    facts.outlook = BandwidthOutlook(now: now, schedules: [try BandwidthSchedule(parsing: ["1 06:00-22:00"])])
+    let estimate = Estimator.estimate(facts)
+    let free = try #require(Estimator.estimate(Self.quiet).seconds)
+    #expect(try #require(estimate.seconds) < free + 1.1 && estimate.seconds ?? 0 > free)
+    #expect(estimate.reasons.contains { $0.contains("as it changes with the time of day") })
   }
 
   @Test("All memory counts where it is not known what of it is used")

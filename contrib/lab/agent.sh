@@ -5,11 +5,13 @@ agent_pid() { host_daemon "$1" longshored; }
 agent_running() { agent_pid "$1" >/dev/null; }
 agent_stopped() { ! agent_running "$1"; }
 
-# The capabilities that the unit leaves the agent, as setpriv(1) takes them: it works with no more than these here either.
+# The capabilities that the unit leaves the agent, but for AGENT_WITHOUT, as setpriv(1) takes them: it works with no more than these
+# here either.
 agent_capabilities() {
   local names
   names=$(sed -n 's/^CapabilityBoundingSet=//p' "$LAB_SOURCE/../systemd/longshored.service")
   [[ -n $names ]] || die "the unit names no capabilities"
+  names=$(tr ' ' '\n' <<<"$names" | grep -vxF -- "${AGENT_WITHOUT:-none}" | paste -sd ' ')
   names=${names,,}
   printf -- '-all,+%s' "${names// /,+}" | sed 's/+cap_/+/g'
 }

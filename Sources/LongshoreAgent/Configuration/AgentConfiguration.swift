@@ -44,6 +44,10 @@ struct AgentConfiguration: Sendable {
   var limits: HostMigrations.Limits
   /// How many templates may be copied at once, out of this host and into it.
   var templateCopies: (outgoing: Int, incoming: Int)
+  /// What may leave this host, and go to one other host.
+  var bandwidth: BandwidthPacer.Schedules
+  /// What may come into this host.
+  var incomingBandwidth: BandwidthSchedule
   /// The journal's path.
   var journalPath: String
   /// The folder for the lock and the process ids of exports.
@@ -95,6 +99,8 @@ struct AgentConfiguration: Sendable {
       outgoing: try settings.integer(.limitsTemplatesOutgoing, in: 1...64) ?? 2,
       incoming: try settings.integer(.limitsTemplatesIncoming, in: 1...64) ?? 2
     )
+    bandwidth = try Self.bandwidth(settings)
+    incomingBandwidth = try Self.schedule(try settings.list(.bandwidthIncoming) ?? [], .bandwidthIncoming, settings)
     journalPath = try settings.text(.journalPath) ?? "/var/lib/longshore/journal.sqlite"
     runDirectory = try settings.text(.runDirectory) ?? "/run/longshore"
     logLevel = .info
@@ -103,6 +109,28 @@ struct AgentConfiguration: Sendable {
         throw settings.wrong(.logLevel, "\(text) is not one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       logLevel = level
+    }
+  }
+
+  private static func bandwidth(_ settings: SettingsReader) throws -> BandwidthPacer.Schedules {
+    var schedules = BandwidthPacer.Schedules(host: try schedule(settings.list(.bandwidthOutgoing) ?? [], .bandwidthOutgoing, settings))
+    var links: [NodeName: [String]] = [:]
+    for entry in try settings.list(.bandwidthLinks) ?? [] {
+      let words = entry.split(separator: " ", maxSplits: 1).map(String.init)
+      guard words.count == 2, let peer = NodeName(words[0]) else {
+        throw settings.wrong(.bandwidthLinks, "`\(entry)` is not a host and its budget, such as `kvm2 100 MiB/s 06:00-22:00`")
+      }
+      links[peer, default: []].append(words[1])
+    }
+    for (peer, entries) in links { schedules.links[peer] = try schedule(entries, .bandwidthLinks, settings) }
+    return schedules
+  }
+
+  private static func schedule(_ entries: [String], _ setting: Setting, _ settings: SettingsReader) throws -> BandwidthSchedule {
+    do throws(BandwidthSchedule.Malformed) {
+      return try BandwidthSchedule(parsing: entries)
+    } catch {
+      throw settings.wrong(setting, error.message)
     }
   }
 

@@ -41,6 +41,9 @@ enum Setting: String, CaseIterable, Sendable {
   case limitsPool = "limits.pool"
   case limitsTemplatesOutgoing = "limits.templatesOutgoing"
   case limitsTemplatesIncoming = "limits.templatesIncoming"
+  case bandwidthOutgoing = "bandwidth.outgoing"
+  case bandwidthIncoming = "bandwidth.incoming"
+  case bandwidthLinks = "bandwidth.links"
   case journalPath = "journal.path"
   case runDirectory = "run.directory"
   case logLevel = "log.level"
@@ -56,7 +59,9 @@ enum Setting: String, CaseIterable, Sendable {
 
   var kind: Kind {
     switch self {
-    case .brokerAddresses, .migrationAllowedAddresses, .requestsUsers, .poolsAllowed: .list
+    case .brokerAddresses, .migrationAllowedAddresses, .requestsUsers, .poolsAllowed, .bandwidthOutgoing, .bandwidthIncoming,
+      .bandwidthLinks:
+      .list
     case .nbdFirstPort, .nbdLastPort, .limitsOutgoing, .limitsIncoming, .limitsPair, .limitsPool, .limitsTemplatesOutgoing,
       .limitsTemplatesIncoming:
       .integer

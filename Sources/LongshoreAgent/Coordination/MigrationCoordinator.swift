@@ -162,6 +162,12 @@ actor MigrationCoordinator {
   /// The migrations out of this host that are at work.
   var sourcesAtWork: [MigrationID] { migrations.sources.compactMap { $0.isQueued ? nil : $0.id } }
 
+  /// What the migrations out of this host that are at work claim of its bandwidth budgets.
+  var bandwidthClaims: [BandwidthClaim] { migrations.sources.values.filter { $0.phase != .queued }.map(\.bandwidthClaim) }
+
+  /// What of a budget for what comes into this host each of the migrations into it gets.
+  func incomingShares(of budget: UInt64?) -> [IncomingShare] { migrations.incomingShares(of: budget) }
+
   /// Whether the number of migrations out of one pool is limited more narrowly than that of all.
   var limitsPools: Bool { migrations.limits.pool < migrations.limits.outgoing }
 

@@ -18,6 +18,8 @@ struct DestinationChecks: Sendable {
   let allowedPools: Set<String>?
   let path: PathChecks
   let identities: LayerIdentities
+  /// What the bandwidth budget lets come now, in bytes a second; nil for no limit.
+  let incomingBudget: @Sendable () -> UInt64?
 
   /// What was found.
   struct Finding: Sendable {
@@ -65,7 +67,7 @@ struct DestinationChecks: Sendable {
       facts: DestinationFacts(
         pools: try await space(for: files, on: connection), presentLayers: present,
         unreadLayers: layers.filter { !identities.knows($0.path) }.map(\.id), toDestinationBps: path.toDestinationBps,
-        fromDestinationBps: path.fromDestinationBps))
+        fromDestinationBps: path.fromDestinationBps, incomingBps: incomingBudget()))
   }
 
   /// The files that are coming, with those layers of which it can be told that another file has their name.

@@ -40,6 +40,7 @@ struct RequestDesk: Sendable {
   let peers: any PeerLink
   let dryRuns: DryRuns
   let progress: ProgressBoard
+  let pacer: BandwidthPacer
   let setAside: SetAsideDisks
   let orphans: Orphans
   let templates: TemplateCatalogue
@@ -284,10 +285,13 @@ struct RequestDesk: Sendable {
       }
     }
     let sample = await sampling
+    let fixed = [order.options?.bandwidthMiBps.map { $0 << 20 }, answer.facts?.incomingBps].compactMap(\.self).min()
+    let outlook = await pacer.outlook(to: destination.host, fixed: fixed)
     let estimate = answer.facts.map { facts in
       Estimator.estimate(
         EstimateFacts(
-          plan: inspection.plan, source: here.host, destination: destination.host, options: order.options, there: facts,
+          plan: inspection.plan, source: here.host, destination: destination.host, options: order.options,
+          outlook: outlook, there: facts,
           unreadLayers: inspection.layerPaths.filter { !identities.knows($0.value) }.map(\.key), sourcePools: sourcePools(of: inspection),
           usedMemory: sample.usedMemory, dirtyBps: sample.dirtyBps, writes: sample.writes))
     }

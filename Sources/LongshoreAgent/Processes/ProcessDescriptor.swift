@@ -6,12 +6,14 @@ struct ProcessDescriptor: Sendable {
   private let file: FileDescriptor
 
   private typealias Open = @convention(c) (pid_t, CUnsignedInt) -> CInt
+  private typealias Get = @convention(c) (CInt, CInt, CUnsignedInt) -> CInt
   private typealias Send = @convention(c) (CInt, CInt, UnsafeMutableRawPointer?, CUnsignedInt) -> CInt
 
-  /// `<sys/pidfd.h>` (glibc 2.36, Linux 5.3) is not in Swift's module of the C library, so its two functions are
+  /// `<sys/pidfd.h>` (glibc 2.36, Linux 5.3) is not in Swift's module of the C library, so its functions are
   /// looked up by name. The types are those of its declarations.
   private static let open = function("pidfd_open", as: Open.self)
   private static let send = function("pidfd_send_signal", as: Send.self)
+  private static let get = function("pidfd_getfd", as: Get.self)
 
   /// Takes a handle of the process that has a number now; `nil` when there is none. The caller closes it.
   init?(pid: Int32, operation: String) throws(ImageError) {
@@ -32,6 +34,20 @@ struct ProcessDescriptor: Sendable {
   func send(_ signal: CInt, operation: String) throws(ImageError) {
     guard let send = Self.send else { throw Self.missing(operation) }
     guard send(file.rawValue, signal, nil, 0) == 0 || errno == ESRCH else { throw .last(operation: operation) }
+  }
+
+  /// A duplicate of one of the process's own file descriptors (Linux 5.6), which the caller closes; nil where the process does not have it
+  /// or has ended.
+  ///
+  /// What is behind it stays open for as long as the duplicate does, whatever the process does meanwhile.
+  ///
+  /// - Throws: `EPERM` where this process may not trace the other one (`PTRACE_MODE_ATTACH_REALCREDS` of ptrace(2)).
+  func duplicate(_ descriptor: Int32, operation: String) throws(ImageError) -> FileDescriptor? {
+    guard let get = Self.get else { throw Self.missing(operation) }
+    let duplicate = get(file.rawValue, descriptor, 0)
+    if duplicate >= 0 { return FileDescriptor(rawValue: duplicate) }
+    if errno == EBADF || errno == ESRCH { return nil }
+    throw .last(operation: operation)
   }
 
   /// Blocks until the process has ended; `false` when the time is over before.

@@ -13,6 +13,7 @@ struct Agent {
   private let coordinator: MigrationCoordinator
   private let prefetches: PrefetchCoordinator
   private let services: [any Service]
+  private let pacer: BandwidthPacer
   private let exporter: NBDExporter
   private let diskViews: DiskViews
   private let lock: HostLock
@@ -56,9 +57,10 @@ struct Agent {
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
     let inspector = GuestInspector(here: here.host, images: images) { try? identities.known($0) }
+    let pacer = BandwidthPacer(schedules: configuration.bandwidth, clock: clock, logger: logger)
     let offers = LayerOffers(
       here: here.host, limit: configuration.templateCopies.outgoing, identities: identities, exporter: exporter, peers: peers,
-      clock: clock, logger: logger)
+      pacer: pacer, clock: clock, logger: logger)
     let mailbox = OfferMailbox()
     let descriptions = DescriptionMailbox()
     let metrics = AgentMetrics()
@@ -68,7 +70,11 @@ struct Agent {
       overcommitsMemory: configuration.overcommitsMemory, allowedPools: configuration.allowedPools,
       path: PathChecks(
         here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),
-      identities: identities)
+      identities: identities,
+      incomingBudget: { [schedule = configuration.incomingBandwidth] in
+        let now = clock.now().wall
+        return schedule.rate(at: now, in: LocalTime.ofHost(from: now))
+      })
     let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
 
     let destinations = DestinationConnections(logger: logger)
@@ -82,7 +88,7 @@ struct Agent {
         here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
         logger: logger),
       reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress,
-      notes: notes, clock: clock, logger: logger)
+      notes: notes, pacer: pacer, clock: clock, logger: logger)
     let layers = LayerProvider(
       here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
       images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(),
@@ -119,7 +125,7 @@ struct Agent {
       hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector,
       sampler: GuestSampler(clock: clock),
       identities: identities, peers: peers, dryRuns: dryRuns,
-      progress: progress, setAside: setAside,
+      progress: progress, pacer: pacer, setAside: setAside,
       orphans: Orphans(
         here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
         logger: logger), templates: catalogue, verifications: verifications, prefetches: prefetches,
@@ -132,6 +138,9 @@ struct Agent {
       publisher, consumer, LibvirtService(link: libvirt),
       OutboxPublisher(journal: journal, publishing: publishing, changes: changes, clock: clock, logger: logger),
       CoordinatorService(coordinator: coordinator, prefetches: prefetches, verifications: verifications),
+      IncomingBandwidth(
+        schedule: configuration.incomingBandwidth, shares: { await coordinator.incomingShares(of: $0) }, peers: peers, clock: clock,
+        logger: logger),
       Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
       Inbox(
         here: here, orderingUsers: configuration.orderingUsers, connection: consumer, desk: desk, coordinator: coordinator, offers: offers,
@@ -142,6 +151,7 @@ struct Agent {
         logger: logger),
     ]
     self.coordinator = coordinator
+    self.pacer = pacer
     self.prefetches = prefetches
     self.exporter = exporter
     self.logger = logger
@@ -151,6 +161,7 @@ struct Agent {
   func run() async throws {
     try await exporter.endLeftovers()
     diskViews.removeStale()
+    await pacer.use { [coordinator] in await coordinator.bandwidthClaims }
     try await coordinator.resume()
     try await prefetches.resume()
     var configuration = ServiceGroupConfiguration(

@@ -109,7 +109,7 @@ struct DiskPlan {
     let plan = MigrationPlan(
       guest: guest, disks: disks, layers: layers, shared: shared.isEmpty ? nil : shared, readOnly: readOnly.isEmpty ? nil : readOnly,
       sourceTriesPath: true, templateConflict: order.options?.templateConflict,
-      verify: order.options?.verify == true && !disks.isEmpty ? true : nil)
+      verify: order.options?.verify == true && !disks.isEmpty ? true : nil, heedsBandwidth: true)
     return plan.targets.isEmpty ? nil : plan
   }
 

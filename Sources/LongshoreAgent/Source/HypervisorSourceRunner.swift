@@ -16,6 +16,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   let allowed: AllowedAddresses
   let progress: ProgressBoard
   let notes: TransferNotes
+  let pacer: BandwidthPacer
   let clock: any HostClock
   let logger: Logger
 
@@ -43,8 +44,8 @@ struct HypervisorSourceRunner: SourceEffectRunner {
 
   private func transfer(_ migration: SourceMigration, _ report: @escaping @Sendable (SourceEvent) async -> Void) -> Transfer {
     Transfer(
-      migration: migration, source: source, destinations: destinations, allowed: allowed, progress: progress, notes: notes, clock: clock,
-      logger: logger, report: report)
+      migration: migration, source: source, destinations: destinations, allowed: allowed, progress: progress, notes: notes,
+      pacer: pacer, clock: clock, logger: logger, report: report)
   }
 
   private func inspect(_ migration: SourceMigration, report: (SourceEvent) async -> Void) async {
@@ -112,12 +113,13 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   private func judge(
     _ sample: Progress, _ course: TransferCourse, _ migration: SourceMigration, report: (SourceEvent) async -> Void
   ) async {
+    let unpaced = await [pacer.refusal(of: migration.id)].compactMap(\.self)
     if let suspension = course.suspension {
-      return await progress.note([suspension], isStuck: false, of: migration.id)
+      return await progress.note([suspension] + unpaced, isStuck: false, of: migration.id)
     }
     let left = course.deadline.map { Double($0.remaining(at: clock.now())) / 1000 }
     let judgement = await notes.judge(sample, of: migration.id, by: course.means, secondsLeft: left)
-    await progress.note(judgement.notices, isStuck: judgement.isStuck, of: migration.id)
+    await progress.note(judgement.notices + unpaced, isStuck: judgement.isStuck, of: migration.id)
     guard case .raiseDowntime(let milliseconds)? = judgement.action?.0, let reason = judgement.action?.reason else { return }
     logger.info("The transfer does not converge", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(reason)"])
     await report(.downtimeRaised(toMs: milliseconds, reason))
@@ -128,7 +130,11 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     do {
       guard let domain = try await source.connection().domain(uuid: migration.guest.uuid) else { return false }
       if let downtime = course.downtimeMs { try await domain.setMaxDowntime(milliseconds: downtime) }
-      if let cap = course.memoryMiBps { try await domain.setMigrationSpeed(mebibytesPerSecond: UInt(cap)) }
+      // Where nothing is paced, libvirt's cap on memory is all of a new budget that can be kept.
+      let isPaced = await pacer.refusal(of: migration.id) == nil
+      if let cap = course.memoryMiBps ?? (isPaced ? nil : course.bandwidthMiBps) {
+        try await domain.setMigrationSpeed(mebibytesPerSecond: UInt(cap))
+      }
       return true
     } catch {
       logger.notice(

@@ -10,6 +10,8 @@ actor LayerOffers {
     /// Ends the offer, where nobody asks for it any more; nil for a migration's, which lasts as long as its effect.
     var lease: Task<Void, Never>?
     var exports: [Int: NBDExport] = [:]
+    /// What follows their connections.
+    var pacing: [Int: Int] = [:]
     var digests: [Int: Task<Void, Never>] = [:]
   }
 
@@ -19,6 +21,7 @@ actor LayerOffers {
   private let identities: LayerIdentities
   private let exporter: NBDExporter
   private let peers: any PeerLink
+  private let pacer: BandwidthPacer
   private let clock: any HostClock
   private let logger: Logger
   private var served: [MigrationID: Served] = [:]
@@ -31,9 +34,10 @@ actor LayerOffers {
   /// - Parameters:
   ///   - here: The host.
   ///   - limit: Of how many layers the bytes are served at once.
+  ///   - pacer: Keeps what is served within the bandwidth budgets.
   init(
-    here: NodeName, limit: Int, identities: LayerIdentities, exporter: NBDExporter, peers: any PeerLink, clock: any HostClock,
-    logger: Logger
+    here: NodeName, limit: Int, identities: LayerIdentities, exporter: NBDExporter, peers: any PeerLink,
+    pacer: BandwidthPacer, clock: any HostClock, logger: Logger
   ) {
     self.here = here
     self.limit = limit
@@ -41,6 +45,7 @@ actor LayerOffers {
     self.identities = identities
     self.exporter = exporter
     self.peers = peers
+    self.pacer = pacer
     self.clock = clock
     self.logger = logger
   }
@@ -92,7 +97,10 @@ actor LayerOffers {
     guard let ended = served.removeValue(forKey: id) else { return }
     line.end(id)
     for task in ended.digests.values { task.cancel() }
-    for export in ended.exports.values { await stop(export) }
+    for (layer, export) in ended.exports {
+      await stop(export)
+      await pacer.release(ended.pacing[layer])
+    }
   }
 
   /// Answers the destination's question for a layer: at once with the place of its bytes, and again with its digest, which takes
@@ -118,11 +126,18 @@ actor LayerOffers {
             uri = served[migration]?.exports[layer]?.uri
           } else {
             served[migration]?.exports[layer] = started
+            let pacing = await pacer.follow(started, of: migration, to: destination.host)
+            if served[migration]?.exports[layer] == started {
+              served[migration]?.pacing[layer] = pacing
+            } else {
+              await pacer.release(pacing)
+            }
             uri = started.uri
           }
         }
       } else if let copied = served[migration]?.exports.removeValue(forKey: layer) {
         await stop(copied)
+        await pacer.release(served[migration]?.pacing.removeValue(forKey: layer))
         line.end(copy, at: clock.now())
       }
       try await say(PeerMessage.LayerOffer(layer: layer, digest: nil, uri: uri), migration: migration, to: destination)

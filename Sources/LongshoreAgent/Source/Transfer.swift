@@ -17,6 +17,7 @@ struct Transfer: Sendable {
   let allowed: AllowedAddresses
   let progress: ProgressBoard
   let notes: TransferNotes
+  let pacer: BandwidthPacer
   let clock: any HostClock
   let logger: Logger
   let report: @Sendable (SourceEvent) async -> Void
@@ -43,13 +44,16 @@ struct Transfer: Sendable {
       report: report)
     let counters = TransferCounters()
     // Two tasks: a call for statistics does not return while QEMU waits for the network, which is when somebody must watch.
+    let pacing = await pacer.follow(migration)
     let polling = Task { await poll(counters) }
     let watching = Task { await standstill.watch(counters) }
     defer {
       polling.cancel()
       watching.cancel()
     }
-    return await transfer()
+    let end = await transfer()
+    await pacer.release(pacing)
+    return end
   }
 
   /// Carries the handover's fence out, where there is one, while the transfer runs.
@@ -153,7 +157,8 @@ struct Transfer: Sendable {
     }
     return Call(
       uri: preparation.endpoint.libvirtURI, flags: flags(for: inspection, writesWait: writesWait),
-      parameters: try parameters(live: live, persistent: persistent, preparation, inspection.plan), connection: connection,
+      parameters: try parameters(live: live, persistent: persistent, preparation, inspection.plan, cap: await pacer.cap(of: migration)),
+      connection: connection,
       domain: moving)
   }
 
@@ -187,8 +192,10 @@ struct Transfer: Sendable {
       let (earlier, at) = await notes.activity(of: migration.id), let now = try? await domain.activity()
     else { return migration.writesWait }
     let writes = GuestSampler.writes(from: earlier, to: now, milliseconds: clock.now().bootMilliseconds - at)
+    let outlook = await pacer.outlook(to: migration.destination.host, fixed: migration.bandwidthClaim.limit)
     let chosen = WriteMode.choose(
-      writes: writes, overMilliseconds: clock.now().bootMilliseconds - at, streamMiBps: migration.streamBandwidthMiBps,
+      writes: writes, overMilliseconds: clock.now().bootMilliseconds - at, streamMiBps: await pacer.cap(of: migration),
+      budgetBps: outlook.rate(at: outlook.now),
       linkBps: await notes.rate(to: migration.destination.host))
     guard let chosen else { return migration.writesWait }
     logger.info("The guest's writes wait for the copy", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(chosen)"])
@@ -210,7 +217,7 @@ struct Transfer: Sendable {
   }
 
   private func parameters(
-    live: String, persistent: String?, _ preparation: Preparation, _ plan: MigrationPlan
+    live: String, persistent: String?, _ preparation: Preparation, _ plan: MigrationPlan, cap: UInt64?
   ) throws -> MigrationParameters {
     if let target = plan.targets.first(where: { target in !preparation.disks.contains { $0.target == target } }) {
       throw Reason.Failure(
@@ -222,7 +229,7 @@ struct Transfer: Sendable {
     parameters.disks = plan.disks.map(\.target.text)
     parameters.uri = "tcp://\(preparation.endpoint.migrationAddress.bracketedIfIPv6)"
     parameters.tlsDestination = preparation.endpoint.tlsName
-    parameters.bandwidth = migration.streamBandwidthMiBps
+    parameters.bandwidth = cap
     return parameters
   }
 
@@ -332,7 +339,8 @@ struct Transfer: Sendable {
         let now = Double(clock.now().bootMilliseconds) / 1000
         let disks = await disks(of: domain)
         counters.note(statistics, disks: disks)
-        let sample = progress.progress(statistics, disks: disks, at: now)
+        var sample = progress.progress(statistics, disks: disks, at: now)
+        sample.budgetBps = await pacer.allotment(of: migration.id)
         if let rate = sample.rateBps { await notes.note(rate: rate, of: migration.id, to: migration.destination.host) }
         await self.progress.post(sample, of: migration.id)
       }

@@ -8,7 +8,7 @@ struct TuneSubcommand: OperatorCommand {
     abstract: "Change limits of a migration that runs.",
     discussion: """
       What is changed counts at once, or from the beginning of the transfer where that has not come, and stays when the agent is \
-      restarted. Disks that are being copied keep their cap: QEMU's cannot be changed while it copies. A longer pause than 300 ms is \
+      restarted. A longer pause than 300 ms is \
       taken in steps, as much of it as the switch needs. Once the guest switches, nothing can be changed any more: that is refused.
 
       EXAMPLES:
@@ -24,7 +24,7 @@ struct TuneSubcommand: OperatorCommand {
   @Option(help: ArgumentHelp("The longest pause that may be planned for the switch, in milliseconds.", valueName: "ms"))
   var maxDowntime: UInt64?
 
-  @Option(help: ArgumentHelp("The cap on the transfer of memory, in MiB/s.", valueName: "mib/s"))
+  @Option(help: ArgumentHelp("The bandwidth budget, in MiB/s: for memory, all disks and templates together.", valueName: "mib/s"))
   var bandwidth: UInt64?
 
   @Option(
@@ -52,7 +52,7 @@ struct TuneSubcommand: OperatorCommand {
 
   /// The limits as the host gets them.
   var limits: TransferLimits {
-    TransferLimits(maxDowntimeMs: maxDowntime, memoryBandwidthMiBps: bandwidth, deadlineSeconds: deadline?.components.seconds)
+    TransferLimits(maxDowntimeMs: maxDowntime, bandwidthMiBps: bandwidth, deadlineSeconds: deadline?.components.seconds)
   }
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
@@ -69,6 +69,7 @@ struct TuneSubcommand: OperatorCommand {
     return changes.map { change in
       switch change.limit {
       case .maxDowntimeMs: "  max-downtime  \(change.from.map { "\($0) ms" } ?? "QEMU's 300 ms") -> \(change.to) ms"
+      case .bandwidthMiBps: "  bandwidth     \(change.from.map { "\($0) MiB/s" } ?? "no budget") -> \(change.to) MiB/s"
       case .memoryBandwidthMiBps: "  bandwidth     \(change.from.map { "\($0) MiB/s" } ?? "no cap") -> \(change.to) MiB/s for memory"
       case .deadlineSeconds:
         "  deadline      \(change.from.map { Quantity.seconds(Double($0)) } ?? "none") -> \(Quantity.seconds(Double(change.to))) after acceptance"

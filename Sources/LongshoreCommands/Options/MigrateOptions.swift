@@ -53,7 +53,7 @@ struct MigrateOptions: ParsableArguments {
     transform: NameArgument.migration)
   var id: MigrationID?
 
-  @Option(help: ArgumentHelp("The cap on the whole transfer, in MiB/s.", valueName: "mib/s"))
+  @Option(help: ArgumentHelp("The bandwidth budget, in MiB/s: for memory, all disks and templates together.", valueName: "mib/s"))
   var bandwidth: UInt64?
 
   @Option(

@@ -53,7 +53,7 @@ struct PlainPresenter: ProgressPresenter {
     guard let progress = state.progress, !state.parts.all.isEmpty else { return "" }
     let whole = state.parts.whole
     var parts = [Quantity.percent(whole.furthest), whole.bytes]
-    if let rate = progress.rateBps { parts.append(Quantity.rate(rate)) }
+    if let rate = progress.rateBps { parts.append(Quantity.rate(rate, of: progress.budgetBps)) }
     if let remaining = progress.remainingSeconds { parts.append("\(Quantity.seconds(remaining)) left") }
     return ([parts.joined(separator: ", ")] + (progress.reasons ?? []).map(\.words)).joined(separator: "; ")
   }

@@ -76,7 +76,7 @@ enum ProgressBlock {
   private static func footer(_ state: FollowedState, _ zone: TimeZoneOffset) -> [String] {
     guard let progress = state.progress else { return [] }
     var parts: [String] = []
-    if let rate = progress.rateBps { parts.append(Quantity.rate(rate)) }
+    if let rate = progress.rateBps { parts.append(Quantity.rate(rate, of: progress.budgetBps)) }
     if let remaining = progress.remainingSeconds, remaining.isFinite, remaining >= 0, remaining < 1e9 {
       let finish = state.heardAt.adding(milliseconds: Int64(remaining * 1000))
       parts.append("\(Quantity.seconds(remaining)) left, until \(zone.time(of: finish))")

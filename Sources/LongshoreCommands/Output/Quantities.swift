@@ -18,6 +18,11 @@ enum Quantity {
   /// Bytes a second.
   static func rate(_ bytesPerSecond: UInt64) -> String { bytes(bytesPerSecond) + "/s" }
 
+  /// Bytes a second, and how many a budget allows.
+  static func rate(_ bytesPerSecond: UInt64, of budget: UInt64?) -> String {
+    budget.map { "\(rate(bytesPerSecond)) of \(rate($0))" } ?? rate(bytesPerSecond)
+  }
+
   /// Two amounts in the larger one's unit: `3.2 of 7.4 GiB`.
   static func bytes(_ part: UInt64, of whole: UInt64) -> String {
     let shownWhole = bytes(whole)

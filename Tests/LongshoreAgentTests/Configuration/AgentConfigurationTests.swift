@@ -1,6 +1,7 @@
 import AMQP
 import Logging
 import LongshoreMessages
+import LongshoreTestKit
 import MigrationCore
 import Testing
 
@@ -77,6 +78,34 @@ struct AgentConfigurationTests {
   }
 
   // MARK: - The broker
+
+  @Test("Bandwidth budgets, with times of day")
+  func bandwidth() async throws {
+    let configuration = try await configuration(
+      """
+      bandwidth:
+        outgoing: ["200 MiB/s 06:00-22:00", "unlimited"]
+        links: ["beta 50", "beta 100MiB/s 22:00-06:00", "gamma 10"]
+        incoming: ["7"]
+      """)
+    let window = BandwidthSchedule.Window(begin: 360, end: 1320, rate: 200 << 20)
+    #expect(configuration.bandwidth.host == BandwidthSchedule(windows: [window]))
+    let night = BandwidthSchedule.Window(begin: 1320, end: 360, rate: 100 << 20)
+    #expect(configuration.bandwidth.links[MigrationSamples.destination.host] == BandwidthSchedule(windows: [night], otherwise: 50 << 20))
+    #expect(configuration.bandwidth.links.count == 2)
+    #expect(configuration.incomingBandwidth == BandwidthSchedule(otherwise: 7 << 20))
+  }
+
+  @Test(
+    "A budget that is none is refused with what is allowed",
+    arguments: [
+      ("{outgoing: [fast]}", "bandwidth.outgoing"), ("{links: [\"50\"]}", "bandwidth.links"), ("{links: [\"beta 0\"]}", "bandwidth.links"),
+      ("{incoming: [\"1\", \"2\"]}", "bandwidth.incoming"),
+    ])
+  func badBandwidth(_ yaml: String, key: String) async throws {
+    let error = await #expect(throws: ConfigurationError.self) { try await configuration("bandwidth: \(yaml)") }
+    #expect(error?.key == key)
+  }
 
   @Test(
     "Addresses of brokers",

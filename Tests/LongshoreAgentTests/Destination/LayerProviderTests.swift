@@ -46,7 +46,8 @@ struct LayerProviderTests {
         here: MigrationSamples.source.host, limit: outgoing,
         identities: LayerIdentities(journal: try Journal(path: Journal.inMemory), settlingTime: 0) { readings.record($0) },
         exporter: NBDExporter(address: "127.0.0.1", ports: ports, directory: folder.file("exports")), peers: answering,
-        clock: SystemHostClock(), logger: LayerProviderTests.logger)
+        pacer: BandwidthPacer(schedules: .init(), clock: SystemHostClock(), logger: LayerProviderTests.logger), clock: SystemHostClock(),
+        logger: LayerProviderTests.logger)
       self.offers = offers
       asked = ScriptedPeers { sent in
         guard case .offerLayer(let layer, let export) = sent.body else { return }
@@ -136,7 +137,7 @@ struct LayerProviderTests {
         here: MigrationSamples.source.host, limit: 1, identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
         exporter: ExportFixture.exporter(in: folder),
         peers: ScriptedPeers { sent in if case .layerOffered(let offer) = sent.body { answers.record((sent.migration, offer)) } },
-        clock: clock, logger: Self.logger)
+        pacer: BandwidthPacer(schedules: .init(), clock: clock, logger: Self.logger), clock: clock, logger: Self.logger)
       let layer = TemplateLayer(
         id: 0, pool: Self.pool, volume: Self.pool, format: .raw, fileSize: 1 << 20, virtualSize: 1 << 20, backing: nil)
       let ids = try ["one", "two"].map { try #require(MigrationID($0)) }
@@ -198,7 +199,8 @@ struct LayerProviderTests {
       let offers = LayerOffers(
         here: MigrationSamples.source.host, limit: 2, identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
         exporter: ExportFixture.exporter(in: folder),
-        peers: ScriptedPeers { _ in }, clock: clock, logger: Self.logger)
+        peers: ScriptedPeers { _ in },
+        pacer: BandwidthPacer(schedules: .init(), clock: clock, logger: Self.logger), clock: clock, logger: Self.logger)
       let layers = MigrationSamples.plan.layers
       #expect(await offers.renewed(MigrationSamples.id) == nil)
       await offers.offer(layers, at: [0: folder.file("a")], for: MigrationSamples.id)

@@ -1,0 +1,395 @@
+internal import Glibc
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+
+/// Keeps what leaves this host within its budgets, by the pace of the connections that carry migrations: those of the guests' QEMU, and
+/// those of the servers of templates.
+///
+/// All bytes of a migration leave by TCP connections of processes on its source. A round finds them, reads what was sent over each, lets
+/// ``BandwidthRounds`` divide the budgets, and sets the pace of each. Rounds are made only while something is followed. Nothing is left
+/// behind on the host: a pace ends with its connection. Where an agent ends, connections keep their last pace until another run of it
+/// follows them again.
+actor BandwidthPacer {
+  /// The budgets of the host, by the time of day.
+  struct Schedules: Sendable {
+    /// What may leave it.
+    var host = BandwidthSchedule()
+    /// What may go to one other host.
+    var links: [NodeName: BandwidthSchedule] = [:]
+
+    /// Those that hold for what goes to a host.
+    func schedules(to peer: NodeName) -> [BandwidthSchedule] { [host] + [links[peer]].compactMap(\.self) }
+  }
+
+  /// By what a connection of a process is known to carry a migration.
+  enum Mark: Sendable, Hashable {
+    /// It was opened to a host, by one of its addresses: a guest's.
+    case opened(to: Set<String>)
+    /// It came to a port on which the process listens: a server's.
+    case accepted(port: UInt16)
+  }
+
+  /// How often connections are looked at, in milliseconds.
+  private static let interval: Int64 = 25
+  /// How often it is looked whether a budget holds now, where none did, in milliseconds.
+  private static let idleInterval: Int64 = 500
+  /// For how long a reading of the time zone is used, in milliseconds.
+  private static let zoneAge: Int64 = 600_000
+
+  /// A connection that carries a migration.
+  fileprivate struct Connection: Sendable {
+    var place: ProcessSockets.Place
+    var headers: UInt64
+    var isOld: Bool
+    var segments: UInt32
+    /// What was sent, headers included, in bytes.
+    var sent: UInt64 = 0
+    var payload: UInt64 = 0
+    var segmentSize: UInt32 = 1448
+    var isHeld = true
+    /// The pace that it has, in bytes of payload a second; nil where it was not set, or is unlimited.
+    var pace: UInt64?
+  }
+
+  /// A process whose connections are followed.
+  private struct Carrier: Sendable {
+    let migration: MigrationID
+    let peer: NodeName
+    let sockets: ProcessSockets
+    let mark: Mark
+    var connections: [UInt64: Connection] = [:]
+    /// Sockets that carry something else.
+    var others: Set<UInt64> = []
+    var wasSeen = false
+    var refusal: ImageError?
+  }
+
+  private let schedules: Schedules
+  private let clock: any HostClock
+  private let logger: Logger
+  private var claims: @Sendable () async -> [BandwidthClaim] = { [] }
+  private var carriers: [Int: Carrier] = [:]
+  private var count = 0
+  private var rounds = BandwidthRounds()
+  private var allotted: [MigrationID: UInt64] = [:]
+  private var refusals: [MigrationID: Reason] = [:]
+  private var zone: (zone: LocalTime, at: Int64)?
+  private var running: Task<Void, Never>?
+  /// How many threads look at connections or set them now, and what is closed when none does any more.
+  private var working = 0
+  private var closing: [ProcessSockets] = []
+
+  init(schedules: Schedules, clock: any HostClock, logger: Logger) {
+    self.schedules = schedules
+    self.clock = clock
+    self.logger = logger
+  }
+
+  /// Takes who tells what the migrations out of this host claim.
+  func use(claims: @escaping @Sendable () async -> [BandwidthClaim]) { self.claims = claims }
+
+  // MARK: - What is followed
+
+  /// Follows the connections by which a guest's QEMU moves it, until ``release(_:)``. Those that are there already keep what they have
+  /// sent for themselves.
+  ///
+  /// - Returns: What to release; nil where QEMU cannot be looked at, which is logged.
+  func follow(_ migration: SourceMigration) async -> Int? {
+    guard let endpoint = migration.preparation?.endpoint else { return nil }
+    do throws(ImageError) {
+      let guest = migration.guest
+      let (sockets, addresses) = try await BlockingWork.run { () throws(ImageError) in
+        let process = try QEMUProcess(guest: guest.name, uuid: guest.uuid)
+        defer { process.close() }
+        return (try ProcessSockets(pid: process.pid), HostLookup.addresses(of: endpoint.migrationAddress))
+      }
+      guard let sockets else { return nil }
+      return await add(
+        Carrier(migration: migration.id, peer: migration.destination.host, sockets: sockets, mark: .opened(to: addresses)))
+    } catch {
+      refuse(migration.id, error)
+      return nil
+    }
+  }
+
+  /// Follows the connections to a server of a template, until ``release(_:)``.
+  func follow(_ export: NBDExport, of migration: MigrationID, to peer: NodeName) async -> Int? {
+    do throws(ImageError) {
+      guard let sockets = try ProcessSockets(pid: export.process.pid) else { return nil }
+      return await add(Carrier(migration: migration, peer: peer, sockets: sockets, mark: .accepted(port: export.endpoint.port)))
+    } catch {
+      refuse(migration, error)
+      return nil
+    }
+  }
+
+  /// Follows something no longer.
+  func release(_ key: Int?) {
+    guard let key, let carrier = carriers.removeValue(forKey: key) else { return }
+    closing.append(carrier.sockets)
+    closeReleased()
+    guard !carriers.values.contains(where: { $0.migration == carrier.migration }) else { return }
+    allotted[carrier.migration] = nil
+    refusals[carrier.migration] = nil
+  }
+
+  private func closeReleased() {
+    guard working == 0 else { return }
+    for sockets in closing { sockets.close() }
+    closing = []
+  }
+
+  private func add(_ carrier: Carrier) async -> Int {
+    count += 1
+    let key = count
+    carriers[key] = carrier
+    // What is there now was there before.
+    await look()
+    if running == nil { running = Task { await run() } }
+    return key
+  }
+
+  // MARK: - What is told
+
+  /// What the budgets let a migration send now, in bytes a second; nil where none holds for it, or nothing of it moves.
+  func allotment(of id: MigrationID) -> UInt64? { allotted[id] }
+
+  /// Why the budgets do not hold for a migration as they should; nil where they do.
+  func refusal(of id: MigrationID) -> Reason? { refusals[id] }
+
+  /// The budgets for what goes to a host, now and in the time to come.
+  ///
+  /// - Parameter fixed: What the order or the destination allows, in bytes a second.
+  func outlook(to peer: NodeName, fixed: UInt64?) -> BandwidthOutlook {
+    let now = clock.now()
+    return BandwidthOutlook(
+      now: now.wall, zone: localTime(at: now), schedules: schedules.schedules(to: peer).filter { !$0.isUnlimited }, fixed: fixed)
+  }
+
+  /// The cap with which libvirt has to begin a transfer, in MiB/s, for memory and for each disk; nil where its connections are paced, or
+  /// nothing limits it. What libvirt is told then stays for the disks: it is the part of the budget that there is now.
+  func cap(of migration: SourceMigration) async -> UInt64? {
+    guard let rate = outlook(to: migration.destination.host, fixed: migration.bandwidthClaim.limit).rate(at: clock.now().wall) else {
+      return nil
+    }
+    let guest = migration.guest
+    do throws(ImageError) {
+      try await BlockingWork.run { () throws(ImageError) in
+        let process = try QEMUProcess(guest: guest.name, uuid: guest.uuid)
+        defer { process.close() }
+        guard let sockets = try ProcessSockets(pid: process.pid) else { return }
+        defer { sockets.close() }
+        try sockets.checkPermission()
+      }
+      return nil
+    } catch {
+      refuse(migration.id, error)
+      return max(1, (rate >> 20) / UInt64((migration.inspection?.plan.disks.count ?? 0) + 1))
+    }
+  }
+
+  private func refuse(_ id: MigrationID, _ error: ImageError) {
+    guard refusals[id] == nil else { return }
+    let reason = Reason(
+      .bandwidthNotPaced,
+      "the bandwidth budgets do not hold for what is copied, but for libvirt's own cap, which is the same for memory and each disk and is not shared with other migrations: \(error.message); the agent needs CAP_SYS_PTRACE, and Linux 5.6"
+    )
+    refusals[id] = reason
+    logger.warning("Connections cannot be paced", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
+  }
+
+  // MARK: - Rounds
+
+  private func run() async {
+    while !carriers.isEmpty {
+      let isLimited = await round()
+      try? await clock.wait(milliseconds: isLimited ? Self.interval : Self.idleInterval)
+    }
+    running = nil
+    rounds = BandwidthRounds()
+  }
+
+  /// Makes one round. Returns whether anything is limited.
+  private func round() async -> Bool {
+    let ordered = await claims()
+    let known = Set(ordered.map(\.migration))
+    var all = ordered
+    // Templates that are put in place ahead of guests are in no order.
+    for carrier in carriers.values where !known.contains(carrier.migration) && !all.contains(where: { $0.migration == carrier.migration }) {
+      all.append(BandwidthClaim(migration: carrier.migration, peer: carrier.peer))
+    }
+    let now = clock.now()
+    let time = localTime(at: now)
+    var budgets = BandwidthBudgets(host: schedules.host.rate(at: now.wall, in: time))
+    for (peer, schedule) in schedules.links { budgets.links[peer] = schedule.rate(at: now.wall, in: time) }
+    let isLimited =
+      budgets.host != nil
+      || carriers.values.contains { carrier in
+        budgets.links[carrier.peer] != nil || all.contains { $0.migration == carrier.migration && $0.limit != nil }
+      }
+    guard isLimited || carriers.values.contains(where: { $0.connections.values.contains { $0.pace != nil } }) else {
+      allotted = [:]
+      rounds = BandwidthRounds()
+      return false
+    }
+    await look()
+    let sights = carriers.sorted { $0.key < $1.key }.flatMap { _, carrier in
+      carrier.connections.values.sorted { $0.place.inode < $1.place.inode }.map { connection in
+        BandwidthRounds.Sight(
+          id: connection.place.inode, migration: carrier.migration, sent: connection.sent, isHeld: connection.isHeld,
+          isOld: connection.isOld)
+      }
+    }
+    let rates = rounds.round(sights, claims: all, budgets: budgets, at: now.bootMilliseconds)
+    note(rates)
+    await pace(rates)
+    return isLimited
+  }
+
+  private func note(_ rates: [UInt64: Double?]) {
+    allotted = [:]
+    for carrier in carriers.values {
+      for inode in carrier.connections.keys {
+        guard let rate = rates[inode] ?? nil, rate.isFinite else { continue }
+        allotted[carrier.migration, default: 0] += UInt64(rate)
+      }
+    }
+  }
+
+  private func localTime(at now: Now) -> LocalTime {
+    if let zone, now.bootMilliseconds - zone.at < Self.zoneAge { return zone.zone }
+    let time = LocalTime.ofHost(from: now.wall)
+    zone = (time, now.bootMilliseconds)
+    return time
+  }
+
+  // MARK: - Connections
+
+  /// Finds the connections of all that is followed, and reads what was sent over them.
+  private func look() async {
+    let before = carriers
+    working += 1
+    let seen = try? await BlockingWork.run { () throws(ImageError) in before.mapValues { Self.look(at: $0) } }
+    working -= 1
+    closeReleased()
+    for (key, carrier) in seen ?? [:] where carriers[key] != nil {
+      carriers[key] = carrier
+      if let refusal = carrier.refusal { refuse(carrier.migration, refusal) }
+    }
+  }
+
+  private static func look(at carrier: Carrier) -> Carrier {
+    var carrier = carrier
+    let places = carrier.sockets.places
+    let present = Set(places.map(\.inode))
+    carrier.connections = carrier.connections.filter { present.contains($0.key) }
+    carrier.others.formIntersection(present)
+    do throws(ImageError) {
+      var listening: Set<UInt16>?
+      for place in places where !carrier.others.contains(place.inode) {
+        var connection: Connection
+        if let known = carrier.connections[place.inode] {
+          connection = known
+          connection.place = place
+        } else {
+          if listening == nil { listening = try ports(of: carrier.sockets, among: places) }
+          guard let found = try self.connection(at: place, of: carrier, listening ?? []) else { continue }
+          guard let found = found.connection else {
+            carrier.others.insert(place.inode)
+            continue
+          }
+          connection = found
+        }
+        guard let counters = try carrier.sockets.with(place, { $0.counters }) ?? nil else { continue }
+        connection.note(counters)
+        carrier.connections[place.inode] = connection
+      }
+      carrier.wasSeen = true
+      carrier.refusal = nil
+    } catch {
+      carrier.refusal = error
+    }
+    return carrier
+  }
+
+  /// A new connection of a process that carries its migration; one of nil where it does not; nil where it cannot be told yet.
+  private static func connection(
+    at place: ProcessSockets.Place, of carrier: Carrier, _ listening: Set<UInt16>
+  ) throws(ImageError) -> (connection: Connection?, Void)? {
+    guard
+      let seen = try carrier.sockets.with(place, { socket in (ends: socket.ends, counters: socket.counters, port: socket.listeningPort) })
+    else { return nil }
+    guard let ends = seen.ends, let counters = seen.counters, seen.port == nil else {
+      // A connection that is being opened has no other end yet.
+      return seen.counters != nil && seen.port == nil ? nil : (nil, ())
+    }
+    let isOfMigration =
+      switch carrier.mark {
+      case .opened(let addresses): addresses.contains(ends.remote) && !listening.contains(ends.localPort)
+      case .accepted(let port): ends.localPort == port
+      }
+    guard isOfMigration else { return (nil, ()) }
+    return (
+      Connection(place: place, headers: ends.headers, isOld: !carrier.wasSeen, segments: carrier.wasSeen ? 0 : counters.segments), ()
+    )
+  }
+
+  /// The ports on which a process listens: what came there was opened by the other host.
+  private static func ports(of sockets: ProcessSockets, among places: [ProcessSockets.Place]) throws(ImageError) -> Set<UInt16> {
+    var ports: Set<UInt16> = []
+    for place in places { if let port = try sockets.with(place, { $0.listeningPort }) ?? nil { ports.insert(port) } }
+    return ports
+  }
+
+  /// Sets the pace of each connection: first of those that are to be slower, so that there is no moment in which a budget is exceeded.
+  private func pace(_ rates: [UInt64: Double?]) async {
+    struct Change: Sendable {
+      var key: Int
+      var place: ProcessSockets.Place
+      var sockets: ProcessSockets
+      var pace: UInt64?
+      var isSlower: Bool
+    }
+    var changes: [Change] = []
+    for (key, carrier) in carriers {
+      for connection in carrier.connections.values {
+        guard let rate = rates[connection.place.inode] else { continue }
+        let pace = rate.flatMap { $0.isFinite ? connection.pace(for: $0) : nil }
+        guard pace != connection.pace else { continue }
+        changes.append(
+          Change(
+            key: key, place: connection.place, sockets: carrier.sockets, pace: pace,
+            isSlower: (pace ?? .max) < (connection.pace ?? .max)))
+      }
+    }
+    guard !changes.isEmpty else { return }
+    let ordered = changes.filter(\.isSlower) + changes.filter { !$0.isSlower }
+    working += 1
+    let done = try? await BlockingWork.run { () throws(ImageError) in
+      ordered.filter { change in (try? change.sockets.with(change.place) { $0.setPace(change.pace) }) == true }
+    }
+    working -= 1
+    closeReleased()
+    for change in done ?? [] { carriers[change.key]?.connections[change.place.inode]?.pace = change.pace }
+  }
+}
+
+extension BandwidthPacer.Connection {
+  /// Takes in what the kernel has counted.
+  fileprivate mutating func note(_ counters: TCPSocket.Counters) {
+    let bytes = counters.bytes >= payload ? counters.bytes - payload : 0
+    sent &+= bytes &+ UInt64(counters.segments &- segments) &* headers
+    payload = counters.bytes
+    segments = counters.segments
+    if counters.segmentSize > 0 { segmentSize = counters.segmentSize }
+    // What the link or the other host holds back is on its way.
+    isHeld = counters.unsent > 0 && counters.unacknowledged == 0
+  }
+
+  /// The pace at which so many bytes a second go over the link: the kernel counts payload, and the budget headers as well.
+  fileprivate func pace(for rate: Double) -> UInt64 {
+    let size = Double(max(64, segmentSize))
+    return UInt64(max(1, rate * size / (size + Double(headers))))
+  }
+}

@@ -1,0 +1,202 @@
+import FoundationEssentials
+import LongshoreMessages
+import LongshoreTestKit
+import Testing
+
+extension MigrationTests {
+  /// What leaves a host's interface under budgets, with real guests.
+  @Suite(.serialized) struct Bandwidth {
+    private static let mebibyte = 1_048_576.0
+
+    /// What an interface has sent in a time.
+    private struct Sent {
+      var bytes: UInt64
+      var at: ContinuousClock.Instant
+    }
+
+    private func sent(by host: Lab.Host, in lab: Lab, _ direction: String = "tx") async throws -> Sent {
+      let text = try await lab.on(host, "cat", "/sys/class/net/eth0/statistics/\(direction)_bytes")
+      return Sent(bytes: try #require(UInt64(text.prefix { $0.isNumber })), at: .now)
+    }
+
+    /// The mean rate over some seconds, in MiB/s: how long it is looked at is what is measured.
+    private func rate(of host: Lab.Host, in lab: Lab, seconds: Int, _ direction: String = "tx") async throws -> Double {
+      let before = try await sent(by: host, in: lab, direction)
+      try await Task.sleep(for: .seconds(seconds))
+      let after = try await sent(by: host, in: lab, direction)
+      return Double(after.bytes - before.bytes) / ((after.at - before.at) / .seconds(1)) / Self.mebibyte
+    }
+
+    private func expect(_ rate: Double, near budget: Double, _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation) {
+      print("\(what): \(rate) of \(budget) MiB/s")
+      #expect(rate > budget * 0.95 && rate < budget * 1.05, "\(what): \(rate) MiB/s", sourceLocation: sourceLocation)
+    }
+
+    /// Runs the body in a lab whose interfaces send what a real network card does: segments, each with its headers.
+    private func withSegments(_ lab: Lab, _ body: () async throws -> Void) async throws {
+      try await lab.clear()
+      for host in Lab.Host.allCases { try await lab.on(host, "ip", "link", "set", "eth0", "gso_max_segs", "1") }
+      try await finally {
+        try await body()
+      } do: {
+        for host in Lab.Host.allCases { try await lab.on(host, "ip", "link", "set", "eth0", "gso_max_segs", "65535") }
+      }
+    }
+
+    /// Four disks, of which the guest writes to each, and memory that changes.
+    private static let busy = Guest.Form(options: ["--disks", "4", "--memory", "256", "--dirty", "30", "--data-size", "192M"])
+    /// Enough to copy for as long as is looked at.
+    private static let large = Guest.Form(options: ["--disks", "2", "--data-size", "1536M"])
+
+    @Test("memory, four busy disks and a template together take a migration's budget, and another one as soon as it is tuned")
+    func migration() async throws {
+      let lab = try await Lab.find()
+      try await withSegments(lab) {
+        try await Guest.with(Self.busy, in: lab) { guest in
+          try await Orchestrator.with(lab) { orchestrator in
+            let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(bandwidthMiBps: 8))
+            _ = try await orchestrator.progress(of: id) { ($0.template?.done ?? 0) > 4 << 20 }
+            expect(try await rate(of: .alpha, in: lab, seconds: 4), near: 8, "a template")
+            try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+            expect(try await rate(of: .alpha, in: lab, seconds: 8), near: 8, "four disks")
+            let told = try await orchestrator.progress(of: id) { $0.budgetBps != nil }
+            #expect(abs(Double(try #require(told.budgetBps)) / Self.mebibyte - 8) < 4)
+            guard case .tuned(let changes) = try await orchestrator.tune(id, TransferLimits(bandwidthMiBps: 20), on: .alpha).body else {
+              Issue.record("it is refused")
+              return
+            }
+            #expect(changes == [LimitChange(.bandwidthMiBps, from: 8, to: 20)])
+            _ = try await rate(of: .alpha, in: lab, seconds: 1)
+            expect(try await rate(of: .alpha, in: lab, seconds: 6), near: 20, "four disks, tuned")
+            _ = try await orchestrator.progress(of: id) { $0.memory != nil }
+            _ = try await rate(of: .alpha, in: lab, seconds: 1)
+            expect(try await rate(of: .alpha, in: lab, seconds: 8), near: 20, "memory and four disks")
+            _ = try await orchestrator.tune(id, TransferLimits(maxDowntimeMs: 10_000, bandwidthMiBps: 1000), on: .alpha)
+            #expect(try await orchestrator.end(of: id).kind == .completed)
+            try await guest.waitForWrite(on: .beta)
+            try await guest.verify(.alpha, .beta).expectGood()
+          }
+        }
+      }
+    }
+
+    @Test("two migrations share a host's budget by priority, over an agent's death, and one that is left has all of it")
+    func shared() async throws {
+      let lab = try await Lab.find()
+      let budget = ["LONGSHORED_BANDWIDTH_OUTGOING": "20 MiB/s"]
+      try await withSegments(lab) {
+        try await Guest.with(Self.large, in: lab) { first in
+          try await Guest.with(Self.large, in: lab) { second in
+            try await Orchestrator.with(lab) { orchestrator in
+              try await lab.withTemplateAtDestination {
+                try await lab.withLimits(budget, on: [.alpha]) {
+                  let high = try await orchestrator.migrate(first, from: .alpha, priority: .high)
+                  let low = try await orchestrator.migrate(second, from: .alpha, priority: .low)
+                  for id in [high, low] { try await orchestrator.progress(of: id, until: \.isCopyingDisks) }
+                  _ = try await rate(of: .alpha, in: lab, seconds: 1)
+                  try await expectShares(high, low, 4, lab, by: orchestrator)
+                  try await lab.restartAgent(on: .alpha, with: budget)
+                  let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+                  for id in [high, low] { _ = try await orchestrator.progress(of: id, madeAfter: now) }
+                  try await expectShares(high, low, 4, lab, by: orchestrator)
+                  _ = try await orchestrator.cancel(high, on: .alpha)
+                  #expect(try await orchestrator.end(of: high).kind == .cancelled)
+                  expect(try await rate(of: .alpha, in: lab, seconds: 6), near: 20, "the one that is left")
+                  _ = try await orchestrator.cancel(low, on: .alpha)
+                  #expect(try await orchestrator.end(of: low).kind == .cancelled)
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+
+    private func expectShares(
+      _ high: MigrationID, _ low: MigrationID, _ ratio: Double, _ lab: Lab, by orchestrator: Orchestrator
+    ) async throws {
+      func done(_ id: MigrationID) async throws -> Double {
+        let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+        let progress = try await orchestrator.progress(of: id, madeAfter: now).event.data
+        return progress.disks.reduce(0) { $0 + Double($1.bytes.done) }
+      }
+      let before = (try await done(high), try await done(low))
+      expect(try await rate(of: .alpha, in: lab, seconds: 8), near: 20, "two migrations")
+      let after = (try await done(high), try await done(low))
+      let seen = (after.0 - before.0) / (after.1 - before.1)
+      print("shares: \(seen)")
+      #expect(seen > ratio * 0.75 && seen < ratio * 1.25, "\(seen)")
+    }
+
+    @Test("a window begins, and ends what was before; what comes into a host is limited by its destination")
+    func windows() async throws {
+      let lab = try await Lab.find()
+      try await withSegments(lab) {
+        try await Guest.with(Self.large, in: lab) { guest in
+          try await Orchestrator.with(lab) { orchestrator in
+            try await lab.withTemplateAtDestination {
+              // It begins in 20 to 80 seconds.
+              let minute = try await lab.on(.alpha, "date", "--date", "+80 seconds", "+%H:%M").prefix(5)
+              let later = try await lab.on(.alpha, "date", "--date", "+10 minutes", "+%H:%M").prefix(5)
+              try await lab.withLimits(["LONGSHORED_BANDWIDTH_LINKS": "beta 24 MiB/s \(minute)-\(later),beta 6 MiB/s"], on: [.alpha]) {
+                let id = try await orchestrator.migrate(guest, from: .alpha)
+                try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+                expect(try await rate(of: .alpha, in: lab, seconds: 5), near: 6, "before the window")
+                _ = try await orchestrator.progress(of: id) { ($0.budgetBps ?? 0) > 12 << 20 }
+                let inWindow = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+                _ = try await rate(of: .alpha, in: lab, seconds: 1)
+                expect(try await rate(of: .alpha, in: lab, seconds: 5), near: 24, "in the window")
+                try await lab.withLimits(["LONGSHORED_BANDWIDTH_INCOMING": "10"], on: [.beta]) {
+                  try await orchestrator.progress(of: id, after: inWindow) { ($0.budgetBps ?? .max) < 14 << 20 }
+                  _ = try await rate(of: .alpha, in: lab, seconds: 1)
+                  expect(try await rate(of: .beta, in: lab, seconds: 6, "rx"), near: 10, "what comes into the host")
+                }
+                _ = try await orchestrator.cancel(id, on: .alpha)
+                #expect(try await orchestrator.end(of: id).kind == .cancelled)
+              }
+            }
+          }
+        }
+      }
+    }
+
+    @Test("where connections cannot be paced it is said, and libvirt's cap is taken")
+    func refused() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            try await lab.withoutTracing(on: .alpha) {
+              let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(bandwidthMiBps: 8))
+              let told = try await orchestrator.progress(of: id) { $0.reasons?.contains { $0.code == .bandwidthNotPaced } == true }
+              #expect(told.budgetBps == nil)
+              #expect(try await orchestrator.end(of: id).kind == .completed)
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Orchestrator {
+  /// Returns when a migration's progress is, after a moment, as a condition says.
+  fileprivate func progress(of id: MigrationID, after moment: Timestamp, _ isThere: (Progress) -> Bool) async throws {
+    var last = moment
+    while true {
+      let next = try await progress(of: id, madeAfter: last).event
+      if isThere(next.data) { return }
+      last = next.time
+    }
+  }
+}
+
+extension Lab {
+  /// Runs the body with a host's agent that may not look into other processes.
+  fileprivate func withoutTracing<Value: Sendable>(on host: Host, _ body: () async throws -> Value) async throws -> Value {
+    try await command("agent", "kill", host.rawValue)
+    try await command("agent", "--without", "CAP_SYS_PTRACE", "start", host.rawValue)
+    return try await finally(body) { try await restartAgent(on: host) }
+  }
+}
