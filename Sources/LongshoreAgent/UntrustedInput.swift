@@ -71,7 +71,8 @@ package enum UntrustedInput {
       cpu: nil, networks: [])
     _ = Estimator.estimate(
       EstimateFacts(
-        plan: MigrationPlan(guest: guest, disks: [], layers: []), source: message.to.host, destination: message.from.host, there: facts,
+        plan: MigrationPlan(guest: guest, disks: [], layers: []), source: (message.to ?? message.from).host, destination: message.from.host,
+        there: facts,
         dirtyBps: 1 << 20))
   }
 

@@ -20,7 +20,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
     version: LongshoreVersion.current,
     subcommands: [
       MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
-      QueueSubcommand.self,
+      QueueSubcommand.self, DrainSubcommand.self, DrainsSubcommand.self, MaintenanceSubcommand.self,
       TuneSubcommand.self, ForceCompleteSubcommand.self,
       ResolveSubcommand.self,
       HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self, TemplatesSubcommand.self,

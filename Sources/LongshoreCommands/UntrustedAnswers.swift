@@ -29,6 +29,14 @@ package enum UntrustedAnswers {
       lines += TemplateText.templates(templates.map { (reply.from.host, $0) }, zone: zone, style: style)
     case .templateWork: break
     case .queue(let entries): lines += QueueText.queue(entries, at: now, zone: zone, style: style)
+    case .drain(let drain):
+      lines += DrainText.status(drain, zone: zone, style: style) + DrainText.plan(drain, style: style)
+      lines += DrainText.changes(from: nil, to: drain, style: style)
+      for width in [0, 20, 200] { lines += DrainText.progress(drain, width: width, style: style) }
+      let outcome = DrainText.outcome(drain, style: style)
+      lines += outcome.result + outcome.problem
+    case .drains(let drains): lines += DrainText.drains(drains, zone: zone, style: style)
+    case .maintenance(let maintenance): lines.append(DrainText.maintenance(maintenance, of: reply.from.host, zone: zone))
     case .orphans(let orphans):
       let all = orphans.map { (host: reply.from.host, orphan: $0) }
       lines += LeftoverText.orphans(all, answered: 1, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)

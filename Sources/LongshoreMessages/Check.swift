@@ -156,7 +156,7 @@ extension CheckRule {
   /// The destination takes guests.
   public static let openHost = CheckRule(
     .maintenance, at: .destination, "the host takes guests: it is not in maintenance",
-    otherwise: "choose another host, or end its maintenance (`incoming.allowed`)")
+    otherwise: "choose another host, or end its maintenance (`longshore maintenance off HOST`, `incoming.allowed`)")
   /// The destination has what QEMU the guest needs.
   public static let machine = CheckRule(
     .incompatibleMachine, at: .destination, "the guest's machine type, architecture and emulator are there",

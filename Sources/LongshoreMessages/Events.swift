@@ -350,6 +350,18 @@ public struct Progress: Sendable, Hashable, Codable {
   }
 }
 
+extension Progress {
+  /// What part of the bytes that are known now is still to be moved, from 0 to 1; nil where none are known.
+  public var partLeft: Double? {
+    let amounts = disks.map(\.bytes) + [memory].compactMap(\.self)
+    let total = amounts.reduce(0.0) { $0 + Double($1.total) }
+    guard total > 0 else { return nil }
+    // Memory comes last, and is unknown before.
+    let left = amounts.reduce(0.0) { $0 + Double($1.remaining) } / total
+    return min(1, max(0, left))
+  }
+}
+
 /// Where a migration stands, as operators see it.
 public enum MigrationPhase: String, Hashable, WireWord {
   /// Waits for its turn.

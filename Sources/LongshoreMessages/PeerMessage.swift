@@ -1,4 +1,4 @@
-/// A message from one agent to another about one migration. All are idempotent, and repeated until answered.
+/// A message from one agent to another about one migration, or to all of a cluster. All are idempotent, and repeated until answered.
 public struct PeerMessage: Sendable, Hashable {
   /// What is said.
   public enum Body: Sendable, Hashable {
@@ -64,6 +64,13 @@ public struct PeerMessage: Sendable, Hashable {
     /// Send no more than so many bytes a second of this migration; nil for as many as you like. Sent only where the plan says that the
     /// source heeds it (``MigrationPlan/heedsBandwidth``), and again when it changes. There is no answer.
     case limitBandwidth(UInt64?)
+
+    // From a host that is drained to others, and back.
+
+    /// Tell what you can take of my guests. The field `migration` has the drain's id. Answer: `offered`.
+    case askOffer
+    /// The answer to `askOffer`.
+    case offered(HostOffer)
   }
 
   /// A layer's digest and the place of its bytes.
@@ -94,15 +101,15 @@ public struct PeerMessage: Sendable, Hashable {
   public var migration: MigrationID
   /// Who says it.
   public var from: HostAddress
-  /// To whom.
-  public var to: HostAddress
+  /// To whom; nil for all hosts of the sender's cluster.
+  public var to: HostAddress?
   /// The id of the sender's journal, which is new when the journal was made anew.
   public var journal: String
   /// What is said.
   public var body: Body
 
   /// A message.
-  public init(migration: MigrationID, from: HostAddress, to: HostAddress, journal: String, body: Body) {
+  public init(migration: MigrationID, from: HostAddress, to: HostAddress?, journal: String, body: Body) {
     self.migration = migration
     self.from = from
     self.to = to
@@ -138,7 +145,7 @@ extension PeerMessage: Codable {
     let container = try decoder.container(keyedBy: Keys.self)
     migration = try container.decode(MigrationID.self, forKey: .migration)
     from = try container.decode(HostAddress.self, forKey: .from)
-    to = try container.decode(HostAddress.self, forKey: .to)
+    to = try container.decodeIfPresent(HostAddress.self, forKey: .to)
     journal = try container.decode(String.self, forKey: .journal)
     body = try Body(from: decoder)
   }
@@ -148,7 +155,7 @@ extension PeerMessage: Codable {
     try container.encode(Wire.schema, forKey: .schema)
     try container.encode(migration, forKey: .migration)
     try container.encode(from, forKey: .from)
-    try container.encode(to, forKey: .to)
+    try container.encodeIfPresent(to, forKey: .to)
     try container.encode(journal, forKey: .journal)
     try body.encode(to: encoder)
   }
@@ -157,7 +164,7 @@ extension PeerMessage: Codable {
 extension PeerMessage.Body: Codable {
   private enum Keys: String, CodingKey {
     case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer, order,
-      description, reading, bandwidthBps
+      description, reading, bandwidthBps, hostOffer
   }
 
   public init(from decoder: any Decoder) throws {
@@ -199,6 +206,8 @@ extension PeerMessage.Body: Codable {
     case "offer-layer":
       self = .offerLayer(
         try container.decode(Int.self, forKey: .layer), export: try container.decode(Bool.self, forKey: .export))
+    case "ask-offer": self = .askOffer
+    case "offered": self = .offered(try container.decode(HostOffer.self, forKey: .hostOffer))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -229,7 +238,8 @@ extension PeerMessage.Body: Codable {
       try container.encode(export, forKey: .export)
     case .limitBandwidth(let rate): try container.encodeIfPresent(rate, forKey: .bandwidthBps)
     case .compared(let reading): try container.encode(reading, forKey: .reading)
-    case .confirm, .release, .assign, .compare, .comparing, .released, .rolledBack, .templateDone: break
+    case .confirm, .release, .assign, .compare, .comparing, .released, .rolledBack, .templateDone, .askOffer: break
+    case .offered(let offer): try container.encode(offer, forKey: .hostOffer)
     }
   }
 }
@@ -265,6 +275,8 @@ extension PeerMessage.Body {
     case .templateDescribed: "template-described"
     case .templateDone: "template-done"
     case .limitBandwidth: "limit-bandwidth"
+    case .askOffer: "ask-offer"
+    case .offered: "offered"
     }
   }
 }

@@ -77,6 +77,10 @@ extension Reason.Code {
   public static let contradicted = Reason.Code("contradicted")
   /// The migration goes on by itself and needs nobody.
   public static let notNeeded = Reason.Code("not-needed")
+  /// No drain of that id is known.
+  public static let unknownDrain = Reason.Code("unknown-drain")
+  /// The host is being drained already, or what is asked for is not to be done while it is.
+  public static let drainRuns = Reason.Code("drain-runs")
   /// As many migrations as may run out of the host run already: the migration waits for its turn.
   public static let limitReached = Reason.Code("limit-reached")
   /// An option that this version does not offer.
@@ -165,6 +169,12 @@ extension Reason.Code {
 
   /// The operator or orchestrator cancelled the migration.
   public static let cancelled = Reason.Code("cancelled")
+  /// No host can take a guest that is to leave its own.
+  public static let noHost = Reason.Code("no-host")
+  /// A drain begins nothing more because a guest could not be moved.
+  public static let drainStopped = Reason.Code("drain-stopped")
+  /// The guest does not run at the host any more.
+  public static let guestGone = Reason.Code("guest-gone")
   /// The migration's deadline passed.
   public static let deadlinePassed = Reason.Code("deadline-passed")
   /// The guest changes its disks or its memory faster than they can be copied.

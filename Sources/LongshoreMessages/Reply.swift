@@ -30,6 +30,12 @@ public struct Reply: Sendable, Hashable {
     /// The answer to `queue`, and to `move-queued` as it stands then: the migrations that wait for their turn, in their order, those that
     /// wait to leave the host first.
     case queue([QueueEntry])
+    /// The answer to `drain`, `drain-status` and `steer-drain`: how it stands. For a dry run the plan.
+    case drain(DrainStatus)
+    /// The answer to `list-drains`.
+    case drains([DrainStatus])
+    /// The answer to `set-maintenance`: what holds from then on.
+    case maintenance(Maintenance)
   }
 
   /// The request's id; nil where it could not be read.
@@ -168,11 +174,13 @@ public struct HostDescription: Sendable, Hashable, Codable {
   public var pools: [Pool]
   /// The host's guests.
   public var guests: [Guest]
+  /// Whether it takes guests; absent from agents that do not say it.
+  public var maintenance: Maintenance?
 
   /// A host.
   public init(
     agentVersion: String, libvirtVersion: String?, hypervisorVersion: String?, migrations: Int, pools: [Pool],
-    guests: [Guest]
+    guests: [Guest], maintenance: Maintenance? = nil
   ) {
     self.agentVersion = agentVersion
     self.libvirtVersion = libvirtVersion
@@ -180,13 +188,14 @@ public struct HostDescription: Sendable, Hashable, Codable {
     self.migrations = migrations
     self.pools = pools
     self.guests = guests
+    self.maintenance = maintenance
   }
 }
 
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
     case schema, type, id, from, reasons, changes, reason, checks, disks, estimate, migration, migrations, host, grace, orphans, templates,
-      work, queue
+      work, queue, drain, drains, maintenance
   }
 
   public init(from decoder: any Decoder) throws {
@@ -212,6 +221,9 @@ extension Reply: Codable {
     case "templates": body = .templates(try container.decode([TemplateFile].self, forKey: .templates))
     case "template-work": body = .templateWork(try container.decode(TemplateWork.self, forKey: .work))
     case "queue": body = .queue(try container.decode([QueueEntry].self, forKey: .queue))
+    case "drain": body = .drain(try container.decode(DrainStatus.self, forKey: .drain))
+    case "drains": body = .drains(try container.decode([DrainStatus].self, forKey: .drains))
+    case "maintenance": body = .maintenance(try container.decode(Maintenance.self, forKey: .maintenance))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -239,6 +251,9 @@ extension Reply: Codable {
     case .templates(let templates): try container.encode(templates, forKey: .templates)
     case .templateWork(let work): try container.encode(work, forKey: .work)
     case .queue(let entries): try container.encode(entries, forKey: .queue)
+    case .drain(let status): try container.encode(status, forKey: .drain)
+    case .drains(let all): try container.encode(all, forKey: .drains)
+    case .maintenance(let maintenance): try container.encode(maintenance, forKey: .maintenance)
     }
   }
 
@@ -258,6 +273,9 @@ extension Reply: Codable {
     case .templates: "templates"
     case .templateWork: "template-work"
     case .queue: "queue"
+    case .drain: "drain"
+    case .drains: "drains"
+    case .maintenance: "maintenance"
     }
   }
 }

@@ -42,6 +42,16 @@ public struct Request: Sendable, Hashable {
     case moveQueued(QueueMove)
     /// Stop a migration, only if it waits for its turn at its source.
     case cancelQueued(migration: MigrationID)
+    /// Move all running guests off the host, and take no new ones.
+    case drain(DrainOrder)
+    /// Tell how a drain stands.
+    case drainStatus(drain: MigrationID)
+    /// Tell the drains that the host knows.
+    case listDrains(includeEnded: Bool)
+    /// Pause, resume or cancel a drain.
+    case steerDrain(DrainSteering)
+    /// Take no new guests from now on, or take them again.
+    case setMaintenance(on: Bool)
   }
 
   /// The idempotency key. For `migrate` it is the migration's id.
@@ -324,7 +334,7 @@ extension Request: Codable {
   public static let deadlineRange: ClosedRange<Int64> = 1...2_592_000
 
   private enum Keys: String, CodingKey {
-    case schema, type, id, cluster, host, notAfter, migration, owner, includeEnded, until, orphans, pool, work
+    case schema, type, id, cluster, host, notAfter, migration, owner, includeEnded, until, orphans, pool, work, drain, on
   }
 
   public init(from decoder: any Decoder) throws {
@@ -375,6 +385,11 @@ extension Request: Codable {
     case "queue": command = .queue
     case "move-queued": command = .moveQueued(try QueueMove(from: decoder))
     case "cancel-queued": command = .cancelQueued(migration: try container.decode(MigrationID.self, forKey: .migration))
+    case "drain": command = .drain(try DrainOrder(from: decoder))
+    case "drain-status": command = .drainStatus(drain: try container.decode(MigrationID.self, forKey: .drain))
+    case "list-drains": command = .listDrains(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
+    case "steer-drain": command = .steerDrain(try DrainSteering(from: decoder))
+    case "set-maintenance": command = .setMaintenance(on: try container.decode(Bool.self, forKey: .on))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -397,7 +412,7 @@ extension Request: Codable {
     case .resolve(let migration, let owner):
       try container.encode(migration, forKey: .migration)
       try container.encode(owner, forKey: .owner)
-    case .list(let includeEnded): try container.encode(includeEnded, forKey: .includeEnded)
+    case .list(let includeEnded), .listDrains(let includeEnded): try container.encode(includeEnded, forKey: .includeEnded)
     case .extendGrace(let selection, let until):
       try selection.encode(to: encoder)
       try container.encode(until, forKey: .until)
@@ -408,6 +423,10 @@ extension Request: Codable {
     case .prefetchTemplate(let order): try order.encode(to: encoder)
     case .templateWork(let id): try container.encode(id, forKey: .work)
     case .moveQueued(let move): try move.encode(to: encoder)
+    case .drain(let order): try order.encode(to: encoder)
+    case .drainStatus(let drain): try container.encode(drain, forKey: .drain)
+    case .steerDrain(let steering): try steering.encode(to: encoder)
+    case .setMaintenance(let on): try container.encode(on, forKey: .on)
     case .describe, .listGrace, .listOrphans, .queue: break
     }
   }
@@ -435,6 +454,11 @@ extension Request: Codable {
     case .queue: "queue"
     case .moveQueued: "move-queued"
     case .cancelQueued: "cancel-queued"
+    case .drain: "drain"
+    case .drainStatus: "drain-status"
+    case .listDrains: "list-drains"
+    case .steerDrain: "steer-drain"
+    case .setMaintenance: "set-maintenance"
     }
   }
 }

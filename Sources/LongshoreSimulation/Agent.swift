@@ -152,7 +152,7 @@ extension World {
 
   /// The broker takes a message to another agent.
   mutating func send(_ message: PeerMessage, isConfirmed: Bool) {
-    guard let host = Catalogue.number(of: message.to) else { return }
+    guard let to = message.to, let host = Catalogue.number(of: to) else { return }
     hosts[host].queue.append(.peer(message, isConfirmed: isConfirmed))
     sent[host].append(message)
   }

@@ -86,6 +86,11 @@ extension ContractChecker.Entry {
     self.init("event.\(event.data.kind.rawValue)", payload: MessageCoding.encode(event))
   }
 
+  /// A numbered event of a drain.
+  public init(_ event: DrainEvent) {
+    self.init("drain.\(event.data.kind.rawValue)", payload: MessageCoding.encode(event))
+  }
+
   /// Progress.
   public init(_ event: ProgressEvent) {
     self.init("progress", payload: MessageCoding.encode(event))

@@ -17,6 +17,9 @@ public enum MessageSamples {
     ProgressEvent(id: "\(migration)/progress/17", migration: migration, host: source, time: time, data: $0)
   }
 
+  /// Samples of the numbered events of drains.
+  public static let drainEvents = DrainEventData.Kind.allCases.flatMap(drainEvents(of:))
+
   // Whom and what the samples speak of.
 
   /// The migration of all samples.
@@ -66,6 +69,11 @@ extension MessageSamples {
     case queue
     case moveQueued = "move-queued"
     case cancelQueued = "cancel-queued"
+    case drain
+    case drainStatus = "drain-status"
+    case listDrains = "list-drains"
+    case steerDrain = "steer-drain"
+    case setMaintenance = "set-maintenance"
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -90,6 +98,11 @@ extension MessageSamples {
       case .queue: self = .queue
       case .moveQueued: self = .moveQueued
       case .cancelQueued: self = .cancelQueued
+      case .drain: self = .drain
+      case .drainStatus: self = .drainStatus
+      case .listDrains: self = .listDrains
+      case .steerDrain: self = .steerDrain
+      case .setMaintenance: self = .setMaintenance
       }
     }
   }
@@ -152,6 +165,22 @@ extension MessageSamples {
         .moveQueued(QueueMove(migration, to: $0))
       } + MigrationPriority.allCases.map { .moveQueued(QueueMove(migration, to: .priority($0))) }
     case .cancelQueued: [.cancelQueued(migration: migration)]
+    case .drain:
+      [.drain(DrainOrder())]
+        + DrainFailureRule.allCases.map { rule in
+          .drain(
+            DrainOrder(
+              to: [destination.host], parallel: DrainOrder.parallelRange.upperBound, deadlineSeconds: Request.deadlineRange.upperBound,
+              onFailure: rule, pools: [resource("primary"): resource("primary-2")], options: MigrationOptions(maxDowntimeMs: 500),
+              priority: .high, dryRun: true))
+        }
+    case .drainStatus: [.drainStatus(drain: migration)]
+    case .listDrains: [.listDrains(includeEnded: false), .listDrains(includeEnded: true)]
+    case .steerDrain:
+      DrainSteering.Action.allCases.map { .steerDrain(DrainSteering(migration, $0)) } + [
+        .steerDrain(DrainSteering(migration, .cancel, running: true))
+      ]
+    case .setMaintenance: [.setMaintenance(on: false), .setMaintenance(on: true)]
     }
   }
 
@@ -187,7 +216,7 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
-    case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue
+    case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue, drain, drains, maintenance
     case templateWork = "template-work"
 
     /// The kind of a reply.
@@ -206,6 +235,9 @@ extension MessageSamples {
       case .templates: self = .templates
       case .templateWork: self = .templateWork
       case .queue: self = .queue
+      case .drain: self = .drain
+      case .drains: self = .drains
+      case .maintenance: self = .maintenance
       }
     }
   }
@@ -238,6 +270,9 @@ extension MessageSamples {
     case .templates: [reply(.templates([])), reply(.templates(templates))]
     case .templateWork: works.map { reply(.templateWork($0)) }
     case .queue: [reply(.queue([])), reply(.queue(queue))]
+    case .drain: DrainStatus.Phase.allCases.map { reply(.drain(sparseDrain($0))) } + [reply(.drain(fullDrain))]
+    case .drains: [reply(.drains([])), reply(.drains([sparseDrain(.planning), fullDrain]))]
+    case .maintenance: [reply(.maintenance(Maintenance(isOn: false))), reply(.maintenance(maintenance))]
     }
   }
 
@@ -280,7 +315,62 @@ extension MessageSamples {
       .init(name: "primary", type: "netfs", active: true, capacity: 1_099_511_627_776, available: 274_877_906_944, grace: 1_073_741_824),
       .init(name: "archive", type: "dir", active: false, capacity: .max, available: 0),
     ],
-    guests: [.init(uuid: guest.uuid, name: guest.name, state: "running")])
+    guests: [.init(uuid: guest.uuid, name: guest.name, state: "running")], maintenance: maintenance)
+}
+
+// MARK: - Drains
+
+extension MessageSamples {
+  private static let maintenance = Maintenance(isOn: true, since: time, drain: migration)
+
+  private static func sparseDrain(_ phase: DrainStatus.Phase) -> DrainStatus {
+    DrainStatus(id: migration, host: source.host, phase: phase, acceptedAt: time, updatedAt: time)
+  }
+
+  private static let drainGuests =
+    DrainGuest.State.allCases.map { DrainGuest(guest: guest, state: $0) } + [
+      DrainGuest(
+        guest: guest, state: .failed, destination: destination.host, migration: migration, attempts: 2, bytes: 1_073_741_824,
+        expectedStart: 12.5, expectedEnd: 40, reasons: [reason], refusals: [.init(host: destination.host, reasons: [reason])])
+    ]
+
+  private static let fullDrain = DrainStatus(
+    id: migration, host: source.host, phase: .incomplete, acceptedAt: time, updatedAt: time.adding(milliseconds: 72_500),
+    guests: drainGuests,
+    candidates: [
+      .init(host: destination.host),
+      .init(host: destination.host, memory: 68_719_476_736, linkBps: 117_000_000, refusal: reason),
+    ], parallel: 2, expectedSeconds: 80, boundSeconds: 75.5, seconds: 72.5, reasons: [reason])
+
+  private static let offers = [
+    HostOffer(pools: [], incoming: 4, pair: 3, pool: 4, busy: 0),
+    HostOffer(
+      refusal: reason, memory: 68_719_476_736, pools: [.init(pool: resource("primary"), available: 274_877_906_944)], incoming: 4, pair: 3,
+      pool: 4, busy: 1),
+  ]
+
+  /// Samples of one kind.
+  public static func drainEvents(of kind: DrainEventData.Kind) -> [DrainEvent] {
+    let counts = DrainEventData.Counts(total: 5, waiting: 1, moving: 2, done: 1, left: 1)
+    let sparse = DrainEventData(kind, host: source.host, phase: .moving, counts: counts)
+    var full = sparse
+    switch kind {
+    case .accepted: break
+    case .planned:
+      full.expectedSeconds = 80
+      full.guests = drainGuests
+    case .guest: full.guest = drainGuests.last
+    case .progress: full.expectedSeconds = 80
+    case .paused, .resumed: full.reasons = [reason]
+    case .finished:
+      full.guests = drainGuests
+      full.reasons = [reason]
+      full.seconds = 72.5
+    }
+    return (sparse == full ? [sparse] : [sparse, full]).enumerated().map { index, data in
+      DrainEvent(drain: migration, host: source, sequence: index + 1, time: time, data: data)
+    }
+  }
 }
 
 // MARK: - Left-overs
@@ -412,6 +502,8 @@ extension MessageSamples {
     case templateDescribed = "template-described"
     case templateDone = "template-done"
     case limitBandwidth = "limit-bandwidth"
+    case askOffer = "ask-offer"
+    case offered
 
     /// The kind of a message.
     public init(_ body: PeerMessage.Body) {
@@ -443,13 +535,17 @@ extension MessageSamples {
       case .templateDescribed: self = .templateDescribed
       case .templateDone: self = .templateDone
       case .limitBandwidth: self = .limitBandwidth
+      case .askOffer: self = .askOffer
+      case .offered: self = .offered
       }
     }
 
     /// Whether the source says it to the destination.
     public var isFromSource: Bool {
       switch self {
-      case .check, .prepare, .confirm, .compare, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed: true
+      case .check, .prepare, .confirm, .compare, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed,
+        .askOffer:
+        true
       default: false
       }
     }
@@ -458,7 +554,8 @@ extension MessageSamples {
   /// Samples of one kind.
   public static func peerMessages(of kind: PeerKind) -> [PeerMessage] {
     let (from, to) = kind.isFromSource ? (source, destination) : (destination, source)
-    return bodies(of: kind).map { PeerMessage(migration: migration, from: from, to: to, journal: journal, body: $0) }
+    let toAll = kind == .askOffer ? [PeerMessage(migration: migration, from: from, to: nil, journal: journal, body: .askOffer)] : []
+    return toAll + bodies(of: kind).map { PeerMessage(migration: migration, from: from, to: to, journal: journal, body: $0) }
   }
 
   private static func bodies(of kind: PeerKind) -> [PeerMessage.Body] {
@@ -512,6 +609,8 @@ extension MessageSamples {
       ]
     case .templateDone: [.templateDone]
     case .limitBandwidth: [.limitBandwidth(nil), .limitBandwidth(104_857_600)]
+    case .askOffer: [.askOffer]
+    case .offered: offers.map { .offered($0) }
     }
   }
 

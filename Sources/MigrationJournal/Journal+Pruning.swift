@@ -2,7 +2,7 @@ internal import GRDB
 public import LongshoreMessages
 
 extension Journal {
-  /// Forgets migrations that ended before a time, the oldest first, with their histories and numbered events, and the prefetches. Those
+  /// Forgets migrations that ended before a time, the oldest first, with their histories and numbered events, the prefetches and the drains. Those
   /// that still have registered files are kept, and so are the keys of their requests.
   ///
   /// - Parameter limit: How many migrations to forget at most: nothing else is read or written meanwhile.
@@ -31,6 +31,7 @@ extension Journal {
           DELETE FROM prefetch WHERE ended = 1 AND changed < ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.migration = prefetch.id)
           """,
         arguments: [time.milliseconds])
+      try db.execute(sql: "DELETE FROM drain WHERE ended = 1 AND changed < ?", arguments: [time.milliseconds])
       return forgotten.count
     }
   }
@@ -47,6 +48,7 @@ extension Journal {
           DELETE FROM request WHERE accepted < ?
             AND NOT EXISTS (SELECT 1 FROM migration WHERE migration.side = 'source' AND migration.id = request.id)
             AND NOT EXISTS (SELECT 1 FROM prefetch WHERE prefetch.id = request.id)
+            AND NOT EXISTS (SELECT 1 FROM drain WHERE drain.id = request.id)
           """,
         arguments: [time.milliseconds])
       return db.changesCount

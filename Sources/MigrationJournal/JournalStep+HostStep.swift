@@ -30,7 +30,8 @@ extension OutboxMessage {
   public static func peer(_ message: PeerMessage) -> OutboxMessage {
     let body = MessageCoding.encode(message)
     return OutboxMessage(
-      exchange: Wire.peers, routingKey: message.to.routingKey, body: body, contentType: Wire.jsonContentType,
+      exchange: Wire.peers, routingKey: (message.to?.routingKey ?? message.from.cluster.text), body: body,
+      contentType: Wire.jsonContentType,
       messageID: "\(message.migration)/\(message.body.typeName)", correlationID: message.migration.text,
       type: message.body.typeName, mandatory: true)
   }

@@ -161,6 +161,28 @@ struct Schema {
         ) STRICT, WITHOUT ROWID;
         """),
     Version(
+      name: "4",
+      statements: """
+        -- Drains of this host, as JSON.
+        CREATE TABLE drain (
+          number INTEGER PRIMARY KEY,
+          id TEXT UNIQUE NOT NULL,
+          revision INTEGER NOT NULL,
+          shape INTEGER NOT NULL,
+          ended INTEGER NOT NULL CHECK (ended IN (0, 1)),
+          changed INTEGER NOT NULL,              -- milliseconds since 1970
+          snapshot TEXT NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX one_open_drain ON drain (ended) WHERE ended = 0;
+
+        -- One row while the host takes no guests.
+        CREATE TABLE maintenance (
+          one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),
+          since INTEGER NOT NULL,                -- milliseconds since 1970
+          drain TEXT
+        ) STRICT;
+        """),
+    Version(
       name: "5",
       statements: """
         -- A start reads what has not ended, and the housekeeping what ended long ago: neither goes through all the others.

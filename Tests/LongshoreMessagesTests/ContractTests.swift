@@ -80,6 +80,7 @@ struct ContractTests {
     for message in MessageSamples.peerMessages { coverage.add(message) }
     for event in MessageSamples.events { coverage.add(event) }
     for event in MessageSamples.progressEvents { coverage.add(event) }
+    for event in MessageSamples.drainEvents { coverage.add(event) }
     #expect(coverage.gaps == [])
     #expect(
       coverage.vocabularyNames == [
@@ -87,7 +88,7 @@ struct ContractTests {
         "MigrationEstimate.Disk.Kind", "Verification.Outcome",
         "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State", "MissingMedium", "ImageProperties.Preallocation",
         "TemplateConflict", "DeadlineAction", "LimitChange.Limit", "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State",
-        "MigrationPriority",
+        "MigrationPriority", "DrainFailureRule", "DrainSteering.Action", "DrainGuest.State", "DrainStatus.Phase", "DrainEventData.Kind",
       ])
     #expect(coverage.optionalFieldCount > 30)
   }

@@ -160,9 +160,10 @@ struct ReadingErrorsTests {
   func unknownFields() throws {
     let more = #""x":{"deep":[1,null,{"y":"z"}]}"#
     for entry in WireEntries.all {
-      // The keys of this one object are disks, so that no field of it can be unknown.
+      // The keys of these objects are disks and pools, so that no field of them can be unknown.
       let extended = String(decoding: entry.payload, as: UTF8.self).replacing("{", with: "{\(more),")
         .replacing("{\(more),}", with: "{\(more)}").replacing(#""disks":{\#(more),"#, with: #""disks":{"#)
+        .replacing(#""pools":{\#(more),"primary":"#, with: #""pools":{"primary":"#)
       try expectSame(entry, Array(extended.utf8))
     }
   }
@@ -181,6 +182,9 @@ struct ReadingErrorsTests {
     case "event":
       let plain = try MessageCoding.decode(MigrationEvent.self, from: entry.payload)
       #expect(try MessageCoding.decode(MigrationEvent.self, from: extended) == plain)
+    case "drain":
+      let plain = try MessageCoding.decode(DrainEvent.self, from: entry.payload)
+      #expect(try MessageCoding.decode(DrainEvent.self, from: extended) == plain)
     default:
       let plain = try MessageCoding.decode(ProgressEvent.self, from: entry.payload)
       #expect(try MessageCoding.decode(ProgressEvent.self, from: extended) == plain)

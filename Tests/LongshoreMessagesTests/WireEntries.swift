@@ -12,6 +12,7 @@ enum WireEntries {
     MessageSamples.peerMessages.map { Entry($0) },
     MessageSamples.events.map { Entry($0) },
     MessageSamples.progressEvents.map { Entry($0) },
+    MessageSamples.drainEvents.map { Entry($0) },
   ].flatMap(\.self)
 
   /// The fullest sample of each kind.

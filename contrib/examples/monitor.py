@@ -56,7 +56,9 @@ def parse_arguments():
 def describe(event):
     data = event["data"]
     line = f"{event['time']} {event['subject']} {event['sequence']}"
-    line += f" {data['guest']['name']}: {data['kind']}"
+    # A drain's events tell of a host, and some of them of one of its guests.
+    name = data["guest"].get("name") if "guest" in data else None
+    line += f" {name or data['host']}: {data['kind']}"
     if "runsAt" in data:
         line += f", runs on {data['runsAt']}"
     reasons = "; ".join(

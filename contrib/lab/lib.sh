@@ -103,6 +103,7 @@ host_number() {
     alpha) printf 11 ;;
     beta) printf 12 ;;
     gamma) printf 13 ;;
+    delta) printf 14 ;;
     *) die "no address is set aside for a host '$1'" ;;
   esac
 }

@@ -130,7 +130,7 @@ netns_exists() { [[ -e /run/netns/$1 ]]; }
 # Takes the network away: everything named after this lab.
 network_down() {
   local netns link pid
-  for netns in $(ip netns list | awk '{ print $1 }' | grep -xE "longshore-$LAB_NAME-(switch|alpha|beta|gamma)" || true); do
+  for netns in $(ip netns list | awk '{ print $1 }' | grep -xE "longshore-$LAB_NAME-(switch|alpha|beta|gamma|delta)" || true); do
     for pid in $(ip netns pids "$netns"); do
       kill -KILL "$pid" 2>/dev/null || true
     done

@@ -237,6 +237,17 @@ actor MigrationCoordinator {
       : migrations.sources.values.sorted { $0.acceptedAt.wall > $1.acceptedAt.wall }
   }
 
+  /// How many migrations into this host have not ended.
+  var incomingCount: Int { migrations.destinations.count }
+
+  /// Whether a guest is still on its way here.
+  func isArriving(_ uuid: String) -> Bool {
+    migrations.destinations.values.contains { $0.locksGuest && $0.plan?.guest.uuid == uuid }
+  }
+
+  /// The migration that moves a guest out of this host; nil where none does.
+  func outgoing(_ uuid: String) -> SourceMigration? { migrations.sources.values.first { $0.guest.uuid == uuid } }
+
   /// How many migrations run, out of and into this host.
   var running: Int { migrations.count }
 

@@ -22,6 +22,16 @@ extension DestinationChecks {
     return [overcommitsMemory ? rule.waived(on: here.host, found) : rule.failed(on: here.host, found)]
   }
 
+  /// The memory that guests may still take here, in bytes; nil where it does not bind, or the kernel does not say.
+  func memoryLeft() throws -> UInt64? {
+    guard !overcommitsMemory, let available = HostResources.availableMemory() else { return nil }
+    let promised = try promisedGuests(before: nil).reduce(UInt64(0)) { sum, next in
+      let (more, overflow) = sum.addingReportingOverflow(next.outstanding)
+      return overflow ? .max : more
+    }
+    return available > promised ? available - promised : 0
+  }
+
   /// The huge pages of a size, in KiB, that were promised to others that are not here yet.
   func promisedHugePages(ofKiB size: UInt64, before id: MigrationID?) throws -> UInt64 {
     try promisedGuests(before: id).reduce(0) { sum, promised in

@@ -47,7 +47,7 @@ struct DestinationChecks: Sendable {
       plan.sourceTriesPath == true
       ? path.check(of: migration, from: source, needsTemplates: present.count < plan.layers.count, measures: isDryRun)
       : PathChecks.Finding()
-    var checks = [checkMaintenance()]
+    var checks = [try checkMaintenance()]
     checks += try await checkDomain(plan.guest, on: connection)
     checks += try await checkMachine(plan.guest, on: connection)
     checks += try await checkMemory(plan.guest, of: id, on: connection)
@@ -117,13 +117,25 @@ struct DestinationChecks: Sendable {
   func obstacle(to prefetch: TemplatePrefetch) async throws -> Reason? {
     let connection = try await libvirt.connection()
     let files = try await look(at: IncomingFiles(layers: prefetch.layers), on: connection)
-    var checks = [checkMaintenance()]
+    var checks = [try checkMaintenance()]
     for name in files.pools { checks += try await checkPool(name, files, of: prefetch.id, on: connection) }
     return checks.first { $0.outcome == .refused }.map { Reason($0) }
   }
 
-  private func checkMaintenance() -> Check {
-    takesGuests
+  /// Why no guests may come; nil where they may.
+  func maintenanceRefusal() throws -> Reason? {
+    let check = try checkMaintenance()
+    return check.outcome == .refused ? Reason(check) : nil
+  }
+
+  private func checkMaintenance() throws -> Check {
+    if takesGuests, let maintenance = try journal.maintenance() {
+      let drain = maintenance.drain.map { ", by the drain \($0)" } ?? ""
+      return CheckRule.openHost.failed(
+        on: here.host, "\(here.host) is in maintenance and takes no guests\(drain)",
+        advice: "choose another host, or end its maintenance (`longshore maintenance off \(here.host)`)")
+    }
+    return takesGuests
       ? CheckRule.openHost.passed(on: here.host, "\(here.host) takes guests")
       : CheckRule.openHost.failed(on: here.host, "\(here.host) is in maintenance and takes no guests")
   }

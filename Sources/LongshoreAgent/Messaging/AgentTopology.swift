@@ -19,6 +19,8 @@ package enum AgentTopology {
         // To all hosts of the cluster: questions, which any host may answer.
         Binding(.queue(host.inbox), to: Wire.requests, routingKey: host.cluster.text),
         Binding(.queue(host.inbox), to: Wire.peers, routingKey: host.routingKey),
+        // To all hosts of the cluster: what each of them can take of a host that is drained.
+        Binding(.queue(host.inbox), to: Wire.peers, routingKey: host.cluster.text),
         Binding(.queue(Wire.history), to: Wire.events, routingKey: "#"),
         Binding(.queue(Wire.deadLetters), to: Wire.deadLetters),
       ])

@@ -3,10 +3,14 @@ internal import LongshoreMessages
 internal import MigrationJournal
 
 /// Sends peer messages straight to the broker.
-struct BrokerPeerLink: PeerLink {
+struct BrokerPeerLink: PeerLink, ClusterLink {
   let here: HostAddress
   let journalID: String
   let publishing: ConfirmedPublishing
+
+  func announce(_ body: PeerMessage.Body, of id: MigrationID) async throws {
+    try await publishing.publish(.peer(PeerMessage(migration: id, from: here, to: nil, journal: journalID, body: body)))
+  }
 
   func send(_ body: PeerMessage.Body, of migration: MigrationID, to host: HostAddress) async throws {
     let message = OutboxMessage.peer(

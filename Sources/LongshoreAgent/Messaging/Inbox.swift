@@ -27,6 +27,8 @@ struct Inbox: Service, CustomStringConvertible {
   let checks: DestinationChecks
   let trials: PathTrials
   let paths: PathMailbox
+  let hostOffers: HostOfferMailbox
+  let ownOffers: HostOffers
   let peers: any PeerLink
   let endpoint: DestinationEndpoint
   let journal: Journal
@@ -166,8 +168,14 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func work(of message: PeerMessage, _ delivery: Delivery) -> Work {
-    guard message.to == here, message.from != here else {
-      return deadLetter(delivery, [Reason(.wrongHost, "the message is for \(message.to), and this is \(here)")])
+    guard let to = message.to else {
+      guard message.from.cluster == here.cluster, message.body == .askOffer else {
+        return deadLetter(delivery, [Reason(.wrongHost, "\(message.body.typeName) goes to one host, and names none")])
+      }
+      return .peer(message, delivery)
+    }
+    guard to == here, message.from != here else {
+      return deadLetter(delivery, [Reason(.wrongHost, "the message is for \(to), and this is \(here)")])
     }
     return .peer(message, delivery)
   }
@@ -248,9 +256,16 @@ struct Inbox: Service, CustomStringConvertible {
     case .describeTemplate(let order): describeTemplate(order, message)
     case .templateDescribed(let description): await descriptions.deliver(description, of: message.migration)
     case .templateDone: await offers.withdraw(message.migration)
+    // What goes to all hosts comes to its sender too.
+    case .askOffer: if message.from != here { answerOffer(message) }
+    case .offered(let offer): await hostOffers.deliver(offer, of: message.from.host, to: message.migration)
     case .preparing(let progress): try await takePreparing(progress, message)
     default: try await coordinator.receive(message, endpoint: endpoint)
     }
+  }
+
+  private func answerOffer(_ message: PeerMessage) {
+    Task { try? await peers.send(.offered(await ownOffers.offer()), of: message.migration, to: message.from) }
   }
 
   private func answerCheck(_ plan: MigrationPlan, _ message: PeerMessage) {
@@ -336,9 +351,13 @@ extension Request {
   fileprivate var changesSomething: Bool {
     switch command {
     case .migrate(let order): order.dryRun != true
-    case .cancel, .cancelQueued, .moveQueued, .tune, .forceComplete, .resolve, .extendGrace, .purgeGrace, .removeOrphans, .prefetchTemplate:
+    case .cancel, .cancelQueued, .moveQueued, .tune, .forceComplete, .resolve, .extendGrace, .purgeGrace, .removeOrphans, .prefetchTemplate,
+      .steerDrain, .setMaintenance:
       true
-    case .status, .list, .queue, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork: false
+    case .drain(let order): order.dryRun != true
+    case .status, .list, .queue, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork,
+      .drainStatus, .listDrains:
+      false
     }
   }
 
@@ -346,7 +365,7 @@ extension Request {
   fileprivate var isOrder: Bool {
     switch command {
     // Reading all templates is a burden on the host.
-    case .migrate, .verifyTemplates: true
+    case .migrate, .verifyTemplates, .drain: true
     default: changesSomething
     }
   }

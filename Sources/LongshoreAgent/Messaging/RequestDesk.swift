@@ -46,8 +46,10 @@ struct RequestDesk: Sendable {
   let templates: TemplateCatalogue
   let verifications: TemplateVerifications
   let prefetches: PrefetchCoordinator
-  let defaultDeadlineSeconds: Int64
-  let patience: Patience
+  let drains: DrainCoordinator
+  let door: OrderDoor
+  /// Whether the configuration lets guests come.
+  let takesGuests: Bool
   let clock: any HostClock
   let logger: Logger
 
@@ -94,6 +96,18 @@ struct RequestDesk: Sendable {
     case .prefetchTemplate(let order):
       return try await prefetches.order(order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))))
     case .templateWork(let id): return try await work(id)
+    case .drain(let order):
+      if order.dryRun == true { return await drains.plan(order, id: request.id) }
+      return try await drains.order(order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))))
+    case .drainStatus(let id):
+      guard let status = try await drains.status(id) else {
+        return .rejected([Reason(.unknownDrain, "no drain \(id) is known at \(here.host)")])
+      }
+      return .drain(status)
+    case .listDrains(let includeEnded): return .drains(try await drains.list(includeEnded: includeEnded))
+    case .steerDrain(let steering):
+      return try await drains.steer(steering, reason: Reason(.cancelled, "by the request \(request.id)"))
+    case .setMaintenance(let on): return try await drains.setMaintenance(on, takesGuests: takesGuests)
     case .removeOrphans(let ids): return try await answer("remove orphans") { .orphans(try await orphans.remove(Set(ids))) }
     }
   }
@@ -123,25 +137,14 @@ struct RequestDesk: Sendable {
   }
 
   private func judge(_ order: IncomingOrder) async -> JudgedOrder {
-    func refused(_ reasons: [Reason], key: RequestKey? = nil) -> JudgedOrder {
-      JudgedOrder(key: key, content: .failure(JudgedOrder.Refusal(reasons: reasons)), answer: order.answer)
+    func refused(_ reasons: [Reason]) -> JudgedOrder {
+      JudgedOrder(key: nil, content: .failure(JudgedOrder.Refusal(reasons: reasons)), answer: order.answer)
     }
     switch order.content {
     case .unusable(let reasons): return refused(reasons)
     case .migrate(let request, let command):
       if let reason = objection(to: request, sentAt: order.sentAt) { return refused([reason]) }
-      let key = RequestKey(id: request.id, digest: digest(of: command))
-      switch await locate(command) {
-      case .failure(let refusal): return refused(refusal.reasons, key: key)
-      case .success(let way):
-        return JudgedOrder(
-          key: key,
-          content: .success(
-            JudgedOrder.Content(
-              command: command, guest: way.guest, sourcePools: await sourcePools(of: way.guest), destination: way.destination,
-              deadlineSeconds: command.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience)),
-          answer: order.answer)
-      }
+      return await door.judge(command, id: request.id, answer: order.answer)
     }
   }
 
@@ -154,100 +157,8 @@ struct RequestDesk: Sendable {
     return nil
   }
 
-  /// Finds what an order names, where there is nothing against it.
-  private func locate(
-    _ order: MigrateCommand
-  ) async -> Result<(guest: GuestReference, destination: HostAddress), JudgedOrder.Refusal> {
-    let refusals = refusals(of: order)
-    if !refusals.isEmpty { return .failure(JudgedOrder.Refusal(reasons: refusals)) }
-    let destination = HostAddress(cluster: order.destination.cluster ?? here.cluster, host: order.destination.host)
-    return await find(order.guest).map { ($0, destination) }.mapError { JudgedOrder.Refusal(reasons: [$0.reason]) }
-  }
-
-  /// What makes an order the same order: its content without the id and the time until which it is valid.
-  private func digest(of order: MigrateCommand) -> String {
-    SHA256.digest(of: MessageCoding.encode(order))
-  }
-
-  /// What can be refused without looking at anything.
-  private func refusals(of order: MigrateCommand) -> [Reason] {
-    var reasons: [Reason] = []
-    if let cluster = order.destination.cluster, cluster != here.cluster {
-      reasons.append(
-        Reason(.otherCluster, "the destination is in the cluster \(cluster), and guests move within \(here.cluster) only"))
-    } else if order.destination.host == here.host {
-      reasons.append(Reason(.sameHost, "the guest is on \(here.host) already: name another host"))
-    }
-    let options = order.options
-    if options?.postCopy == true {
-      reasons.append(
-        Reason(
-          .unsupportedOption,
-          "post-copy is not offered: where the link breaks in it, the guest's memory is on two hosts, libvirt shows a guest at the destination as running that waits for it, and only resuming the copy helps, which these agents cannot; leave options.postCopy away, and allow maxDowntimeMs, autoConverge or onDeadline `force`"
-        ))
-    }
-    if options?.verify == true, options?.handover == .direct {
-      reasons.append(
-        Reason(
-          .unsupportedOption,
-          "options.verify needs the handover `fenced`: with `direct` libvirt resumes the guest, and nobody keeps what its disks held then"))
-    }
-    if let downtime = options?.maxDowntimeMs, downtime == 0 || downtime > 2_000_000 {
-      reasons.append(Reason(.unsupportedOption, "options.maxDowntimeMs is \(downtime): QEMU takes 1 to 2000000"))
-    }
-    if let cap = options?.bandwidthMiBps, cap == 0 || cap > 1 << 20 {
-      reasons.append(Reason(.unsupportedOption, "options.bandwidthMiBps is \(cap): use 1 to \(1 << 20), or leave it away for no cap"))
-    }
-    return reasons
-  }
-
-  private func find(_ name: ResourceName) async -> Result<GuestReference, Reason.Failure> {
-    do throws(LibvirtError) {
-      let connection = try await libvirt.connection()
-      let byUUID = UUIDText.normal(name.text)
-      var domain = byUUID == nil ? nil : try await connection.domain(uuid: byUUID ?? "")
-      if domain == nil { domain = try await connection.domain(named: name.text) }
-      guard let domain else {
-        return .failure(Reason.Failure(.unknownGuest, "no guest with the name or UUID \(name) is on \(here.host)"))
-      }
-      let state = try await domain.state()
-      switch state {
-      case .running, .blocked, .paused(.user): return .success(GuestReference(uuid: domain.uuid, name: domain.name))
-      default:
-        return .failure(
-          Reason.Failure(
-            .guestNotRunning,
-            "the guest \(domain.name) is \(state) on \(here.host): only a guest that runs, or was paused by somebody, can be moved"))
-      }
-    } catch {
-      return .failure(
-        Reason.Failure(.unavailable, "libvirt on \(here.host) cannot be asked at present (\(error.message)): send the order again later"))
-    }
-  }
-
-  /// The pools that a guest's disks are in, where their limit may keep the migration waiting; nil where they cannot be told.
-  private func sourcePools(of guest: GuestReference) async -> [ResourceName]? {
-    guard await coordinator.limitsPools else { return nil }
-    do {
-      let connection = try await libvirt.connection()
-      guard let domain = try await connection.domain(uuid: guest.uuid) else { return nil }
-      var pools: [ResourceName] = []
-      for disk in try DomainDocument(parsing: try await domain.xml([])).disks where disk.device == .disk && !disk.isReadOnly {
-        guard case .file(let path)? = disk.source,
-          let pool = try await connection.pool(targetPath: PathText.folder(of: path)).flatMap({ ResourceName($0.name) }),
-          !pools.contains(pool)
-        else { continue }
-        pools.append(pool)
-      }
-      return pools
-    } catch {
-      logger.debug("The pools of a guest cannot be told", metadata: [LogKeys.guest: "\(guest.uuid)", LogKeys.error: "\(error)"])
-      return nil
-    }
-  }
-
   private func dryRun(_ id: MigrationID, _ order: MigrateCommand) async -> Reply.Body {
-    switch await locate(order) {
+    switch await door.locate(order) {
     case .failure(let refusal): .rejected(refusal.reasons)
     case .success(let way): await dryRun(id, order, guest: way.guest, destination: way.destination)
     }
@@ -434,7 +345,7 @@ struct RequestDesk: Sendable {
   private func describe() async throws(JournalError) -> HostDescription {
     var host = HostDescription(
       agentVersion: LongshoreVersion.current, libvirtVersion: nil, hypervisorVersion: nil, migrations: await coordinator.running,
-      pools: [], guests: [])
+      pools: [], guests: [], maintenance: takesGuests ? try journal.maintenance() ?? Maintenance(isOn: false) : Maintenance(isOn: true))
     do {
       let connection = try await libvirt.connection()
       let versions = try await connection.versions()

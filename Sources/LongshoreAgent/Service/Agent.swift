@@ -12,6 +12,7 @@ internal import UnixSignals
 struct Agent {
   private let coordinator: MigrationCoordinator
   private let prefetches: PrefetchCoordinator
+  private let drains: DrainCoordinator
   private let services: [any Service]
   private let pacer: BandwidthPacer
   private let exporter: NBDExporter
@@ -98,6 +99,7 @@ struct Agent {
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
       postChecks: PostChecks(libvirt: libvirt, images: images), views: diskViews, pools: pools, peers: peers, clock: clock, logger: logger)
     let housekeeping = HousekeeperCalls()
+    let ends = EndedMigrations()
     let coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: configuration.limits, clock: clock,
       sourceRunner: standIn?.source { await progress.post($0, of: $1) } ?? sourceRunner,
@@ -108,6 +110,7 @@ struct Agent {
         Task {
           await progress.remove(migration.id)
           await notes.remove(migration.id)
+          await ends.note(migration.id)
         }
       }, logger: logger)
     let prefetches = PrefetchCoordinator(
@@ -119,25 +122,39 @@ struct Agent {
     let verifications = TemplateVerifications(select: catalogue.select, identities: identities, logger: logger)
     let dryRuns = DryRuns()
     let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
+    let door = OrderDoor(
+      here: here, coordinator: coordinator, libvirt: libvirt, defaultDeadlineSeconds: configuration.deadlineSeconds,
+      patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), logger: logger)
+    let hostOffers = HostOfferMailbox()
+    let sampler = GuestSampler(clock: clock)
+    let drains = DrainCoordinator(
+      here: here, journal: journal, clock: clock,
+      runner: HypervisorDrainRunner(
+        here: here, libvirt: libvirt, coordinator: coordinator,
+        surveyor: DrainSurveyor(
+          here: here, libvirt: libvirt, coordinator: coordinator, inspector: inspector, sampler: sampler,
+          questions: OfferQuestions(here: here, peers: peers, cluster: peers, mailbox: hostOffers, clock: clock), dryRuns: dryRuns,
+          peers: peers, limits: configuration.limits, pacer: pacer, clock: clock, logger: logger),
+        door: door, ends: ends, clock: clock, logger: logger),
+      left: { await progress.progress(of: $0)?.partLeft }, outboxChanged: outboxChanged, logger: logger)
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
       hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector,
-      sampler: GuestSampler(clock: clock),
+      sampler: sampler,
       identities: identities, peers: peers, dryRuns: dryRuns,
       progress: progress, pacer: pacer, setAside: setAside,
       orphans: Orphans(
         here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
         logger: logger), templates: catalogue, verifications: verifications, prefetches: prefetches,
-      defaultDeadlineSeconds: configuration.deadlineSeconds,
-      patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), clock: clock,
+      drains: drains, door: door, takesGuests: configuration.takesGuests, clock: clock,
       logger: logger)
 
     // Shut down in reverse: first nothing new comes in, then the effects rest, then the outbox and the connections close.
     services = [
       publisher, consumer, LibvirtService(link: libvirt),
       OutboxPublisher(journal: journal, publishing: publishing, changes: changes, clock: clock, logger: logger),
-      CoordinatorService(coordinator: coordinator, prefetches: prefetches, verifications: verifications),
+      CoordinatorService(coordinator: coordinator, prefetches: prefetches, drains: drains, verifications: verifications),
       IncomingBandwidth(
         schedule: configuration.incomingBandwidth, shares: { await coordinator.incomingShares(of: $0) }, peers: peers, clock: clock,
         logger: logger),
@@ -146,13 +163,16 @@ struct Agent {
         here: here, orderingUsers: configuration.orderingUsers, connection: consumer, desk: desk, coordinator: coordinator, offers: offers,
         mailbox: mailbox, templates: TemplateOffers(here: here.host, catalogue: catalogue, images: images, offers: offers),
         descriptions: descriptions, dryRuns: dryRuns,
-        checks: checks, trials: trials, paths: paths, peers: peers, endpoint: configuration.endpoint, journal: journal,
+        checks: checks, trials: trials, paths: paths, hostOffers: hostOffers,
+        ownOffers: HostOffers(here: here, libvirt: libvirt, checks: checks, limits: configuration.limits, coordinator: coordinator),
+        peers: peers, endpoint: configuration.endpoint, journal: journal,
         outboxChanged: outboxChanged, clock: clock,
         logger: logger),
     ]
     self.coordinator = coordinator
     self.pacer = pacer
     self.prefetches = prefetches
+    self.drains = drains
     self.exporter = exporter
     self.logger = logger
   }
@@ -164,6 +184,7 @@ struct Agent {
     await pacer.use { [coordinator] in await coordinator.bandwidthClaims }
     try await coordinator.resume()
     try await prefetches.resume()
+    try await drains.resume()
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -197,11 +218,13 @@ private struct CoordinatorService: Service, CustomStringConvertible {
   let description = "the migrations"
   let coordinator: MigrationCoordinator
   let prefetches: PrefetchCoordinator
+  let drains: DrainCoordinator
   let verifications: TemplateVerifications
 
   func run() async throws {
     try? await gracefulShutdown()
     await verifications.stop()
+    await drains.stop()
     await prefetches.stop()
     await coordinator.stop()
   }

@@ -258,6 +258,25 @@ enum CrashPoint: String, CaseIterable, Sendable {
   /// The end of a prefetch that has not is in the journal.
   case prefetchFailed
 
+  // MARK: Drains
+
+  /// The order of a drain is good, and is not in the journal.
+  case drainUnstored
+  /// The order of a drain is in the journal, and with it that the host takes no guests.
+  case drainStored
+  /// Which guests move whereto is in the journal, or what became of one.
+  case drainMoving
+  /// A move is in the drain's journal, and its migration is not ordered.
+  case drainMoveUnordered
+  /// A move's migration is ordered, or was before.
+  case drainMoveOrdered
+  /// All moves have ended; the host was not looked at again.
+  case drainLooking
+  /// Guests that were started meanwhile are in the journal; they are not surveyed.
+  case drainFound
+  /// The end of a drain is in the journal.
+  case drainEnded
+
   // MARK: Files, on both sides
 
   /// A file has both its names: that of the draft and the one that it is published under, or a disk's own and that of its place aside.

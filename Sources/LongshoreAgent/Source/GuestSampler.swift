@@ -51,6 +51,11 @@ struct GuestSampler: Sendable {
     return sample
   }
 
+  /// The memory of a guest that holds anything, in bytes; nil where it cannot be told.
+  func usedMemory(of plan: MigrationPlan, on connection: LibvirtConnection) async -> UInt64? {
+    await sample(plan, isPaused: true, on: connection).usedMemory
+  }
+
   private func memory(of guest: String, kibibytes: UInt64) async -> UInt64? {
     try? await BlockingWork.run { () throws(ImageError) in GuestMemory.used(guest: guest, memoryKiB: kibibytes) }
   }

@@ -96,7 +96,9 @@ struct FollowMachine: Hashable {
     case .checked: return finish(.checked(reply))
     case .rejected: return isAccepted ? [] : finish(.refused(reply))
     case .status(let status): return take(status)
-    case .tuned, .forced, .migrations, .host, .grace, .orphans, .templates, .templateWork, .queue: return []
+    case .tuned, .forced, .migrations, .host, .grace, .orphans, .templates, .templateWork, .queue, .drain, .drains,
+      .maintenance:
+      return []
     }
   }
 

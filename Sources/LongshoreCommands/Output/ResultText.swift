@@ -62,7 +62,8 @@ enum ResultText {
         return "\(pool.name) (\(Quantity.bytes(pool.available, of: pool.capacity)) free\(held))"
       }
       table.add(
-        from.host.text, host.agentVersion, host.libvirtVersion ?? "away", host.hypervisorVersion ?? "away",
+        from.host.text + (host.maintenance?.isOn == true ? " (maintenance)" : ""), host.agentVersion, host.libvirtVersion ?? "away",
+        host.hypervisorVersion ?? "away",
         String(host.migrations), "\(running) of \(host.guests.count) run", pools.joined(separator: ", "))
     }
     return table.lines(style: style)

@@ -1,0 +1,276 @@
+internal import Logging
+internal import LongshoreMessages
+internal import MigrationCore
+internal import MigrationJournal
+
+/// Carries out what a ``Drain`` decides: journals each step, then takes it over, and keeps the effects running that it needs. A host has
+/// one drain at most that has not ended.
+///
+/// Between a decision and its storing there is no suspension: the actor's state and the journal never disagree.
+actor DrainCoordinator {
+  /// How often it is told how far a drain is, in milliseconds.
+  private static let reportInterval: Int64 = 60_000
+
+  private let here: HostAddress
+  private let journal: Journal
+  private let clock: any HostClock
+  private let runner: any DrainRunner
+  /// What part of its bytes a migration still has to move, from 0 to 1; nil where that is not known.
+  private let left: @Sendable (MigrationID) async -> Double?
+  private let outboxChanged: @Sendable () -> Void
+  private let logger: Logger
+
+  private var open: Drain?
+  private var tasks = EffectTasks<DrainEffect>()
+  private var isStopped = false
+
+  init(
+    here: HostAddress, journal: Journal, clock: any HostClock, runner: any DrainRunner,
+    left: @escaping @Sendable (MigrationID) async -> Double?, outboxChanged: @escaping @Sendable () -> Void, logger: Logger
+  ) {
+    self.here = here
+    self.journal = journal
+    self.clock = clock
+    self.runner = runner
+    self.left = left
+    self.outboxChanged = outboxChanged
+    self.logger = logger
+  }
+
+  // MARK: - Life
+
+  /// Takes up what the journal holds: a drain that has not ended goes on.
+  func resume() throws(JournalError) {
+    let found = try journal.drains(includeEnded: false)
+    for unreadable in found.unreadable {
+      logger.error(
+        "A drain in the journal cannot be read by this version and is left alone",
+        metadata: [LogKeys.migration: "\(unreadable.id)", LogKeys.error: "\(unreadable.reason)"])
+    }
+    guard let drain = found.migrations.first else { return }
+    logger.info("Taking up a drain", metadata: describe(drain))
+    open = drain
+    reconcile(drain)
+  }
+
+  /// Stops all effects and waits for them to come to rest. The drain stays as journalled; its migrations go on.
+  func stop() async {
+    isStopped = true
+    await tasks.stopAll().value
+  }
+
+  // MARK: - Requests
+
+  /// Takes an order, and tells how the drain stands.
+  func order(_ order: DrainOrder, key: RequestKey) async throws(JournalError) -> Reply.Body {
+    if let known = try drain(key.id) {
+      return known.order == order ? .drain(await status(of: known)) : .rejected([HostMigrations.idReused(key.id)])
+    }
+    if let refusal = refusal(of: order) { return .rejected([refusal]) }
+    if let open {
+      return .rejected([
+        Reason(
+          .drainRuns,
+          "\(here.host) is being drained already by \(open.id): follow it, or cancel it first (`longshore drains cancel \(open.id)`)")
+      ])
+    }
+    let now = clock.now()
+    let (drain, events) = Drain.accept(id: key.id, order: order, host: here.host, at: now)
+    CrashPoint.drainUnstored.reached()
+    switch try journal.begin(drain, request: key, outbox: messages(events, of: drain, at: now), at: now) {
+    case .committed:
+      CrashPoint.drainStored.reached()
+      logger.info("Accepted a drain: no new guests come to this host", metadata: describe(drain))
+      outboxChanged()
+      open = drain
+      reconcile(drain)
+      return .drain(await status(of: drain))
+    case .duplicateRequest, .requestReused, .stale: return .rejected([HostMigrations.idReused(key.id)])
+    }
+  }
+
+  /// The plan that a drain would begin with. Changes nothing.
+  func plan(_ order: DrainOrder, id: MigrationID) async -> Reply.Body {
+    if let refusal = refusal(of: order) { return .rejected([refusal]) }
+    do {
+      return .drain(Drain.plan(id: id, order: order, host: here.host, survey: try await runner.survey(id, order), at: clock.now()))
+    } catch {
+      return .rejected([Reason(.unavailable, "libvirt on \(here.host) cannot be asked at present (\(error)): ask again later")])
+    }
+  }
+
+  /// What can be refused without looking at anything.
+  private func refusal(of order: DrainOrder) -> Reason? {
+    if order.to?.contains(here.host) == true {
+      return Reason(.sameHost, "the guests are on \(here.host) already: name other hosts")
+    }
+    if order.to?.isEmpty == true {
+      return Reason(.malformed, "no host is named: name some, or leave `to` away for all that offer themselves")
+    }
+    return order.options.flatMap { OrderDoor.refusals(of: $0).first }
+  }
+
+  /// How a drain stands, or how it ended; nil where none of the id is known.
+  func status(_ id: MigrationID) async throws(JournalError) -> DrainStatus? {
+    guard let drain = try drain(id) else { return nil }
+    return await status(of: drain)
+  }
+
+  /// The drains of this host, the newest first.
+  func list(includeEnded: Bool) async throws(JournalError) -> [DrainStatus] {
+    var all: [DrainStatus] = []
+    for drain in try journal.drains(includeEnded: includeEnded).migrations { all.append(await status(of: drain)) }
+    return all
+  }
+
+  /// Does what somebody wants of a drain.
+  ///
+  /// - Parameter reason: That somebody wants it.
+  func steer(_ steering: DrainSteering, reason: Reason) async throws(JournalError) -> Reply.Body {
+    guard let drain = try drain(steering.drain) else {
+      return .rejected([Reason(.unknownDrain, "no drain \(steering.drain) is known at \(here.host)")])
+    }
+    if let refusal = drain.refusal(of: steering.action) { return .rejected([refusal]) }
+    switch steering.action {
+    case .pause: try apply(.pause(reason))
+    case .resume: try apply(.resume(reason))
+    case .cancel: try apply(.cancel(reason, running: steering.running == true))
+    }
+    return .drain(await status(of: try self.drain(steering.drain) ?? drain))
+  }
+
+  /// Puts the host into maintenance, or takes it out of it.
+  func setMaintenance(_ on: Bool, takesGuests: Bool) throws(JournalError) -> Reply.Body {
+    if !on, let open {
+      return .rejected([
+        Reason(
+          .drainRuns,
+          "\(here.host) is being drained by \(open.id), which keeps it in maintenance: cancel it first (`longshore drains cancel \(open.id)`)"
+        )
+      ])
+    }
+    if !on, !takesGuests {
+      return .rejected([Reason(.contradicted, "the configuration of \(here.host) keeps it in maintenance (`incoming.allowed: false`)")])
+    }
+    try journal.setMaintenance(on, at: clock.now())
+    logger.notice(on ? "In maintenance: no new guests come to this host" : "Out of maintenance: guests may come to this host")
+    return .maintenance(try journal.maintenance() ?? Maintenance(isOn: false))
+  }
+
+  private func drain(_ id: MigrationID) throws(JournalError) -> Drain? {
+    if let open, open.id == id { return open }
+    return try journal.drain(id)
+  }
+
+  private func status(of drain: Drain) async -> DrainStatus { drain.status(left: await left(of: drain), at: clock.now()) }
+
+  private func left(of drain: Drain) async -> [MigrationID: Double] {
+    var parts: [MigrationID: Double] = [:]
+    for case .move(let move) in drain.outstanding(at: clock.now()) { parts[move.migration] = await left(move.migration) }
+    return parts
+  }
+
+  // MARK: - Steps
+
+  private func apply(_ occurrence: DrainOccurrence) throws(JournalError) {
+    guard var drain = open else { return }
+    let before = drain
+    let now = clock.now()
+    let events = drain.apply(occurrence, at: now)
+    guard drain != before else { return }
+    guard try journal.commit(drain, outbox: messages(events, of: drain, at: now), at: now) == .committed else {
+      logger.critical(
+        "The journal holds another revision of a drain than this agent: is a second agent running?", metadata: describe(drain))
+      return
+    }
+    CrashPoint(after: drain).reached()
+    if !events.isEmpty { outboxChanged() }
+    log(events, of: drain)
+    open = drain.isTerminal ? nil : drain
+    reconcile(drain)
+  }
+
+  private func messages(_ events: [DrainEventData], of drain: Drain, at now: Now) -> [OutboxMessage] {
+    events.enumerated().map { index, data in
+      .event(
+        DrainEvent(drain: drain.id, host: here, sequence: drain.sequence - events.count + index + 1, time: now.wall, data: data), host: here
+      )
+    }
+  }
+
+  /// Applies what an effect reported. While the journal cannot be written it is tried again: a result is never dropped.
+  private func report(_ occurrence: DrainOccurrence) async {
+    var waits = BackOffSteps()
+    while !Task.isCancelled {
+      do {
+        return try apply(occurrence)
+      } catch {
+        logger.error("The journal cannot be written", metadata: [LogKeys.error: "\(error)"])
+        try? await clock.wait(milliseconds: waits.step())
+      }
+    }
+  }
+
+  // MARK: - Effects
+
+  private func reconcile(_ drain: Drain) {
+    guard !isStopped else { return }
+    let all = drain.outstanding(at: clock.now())
+    let effects = Dictionary(all.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    tasks.reconcile(all.map(\.key)) { key in
+      let effect = effects[key] ?? key
+      return { await self.run(effect) }
+    }
+  }
+
+  private func run(_ effect: DrainEffect) async {
+    guard let drain = open else { return }
+    switch effect {
+    case .awaitDeadline(let milliseconds):
+      guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
+      await report(.deadlinePassed)
+    case .report:
+      while (try? await clock.wait(milliseconds: Self.reportInterval)) != nil {
+        guard let drain = open else { return }
+        await report(.reportDue(expectedSeconds: drain.forecast(left: await left(of: drain))?.seconds))
+      }
+    default: await runner.run(effect, of: drain) { await self.report($0) }
+    }
+  }
+
+  // MARK: - Log
+
+  private func log(_ events: [DrainEventData], of drain: Drain) {
+    for event in events {
+      var metadata = describe(drain)
+      if let guest = event.guest {
+        metadata[LogKeys.guestName] = "\(guest.guest.name)"
+        metadata["outcome"] = "\(guest.state.rawValue)"
+      }
+      let reasons = event.reasons ?? event.guest?.reasons ?? []
+      if !reasons.isEmpty { metadata[LogKeys.reason] = "\(reasons.map(\.description).joined(separator: "; "))" }
+      switch event.kind {
+      case .finished: logger.notice("A drain has ended; the host stays in maintenance", metadata: metadata)
+      case .guest: logger.info("A guest of a drain", metadata: metadata)
+      default: logger.info("A drain goes on", metadata: metadata)
+      }
+    }
+  }
+
+  private func describe(_ drain: Drain) -> Logger.Metadata {
+    ["drain": "\(drain.id)", LogKeys.phase: "\(drain.publicPhase.rawValue)"]
+  }
+}
+
+extension CrashPoint {
+  /// The point after a step of a drain was stored.
+  fileprivate init(after drain: Drain) {
+    self =
+      switch drain.phase {
+      case .surveying: .drainFound
+      case .moving: .drainMoving
+      case .looking: .drainLooking
+      case .ended: .drainEnded
+      }
+  }
+}

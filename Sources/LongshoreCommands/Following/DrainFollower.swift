@@ -1,0 +1,108 @@
+import LongshoreMessages
+
+/// Follows a drain at its host, by asking once a second how it stands.
+struct DrainFollower {
+  /// How the following ended.
+  enum Outcome: Sendable, Hashable {
+    /// The drain has ended.
+    case ended(DrainStatus)
+    /// The operator pressed Ctrl-C while it went on.
+    case interrupted(DrainStatus)
+  }
+
+  /// How often a host that does not answer is asked again: its agent may be restarted, and so may the broker.
+  private static let patience = 60
+
+  let session: CommandSession
+  let question: HostQuestion
+
+  /// Follows until the drain has ended.
+  ///
+  /// - Throws: ``LinkError`` where the host does not answer for long; ``CommandFailure`` where it knows nothing of the drain any more.
+  func follow(_ begun: DrainStatus) async throws -> Outcome {
+    var drain = begun
+    var presenter = DrainPresenter(session: session)
+    var failures = 0
+    session.environment.writeProgress(presenter.present(drain, at: session.environment.now()))
+    defer { session.environment.writeProgress(presenter.end()) }
+    guard !drain.phase.isTerminal else { return .ended(drain) }
+    for await signal in session.environment.signals() {
+      switch signal {
+      case .interrupt: return .interrupted(drain)
+      case .redraw:
+        do {
+          drain = try await ask(drain)
+          failures = 0
+        } catch let error as LinkError {
+          failures += 1
+          guard failures < Self.patience else { throw error }
+        }
+        session.environment.writeProgress(presenter.present(drain, at: session.environment.now()))
+        if drain.phase.isTerminal { return .ended(drain) }
+      }
+    }
+    return .interrupted(drain)
+  }
+
+  private func ask(_ drain: DrainStatus) async throws -> DrainStatus {
+    let reply = try await question.ask(.drainStatus(drain: drain.id), of: drain.host)
+    switch reply.body {
+    case .drain(let status): return status
+    case .rejected(let reasons):
+      throw CommandFailure(
+        .unknownOutcome, "\(drain.host) does not tell: \(reasons.map(\.words).joined(separator: "; "))", while: "following the drain",
+        advice: "`longshore list --all` shows the migrations that are known.")
+    default: throw CommandFailure(.unknownOutcome, "\(drain.host) answers something else", while: "following the drain")
+    }
+  }
+}
+
+/// Shows a drain as the operator wants it.
+struct DrainPresenter {
+  /// Milliseconds between two lines for a log where nothing happens.
+  private static let interval: Int64 = 30_000
+
+  private let session: CommandSession
+  private var block = LiveBlock()
+  private var shown: DrainStatus?
+  private var shownAt: Timestamp?
+
+  init(session: CommandSession) { self.session = session }
+
+  /// The text that shows how the drain stands.
+  mutating func present(_ drain: DrainStatus, at now: Timestamp) -> String {
+    let style = session.policy.progress
+    switch session.policy.progressMode {
+    case .none: return ""
+    case .json:
+      defer { shown = drain }
+      return shown?.updatedAt == drain.updatedAt && shown?.phase == drain.phase ? "" : JSONOutput.line(drain)
+    case .tty:
+      let width = session.environment.columns()
+      // What has happened stays above what is drawn over.
+      let news = lines(drain, now, style)
+      let old = news.isEmpty ? "" : block.erase(width: width) + news
+      defer { shown = drain }
+      return old + block.draw(drain.phase.isTerminal ? [] : DrainText.progress(drain, width: max(1, width - 1), style: style), width: width)
+    case .auto, .plain:
+      var text = lines(drain, now, style)
+      if text.isEmpty, !drain.phase.isTerminal, !DrainText.summary(drain).isEmpty,
+        let shownAt, now.milliseconds - shownAt.milliseconds >= Self.interval
+      {
+        text = "\(session.environment.zone.time(of: now)) \(drain.host): \(DrainText.summary(drain))\n"
+      }
+      if !text.isEmpty { shownAt = now }
+      shown = drain
+      return text
+    }
+  }
+
+  private func lines(_ drain: DrainStatus, _ now: Timestamp, _ style: Style) -> String {
+    DrainText.changes(from: shown, to: drain, style: style).map { line in
+      line.hasPrefix(" ") ? "         \(line)\n" : "\(session.environment.zone.time(of: now)) \(line)\n"
+    }.joined()
+  }
+
+  /// The text that takes away what is drawn over.
+  mutating func end() -> String { block.erase(width: session.environment.columns()) }
+}
