@@ -172,7 +172,11 @@ enum DrainText {
 
   private static func line(_ guest: DrainGuest, on host: NodeName, style: Style) -> [String] {
     let way = guest.destination.map { "  \(host) \(style.arrow) \($0)" } ?? ""
-    let attempt = guest.attempts.map { $0 > 1 && guest.state == .moving ? ", attempt \($0)" : "" } ?? ""
+    var attempt = ""
+    if let number = guest.attempts, number > 1, guest.state == .moving {
+      attempt = ", attempt \(number)"
+      if let last = guest.refusals?.last, let reason = last.reasons.first { attempt += ": \(last.host): \(reason.words)" }
+    }
     let word = guest.state == .waiting ? "goes to another host" : guest.state.rawValue
     let coloured =
       switch guest.state {
