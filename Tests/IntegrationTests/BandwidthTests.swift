@@ -135,10 +135,12 @@ extension MigrationTests {
         try await Guest.with(Self.large, in: lab) { guest in
           try await Orchestrator.with(lab) { orchestrator in
             try await lab.withTemplateAtDestination {
-              // It begins in 20 to 80 seconds.
-              let minute = try await lab.on(.alpha, "date", "--date", "+80 seconds", "+%H:%M").prefix(5)
-              let later = try await lab.on(.alpha, "date", "--date", "+10 minutes", "+%H:%M").prefix(5)
-              try await lab.withLimits(["LONGSHORED_BANDWIDTH_LINKS": "beta 24 MiB/s \(minute)-\(later),beta 6 MiB/s"], on: [.alpha]) {
+              // It begins in 20 to 80 seconds, by a clock that is 5 h 30 min ahead of UTC.
+              let zone = "Asia/Kolkata"
+              let begin = try await lab.on(.alpha, "env", "TZ=\(zone)", "date", "--date", "+80 seconds", "+%H:%M").prefix(5)
+              let end = try await lab.on(.alpha, "env", "TZ=\(zone)", "date", "--date", "+10 minutes", "+%H:%M").prefix(5)
+              let budget = ["TZ": zone, "LONGSHORED_BANDWIDTH_LINKS": "beta 24 MiB/s \(begin)-\(end),beta 6 MiB/s"]
+              try await lab.withLimits(budget, on: [.alpha]) {
                 let id = try await orchestrator.migrate(guest, from: .alpha)
                 try await orchestrator.progress(of: id, until: \.isCopyingDisks)
                 expect(try await rate(of: .alpha, in: lab, seconds: 5), near: 6, "before the window")

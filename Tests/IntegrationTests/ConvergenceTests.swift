@@ -191,8 +191,7 @@ struct ConvergenceTests {
           Issue.record("it is refused")
           return
         }
-        // Memory need not wait for the disks' cap.
-        _ = try await orchestrator.tune(id, TransferLimits(memoryBandwidthMiBps: 1000), on: .alpha)
+        _ = try await orchestrator.tune(id, TransferLimits(bandwidthMiBps: 1000), on: .alpha)
         #expect(try await orchestrator.end(of: id).kind == .completed)
         try await expectArrived(guest)
       }
@@ -211,7 +210,7 @@ struct ConvergenceTests {
           try await orchestrator.event(.transferring, for: .writesWait, of: id)
           return id
         }
-        _ = try await orchestrator.tune(id, TransferLimits(memoryBandwidthMiBps: 1000), on: .alpha)
+        _ = try await orchestrator.tune(id, TransferLimits(bandwidthMiBps: 1000), on: .alpha)
         #expect(try await orchestrator.end(of: id).kind == .completed)
         try await expectArrived(guest)
       }

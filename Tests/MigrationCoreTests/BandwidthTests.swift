@@ -295,6 +295,46 @@ struct BandwidthTests {
     }
   }
 
+  // MARK: - What comes into a host
+
+  @Test("what may come is divided among what comes, by priority, and those are told who heed it")
+  func incoming() throws {
+    var plan = MigrationSamples.plan
+    func coming(_ number: Int, _ priority: MigrationPriority, heeds: Bool = true, admitted: Bool = true) throws -> DestinationMigration {
+      plan.heedsBandwidth = heeds ? true : nil
+      var (migration, _) = DestinationMigration.prepare(
+        id: try Self.id(number), source: try QueueSamples.host(number), plan: plan, endpoint: MigrationSamples.preparation.endpoint,
+        place: QueuePlace(priority: priority), at: MigrationSamples.now())
+      if admitted { _ = migration.apply(.admitted, at: MigrationSamples.now()) }
+      return migration
+    }
+    let host = HostMigrations(
+      here: MigrationSamples.destination, journal: "j", limits: .init(outgoing: 4, incoming: 4, pair: 4, pool: 4),
+      destinations: [
+        try coming(1, .normal), try coming(2, .high), try coming(3, .lowest, heeds: false), try coming(4, .highest, admitted: false),
+      ])
+    let shares = host.incomingShares(of: 130)
+    #expect(shares.map(\.migration) == [try Self.id(1), try Self.id(2)])
+    #expect(shares.map(\.rate) == [40, 80])
+    #expect(shares.map(\.source) == [try QueueSamples.host(1), try QueueSamples.host(2)])
+    #expect(host.incomingShares(of: nil).map(\.rate) == [nil, nil])
+  }
+
+  @Test("a source claims no more than its order, the operator and the destination allow")
+  func claim() throws {
+    var run = SourceRun(SourceHistory(name: "", steps: [], phase: "", events: ""))
+    for step in [SourceHistory.Step.admitted, .inspected, .preparing] { run.take(step) }
+    #expect(run.migration.bandwidthClaim == BandwidthClaim(migration: MigrationSamples.id, peer: MigrationSamples.destination.host))
+    run.take(.hear(.limitBandwidth(50 << 20)))
+    #expect(run.migration.bandwidthClaim.limit == 50 << 20)
+    run.take(.budget(20))
+    #expect(run.migration.bandwidthClaim.limit == 20 << 20 && run.migration.course.bandwidthMiBps == 20)
+    run.take(.budget(80))
+    #expect(run.migration.bandwidthClaim.limit == 50 << 20)
+    run.take(.hear(.limitBandwidth(nil)))
+    #expect(run.migration.bandwidthClaim.limit == 80 << 20)
+  }
+
   // MARK: - Times of day
 
   @Test("a schedule says what holds when, over midnight as well")

@@ -132,6 +132,7 @@ extension SourceHistory {
       "both hosts run the guest", "cancelled while transferring, to the end", "deadline while preparing",
       "the source's disks cannot be moved away at first", "verified", "verified, and another range",
       "tuned and raised, and suspended by force", "suspended, and the transfer fails",
+      "told what the destination lets come",
       "waits here for two things, is moved, and waits at the destination",
     ].contains($0.name)
   }

@@ -471,6 +471,11 @@ extension SourceHistory {
       name: "tuned before the transfer", steps: toPreparing + [.tune(2000, bandwidth: 50, deadline: 7200)], phase: "preparing",
       events: "preparing", outstanding: "ask prepare, offerLayers, timer deadline, timer patience"),
     SourceHistory(
+      name: "told what the destination lets come",
+      steps: toPreparing + [.hear(.limitBandwidth(50 << 20)), .prepared, .hear(.limitBandwidth(100 << 20)), .budget(200)],
+      phase: "transferring", events: prepared + " transferring", once: "startTransfer",
+      outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
       name: "tuned while it is being ended", steps: toTransferring + [.cancel, .refuseTune(.tooLate, 2000)], phase: "transferring",
       events: prepared, once: "startTransfer", outstanding: "followTransfer, abortTransfer, timer patience"),
     SourceHistory(

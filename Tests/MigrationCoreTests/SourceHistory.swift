@@ -91,6 +91,9 @@ extension SourceHistory.Step {
   static func tune(
     _ downtime: UInt64? = nil, bandwidth: UInt64? = nil, deadline: Int64? = nil, at time: Int64 = 1000
   ) -> Self { take(.tuned(limits(downtime, bandwidth, deadline), Reason(.limitsChanged, "changed by the operator")), at: time) }
+  static func budget(_ mebibytes: UInt64) -> Self {
+    take(.tuned(TransferLimits(bandwidthMiBps: mebibytes), Reason(.limitsChanged, "changed by the operator")))
+  }
   static func refuseTune(
     _ code: Reason.Code, _ downtime: UInt64? = nil, bandwidth: UInt64? = nil, deadline: Int64? = nil, at time: Int64 = 1000
   ) -> Self {

@@ -115,7 +115,7 @@ enum SourceAlphabet {
     .refused([MigrationSamples.refusedCheck]), .prepareFailed(reason), .confirmed(MigrationSamples.confirmation),
     .confirmFailed([reason]), .released, .rolledBack, .confirm, .prepared(MigrationSamples.verifiedPreparation, checks: []), .comparing,
     .compared(ViewReading(MigrationSamples.contents)), .compared(ViewReading(MigrationSamples.otherContents)),
-    .compared(ViewReading(failure: reason)),
+    .compared(ViewReading(failure: reason)), .limitBandwidth(1 << 20),
   ]
 
   private static let observations = [

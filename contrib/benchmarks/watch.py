@@ -39,6 +39,12 @@ class Watch:
     def _seconds(self):
         return sum(self._lab.cpu(pid) for pid in self._agents.values())
 
+    def begin(self):
+        """The present moment, of which the counters are known."""
+        while not self.sent:
+            time.sleep(COUNTER_INTERVAL)
+        return time.time()
+
     @property
     def cpu(self):
         """The seconds of processors that both agents have had since the watch began."""
