@@ -106,7 +106,7 @@ struct DrainTests {
       try await drained.lab.command("link", "gamma", "50mbit")
       try await drained.lab.command("agent", "kill", "beta")
       try await drained.lab.command(
-        "agent", "--env", "\(CrashPoint.variable)=\(CrashPoint.beforeDestinationChecking.rawValue)", "start", "beta")
+        "agent", "--env", "\(CrashPoint.variable)=\(CrashPoint.beforeDestinationQueued.rawValue)", "start", "beta")
       let end = try await drained.longshore("drain", "alpha", "--to", "beta,gamma")
       #expect(end.code == 0 && end.output.contains("\(guest.name)  runs at gamma"), "\(end)")
       #expect(end.error.contains(": moving, attempt 2"), "\(end)")

@@ -6,6 +6,8 @@ internal import MigrationCore
 /// Finds out what a drain has to know: the guests of this host, the hosts that may get them, and by the checks of a migration what stands
 /// against each way. Changes nothing.
 struct DrainSurveyor: Sendable {
+  /// How many hosts are surveyed that nobody has named: links are measured one after the other.
+  private static let hostLimit = 24
   /// How many pairs of guest and host are checked; of more the offers alone tell.
   private static let checkLimit = 400
   /// How many checks are made at once, and how many guests are read.
@@ -58,7 +60,7 @@ struct DrainSurveyor: Sendable {
     guard !guests.isEmpty else { return survey([], [], uplink: nil) }
     async let asked = questions.ask(order.to, for: id)
     var candidates = try await inspect(guests, order)
-    var hosts = await asked
+    var hosts = order.to == nil ? Self.best(await asked) : await asked
     let movable = candidates.indices.filter { candidates[$0].plan != nil }
     var pairs = 0
     var fastest: UInt64?
@@ -96,6 +98,15 @@ struct DrainSurveyor: Sendable {
 
   private func survey(_ guests: [DrainSurvey.Guest], _ hosts: [DrainSurvey.Host], uplink: UInt64?) -> DrainSurvey {
     DrainSurvey(guests: guests, hosts: hosts, uplinkBps: uplink, outgoing: limits.outgoing, pair: limits.pair, pool: limits.pool)
+  }
+
+  /// Of many hosts those that have most to offer, by the hosts' names.
+  static func best(_ hosts: [DrainSurvey.Host]) -> [DrainSurvey.Host] {
+    guard hosts.count > hostLimit else { return hosts }
+    func value(_ host: DrainSurvey.Host) -> (Int, Int, UInt64) {
+      (host.refusal == nil ? 1 : 0, -(host.offer?.busy ?? 0), host.offer?.memory ?? .max)
+    }
+    return hosts.sorted { value($1) < value($0) }.prefix(hostLimit).sorted { $0.host.text < $1.host.text }
   }
 
   // MARK: - Guests
