@@ -113,7 +113,7 @@ import Testing
       .moving, (0..<20).map { Self.guest("a-guest-with-a-long-name-\($0)", $0 < 3 ? .moving : .waiting, end: 400) } + [Self.blocked])
     let lines = DrainText.progress(drain, width: width, style: Style(colour: false, unicode: true))
     #expect(lines.allSatisfy { $0.columns <= width })
-    #expect(lines.count == 15)
+    #expect(lines.count == 16)
   }
 
   @Test func drainsAreListedAndSteered() async throws {

@@ -195,8 +195,8 @@ enum DrainText {
   /// A drain that goes on, for a terminal; no line is wider than `width` columns.
   static func progress(_ drain: DrainStatus, width: Int, rows: Int = 12, style: Style) -> [String] {
     let summary = summary(drain)
-    let head = "drain of \(drain.host) \(style.dot) \(phase(drain.phase))\(summary.isEmpty ? "" : " \(style.dot) \(summary)")"
-    var lines = [style.bold(head.truncated(to: width))]
+    var lines = [style.bold("drain of \(drain.host) \(style.dot) \(phase(drain.phase))".truncated(to: width))]
+    if !summary.isEmpty { lines.append("  \(summary)".truncated(to: width)) }
     let total = drain.guests.reduce(0.0) { $0 + Double($1.bytes ?? 0) }
     if total > 0 {
       let done = drain.guests.filter { $0.state == .moved }.reduce(0.0) { $0 + Double($1.bytes ?? 0) }
