@@ -15,7 +15,8 @@ from .watch import Watch
 MIB = 1 << 20
 GUEST = "--disks 4 --data-size 256M --dirty 5 --beat 10"
 BUDGETS = (5, 20, 60)
-# What of the begin and of the end of a move is not looked at, in seconds.
+# What of the begin and of the end of a move is not looked at, in seconds. The pauses between
+# templates, disks and memory are in what is looked at.
 EDGE = 2.0
 # Over how long the most that was sent is looked for, in seconds.
 WINDOW = 1.0
