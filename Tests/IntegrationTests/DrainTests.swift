@@ -17,7 +17,7 @@ struct DrainTests {
   /// A guest has been started meanwhile.
   private static let pointsAfter: [CrashPoint] = [.drainLooking, .drainFound, .drainEnded]
 
-  @Test("guests go to three hosts though the agent is killed and the broker stopped; one that none can take is named first; none comes meanwhile")
+  @Test("guests go to three hosts though agent and broker are away meanwhile; one that none can take is named first; none comes back")
   func drained() async throws {
     try await Drained.with { drained in
       let guests = try await drained.makeGuests(3)
