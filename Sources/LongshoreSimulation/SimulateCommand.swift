@@ -18,6 +18,10 @@ public enum SimulateCommand {
     case "schedule":
       guard arguments.count == 2, let schedule = contents(of: arguments[1]).flatMap(RecordedSchedule.init(text:)) else { return 64 }
       return show(Simulation(schedule.setup, schedule.actions, isRecorded: true))
+    case "fleet":
+      let numbers = arguments.dropFirst().compactMap { Int($0) }
+      guard numbers.count == 2, numbers[0] >= 2, numbers[1] >= 1 else { return 64 }
+      return FleetReport.run(hosts: numbers[0], guests: numbers[1])
     default: return 64
     }
   }

@@ -14,7 +14,7 @@ struct FleetCommand: AsyncParsableCommand {
     discussion: """
       Prints `connected SECONDS` whenever all connections are there, with the time since the first of them was not, and `lost` \
       when the first goes. A line on standard input makes every agent send a message to the next one; `passed SECONDS` tells when \
-      all have arrived. Ends with standard input.
+      all have arrived. Ends with standard input, and deletes the queues.
       """)
 
   @Option(help: "The broker, as amqp:// URL.") var broker: String
@@ -57,6 +57,10 @@ struct FleetCommand: AsyncParsableCommand {
         }
         say("passed \(time)")
       }
+      try await withThrowingTaskGroup(of: Void.self) { deleting in
+        for member in members { deleting.addTask { try await member.publishing.deleteQueue(member.host.inbox) } }
+        try await deleting.waitForAll()
+      }
       group.cancelAll()
     }
   }
@@ -69,10 +73,10 @@ struct FleetCommand: AsyncParsableCommand {
   }
 }
 
-/// Prints a line at once, also into a pipe.
+/// Prints a line at once, also into a pipe, while standard input is being read.
 private func say(_ line: String) {
-  print(line)
-  fflush(nil)
+  let bytes = Array("\(line)\n".utf8)
+  _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
 }
 
 /// The connections of one agent.

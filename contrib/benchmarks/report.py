@@ -5,7 +5,7 @@ import platform
 import statistics
 from collections import defaultdict
 
-from . import agent, bus
+from . import agent, budget, bus, fleet
 from .lab import ROOT
 
 COLOURS = {
@@ -16,6 +16,8 @@ COLOURS = {
     "wire": "#cccccc",
 }
 MIB = 1 << 20
+# What stands in a section of its own on the page.
+OTHERS = {"bus": bus, "agent": agent, "fleet": fleet, "budget": budget}
 
 
 def median(values):
@@ -224,8 +226,10 @@ def write(results, folder):
         "SCENARIOS": "| name | guest | link | template |\n| --- | --- | --- | --- |\n" + scenarios,
         "TABLE": table(results),
         "PHASES": phases(results),
-        "BUS": bus.table(results["bus"]) if results["bus"] else "Not measured.",
-        "AGENT": agent.table(results["agent"]) if results.get("agent") else "Not measured.",
+        **{
+            name.upper(): who.table(results[name]) if results.get(name) else "Not measured."
+            for name, who in OTHERS.items()
+        },
     }
     for key, value in values.items():
         page = page.replace("{" + key + "}", value)
