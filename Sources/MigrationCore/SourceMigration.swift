@@ -224,6 +224,15 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   // MARK: - What the present phase needs
 
+  /// How long to wait before the destination is asked again, in milliseconds: 1, 2, 4 … seconds, up to 30, or up to 10 minutes where it
+  /// has said that the migration waits there, since it tells of itself when that ends.
+  ///
+  /// - Parameter last: The wait before the last time; nil before the first repetition.
+  public func pauseBeforeAskingAgain(after last: Int64?) -> Int64 {
+    let waitsThere = waiting.map { $0.host == destination.host } ?? false
+    return last.map { min($0.saturating(times: 2), waitsThere ? 600_000 : 30_000) } ?? 1000
+  }
+
   /// What is to be done for as long as the phase lasts.
   public func outstanding(at now: Now) -> [SourceEffect] {
     let deadline = SourceEffect.setTimer(

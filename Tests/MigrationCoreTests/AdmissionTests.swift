@@ -282,10 +282,22 @@ struct AdmissionTests {
     guard case .emit(let event)? = effects.first else { throw CancellationError() }
     #expect(event.kind == .queued && event.waiting == waiting)
     #expect(source.publicPhase == .queued)
+    #expect(pauses(of: source) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600])
     #expect(try source.apply(.peer(word, journal: MigrationSamples.destinationJournal), at: MigrationSamples.now(7000)) == [])
     guard case .tell(let next)? = destination.apply(.admitted, at: MigrationSamples.now()).first else { throw CancellationError() }
     #expect(try source.apply(.peer(next, journal: MigrationSamples.destinationJournal), at: MigrationSamples.now(8000)) == [])
     #expect(source.publicPhase == .preparing)
+    #expect(pauses(of: source) == [1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30])
+  }
+
+  /// The waits between the questions of a source, in seconds.
+  private func pauses(of source: SourceMigration) -> [Int64] {
+    var last: Int64?
+    return (0..<12).map { _ in
+      let pause = source.pauseBeforeAskingAgain(after: last)
+      last = pause
+      return pause / 1000
+    }
   }
 
   // MARK: - Expected starts

@@ -436,7 +436,7 @@ actor MigrationCoordinator {
   }
 
   private func ask(_ body: PeerMessage.Body, of migration: SourceMigration) async {
-    var waits = BackOffSteps()
+    var pause: Int64?
     while !Task.isCancelled {
       do {
         try await peers.send(body, of: migration.id, to: migration.destination)
@@ -445,7 +445,9 @@ actor MigrationCoordinator {
       } catch {
         logger.debug("The broker did not take a message", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
       }
-      try? await clock.wait(milliseconds: waits.step())
+      let next = (migrations.sources[migration.id] ?? migration).pauseBeforeAskingAgain(after: pause)
+      pause = next
+      try? await clock.wait(milliseconds: next)
     }
   }
 

@@ -6,7 +6,9 @@ enum FleetReport {
   ///
   /// - Returns: 0; 1 where a migration has not ended.
   static func run(hosts: Int, guests: Int) -> Int32 {
-    print("fleet\toccasion\tmoves\ttime\tbound\tratio\tlongest wait\tmessages a move\tbroker/s\tagent/s\tinbox\tprogress/s\tsteps a move\tms a move")
+    print(
+      "fleet\toccasion\tmoves\ttime\tbound\tratio\tlongest wait\tmessages a move\tbroker/s\tagent/s\tinbox\tprogress/s\tsteps a move\tms a move"
+    )
     var isWhole = true
     for size in sizes(upTo: hosts) {
       let shape = FleetShape(hosts: size, guests: Int(Double(guests) * Double(size) / Double(hosts)))

@@ -75,16 +75,18 @@ struct FleetOccasion {
     return FleetOccasion(name: "a pool evacuated", stages: [places.leave(pool, to: pool.upperBound..<shape.hosts, shape)])
   }
 
-  /// Every host is rebooted once, ten racks of a hundred at a time: its guests go to the racks that are next, and do not come back. A
-  /// reboot takes five minutes.
+  /// Every host is rebooted once, a rack of ten at a time: the guests of the first go to the nine others, those of each other one into
+  /// the rack that was rebooted before it. A reboot takes five minutes.
   static func rollingReboot(_ shape: FleetShape, _ places: FleetPlaces) -> FleetOccasion {
     var places = places
-    let waves = min(10, shape.racks)
-    let stages = (0..<waves).map { wave in
-      stride(from: wave, to: shape.racks, by: waves).flatMap { rack in
-        let hosts = rack * FleetShape.rack..<min((rack + 1) * FleetShape.rack, shape.hosts)
-        let next = (rack + 1) % shape.racks * FleetShape.rack
-        return places.leave(hosts, to: next..<min(next + FleetShape.rack, shape.hosts), shape)
+    let row = min(10, shape.racks)
+    func hosts(ofRack rack: Int) -> Range<Int> { rack * FleetShape.rack..<min((rack + 1) * FleetShape.rack, shape.hosts) }
+    let stages = (0..<row).map { turn in
+      stride(from: 0, to: shape.racks, by: row).flatMap { first -> [FleetMove] in
+        let last = min(first + row, shape.racks) - 1
+        guard first + turn <= last else { return [] }
+        let others = turn > 0 ? hosts(ofRack: first + turn - 1) : hosts(ofRack: first).upperBound..<hosts(ofRack: last).upperBound
+        return places.leave(hosts(ofRack: first + turn), to: others, shape)
       }
     }
     return FleetOccasion(name: "a rolling reboot", stages: stages, pause: 300_000)

@@ -48,7 +48,7 @@ struct FleetSimulation {
     case arrives(PeerMessage, at: Int)
     case sourceDid(SourceEvent, id: MigrationID, at: Int)
     case destinationDid(DestinationEvent, id: MigrationID, at: Int)
-    case asks(PeerMessage.Body, id: MigrationID, at: Int, wait: Int64)
+    case asks(PeerMessage.Body, id: MigrationID, at: Int, pause: Int64)
     case mayBeTransferred(move: Int)
     case stage
   }
@@ -119,7 +119,7 @@ struct FleetSimulation {
         take(try? hosts[host].migrations.step(of: event, for: id, at: clock), at: host)
       case .destinationDid(let event, let id, let host):
         take(hosts[host].migrations.step(of: event, for: id, at: clock), at: host)
-      case .asks(let body, let id, let host, let wait): ask(body, of: id, at: host, wait: wait)
+      case .asks(let body, let id, let host, let pause): ask(body, of: id, at: host, after: pause)
       case .mayBeTransferred(let move): lookAtTransfer(move)
       }
     }
@@ -180,7 +180,7 @@ struct FleetSimulation {
 
   private mutating func send(_ message: PeerMessage) {
     figures.peerMessages += 1
-    guard let host = Int(message.to.host.text.dropFirst()) else { return }
+    guard let host = message.to.flatMap({ Int($0.host.text.dropFirst()) }) else { return }
     countAtAgent(host)
     // What arrives waits for what has arrived before.
     let taken = max(now + Cost.message, hosts[host].takenUntil) + Cost.taking
@@ -210,9 +210,11 @@ struct FleetSimulation {
     for effect in effects where !begun.contains(effect.key) {
       switch effect {
       case .inspect: begin(.inspected(inspection(of: migration)), after: Cost.inspecting, of: id, at: host)
-      case .ask(let body): ask(body, of: id, at: host, wait: 1000)
+      case .ask(let body): ask(body, of: id, at: host, after: nil)
       case .observe(let step):
-        begin(.observed(Observation(source: .inactive("shut off"), destination: .active(.running, job: .none)), step: step), after: Cost.looking, of: id, at: host)
+        begin(
+          .observed(Observation(source: .inactive("shut off"), destination: .active(.running, job: .none)), step: step),
+          after: Cost.looking, of: id, at: host)
       case .retireSource: begin(.sourceRetired, after: Cost.retiring, of: id, at: host)
       default: break
       }
@@ -224,12 +226,13 @@ struct FleetSimulation {
     queue.add(.sourceDid(event, id: id, at: host), at: now + time)
   }
 
-  /// Says something until the machine moves on, after waits that grow as an agent's do.
-  private mutating func ask(_ body: PeerMessage.Body, of id: MigrationID, at host: Int, wait: Int64) {
+  /// Says something until the machine moves on.
+  private mutating func ask(_ body: PeerMessage.Body, of id: MigrationID, at host: Int, after last: Int64?) {
     guard let migration = hosts[host].migrations.sources[id], hosts[host].begunAtSource[id]?.contains(.ask(body)) == true else { return }
     countAtBroker()
     send(PeerMessage(migration: id, from: addresses[host], to: migration.destination, journal: "journal", body: body))
-    queue.add(.asks(body, id: id, at: host, wait: min(wait * 2, 30_000)), at: now + wait)
+    let pause = migration.pauseBeforeAskingAgain(after: last)
+    queue.add(.asks(body, id: id, at: host, pause: pause), at: now + pause)
   }
 
   private mutating func destinationChanged(_ migration: DestinationMigration, at host: Int) {
