@@ -100,6 +100,8 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case peer(PeerMessage.Body, journal: String)
   /// The broker knows no queue of the destination.
   case destinationUnknown
+  /// The destination has answered before, and has left questions unanswered for so long that its agent seems to be away.
+  case destinationSilent
   /// The transfer was given up before libvirt was called: no domain can be at the destination.
   case transferNotStarted(Reason)
   /// The guest has stood still for the switch for so long that something must be wrong, and libvirt does not end the job.

@@ -409,6 +409,14 @@ public struct SourceMigration: Sendable, Hashable, Codable {
         "no agent of the host \(destination.host) has ever joined the broker: is its name right, and was its agent started?")
       return end(Failure(stage: .checks, reasons: [reason], cancelled: false), at: now)
 
+    case (.preparing(heard: true), .destinationSilent) where attention == nil:
+      return callOperator(
+        Reason(
+          .destinationUnreachable,
+          "the agent of \(destination.host) has prepared the migration and does not answer any more; the guest is at \(source.host) as "
+            + "before. It goes on when the agent is back; else cancel it, or name \(source.host) as its owner (`longshore resolve`)"),
+        at: now)
+
     case (.transferring, .sourceFenced):
       fencedAt = fencedAt ?? now
       return []
@@ -475,7 +483,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return []
     case (.preparing, .preparing(let progress)):
       phase = .preparing(heard: true)
-      return wait(for: progress.waiting, at: now)
+      let wasSilent = attention != nil
+      attention = nil
+      let told = wait(for: progress.waiting, at: now)
+      return wasSilent && told.isEmpty ? [event(.preparing, at: now)] : told
     case (.preparing, .prepared(let preparation, let checks)):
       if inspection?.plan.verify == true, preparation.view == nil {
         let reason = Reason(.unsupportedOption, "the agent of \(destination.host) is too old to compare the disks: order without `verify`")
@@ -768,6 +779,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return try take(owner, decision, seeing: observation)
     case (.rollingBack(let failure, destinationDone: false, let sourceDone), .source):
       return undoWithoutDestination(failure, sourceDone: sourceDone, at: now)
+    case (.preparing, .source):
+      return undoWithoutDestination(Failure(stage: .prepare, reasons: [attention].compactMap(\.self), cancelled: false), at: now)
     case (.confirming, .destination):
       return endUnseen("the operator named the destination, which has not confirmed the guest", at: now)
     case (.verifying, .destination):
@@ -775,6 +788,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case (.releasing, .destination):
       return [.tell(.assign)] + complete(at: now)
     case (.rollingBack, _): throw Rejected(.contradicted, "the guest is at \(source.host), where it was found after the transfer")
+    case (.preparing, _): throw Rejected(.contradicted, "the guest is at \(source.host), and nothing of it was transferred yet")
     case (.retiring, .destination):
       throw Rejected(.notNeeded, "the guest is at \(destination.host); what is awaited is that the source's libvirt can be worked with")
     default:

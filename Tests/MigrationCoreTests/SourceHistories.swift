@@ -102,6 +102,24 @@ extension SourceHistory {
       name: "the destination has answered once and takes its time", steps: toPreparing + [.preparing, .due(.patience)],
       phase: "preparing", events: "preparing", outstanding: "ask prepare, offerLayers, timer deadline"),
     SourceHistory(
+      name: "the destination falls silent while it prepares, and goes on",
+      steps: toPreparing + [.preparing, .take(.destinationSilent), .take(.destinationSilent), .preparing, .preparing], phase: "preparing",
+      events: "preparing needs-attention preparing", outstanding: "ask prepare, offerLayers, timer deadline"),
+    SourceHistory(
+      name: "the destination falls silent while it prepares, and the migration is cancelled",
+      steps: toPreparing + [.preparing, .take(.destinationSilent), .cancel] + undone, phase: "cancelled",
+      events: "preparing needs-attention cancelled"),
+    SourceHistory(
+      name: "the destination falls silent while it prepares, and the operator names the source",
+      steps: toPreparing + [
+        .preparing, .take(.destinationSilent), .take(.ownerNamed(.source, Observation(source: .runs, destination: .unreachable("away")))),
+        .restored,
+      ],
+      phase: "failed", events: "preparing needs-attention failed", once: "tell disown"),
+    SourceHistory(
+      name: "a destination that has not answered yet is not called silent", steps: toPreparing + [.take(.destinationSilent)],
+      phase: "preparing", events: "preparing", outstanding: "ask prepare, offerLayers, timer deadline, timer patience"),
+    SourceHistory(
       name: "the destination is unknown", steps: toPreparing + [.take(.destinationUnknown)], phase: "failed",
       events: "preparing failed"),
     SourceHistory(

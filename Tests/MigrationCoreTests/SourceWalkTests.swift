@@ -83,7 +83,7 @@ enum SourceAlphabet {
       .admitted, .inspected(MigrationSamples.inspection), .inspected(MigrationSamples.verifiedInspection), .viewTaken(failure: nil),
       .viewTaken(failure: reason), .sourceRead(MigrationSamples.contents), .sourceUnreadable(reason),
       .refused([MigrationSamples.refusedCheck]),
-      .inspectionFailed(reason), .destinationUnknown, .transferNotStarted(reason),
+      .inspectionFailed(reason), .destinationUnknown, .destinationSilent, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
       .waits(QueueSamples.waiting()), .waits(QueueSamples.waiting(limit: "limits.pair")), .placed(QueuePlace(priority: .high)),
       .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .sourceFenced, cancel,

@@ -24,6 +24,8 @@ actor MigrationCoordinator {
   private var migrations: HostMigrations
   private var sourceTasks: [MigrationID: EffectTasks<SourceEffect>] = [:]
   private var destinationTasks: [MigrationID: EffectTasks<DestinationEffect>] = [:]
+  /// When the destination of a migration out of this host was heard last.
+  private var heardAt: [MigrationID: Now] = [:]
   /// Waits to admit migrations whose admission could not be journalled.
   private var admissionRetry: Task<Void, Never>?
   private var isStopped = false
@@ -255,6 +257,7 @@ actor MigrationCoordinator {
 
   /// Takes a message of another agent.
   func receive(_ message: PeerMessage, endpoint: DestinationEndpoint) throws(JournalError) {
+    if migrations.sources[message.migration]?.destination == message.from { heardAt[message.migration] = clock.now() }
     let step: HostStep?
     do throws(JournalError) {
       step = try migrations.step(of: message, endpoint: endpoint, at: clock.now()) { id throws(JournalError) in
@@ -342,6 +345,7 @@ actor MigrationCoordinator {
     reconcile(migration)
     guard migration.isTerminal else { return }
     sourceTasks[migration.id] = nil
+    heardAt[migration.id] = nil
     ended(migration)
   }
 
@@ -436,18 +440,23 @@ actor MigrationCoordinator {
   }
 
   private func ask(_ body: PeerMessage.Body, of migration: SourceMigration) async {
+    let id = migration.id
     var pause: Int64?
+    var silence = Silence(patience: migration.patience.attention)
     while !Task.isCancelled {
       do {
-        try await peers.send(body, of: migration.id, to: migration.destination)
+        try await peers.send(body, of: id, to: migration.destination)
+        silence.asked(at: clock.now())
       } catch is PeerUnknown {
-        await report(.destinationUnknown, id: migration.id)
+        await report(.destinationUnknown, id: id)
       } catch {
-        logger.debug("The broker did not take a message", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
+        silence.end()
+        logger.debug("The broker did not take a message", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
       }
-      let next = (migrations.sources[migration.id] ?? migration).pauseBeforeAskingAgain(after: pause)
+      let next = (migrations.sources[id] ?? migration).pauseBeforeAskingAgain(after: pause)
       pause = next
       try? await clock.wait(milliseconds: next)
+      if silence.isTooLong(heardAt: heardAt[id], at: clock.now()) { await report(.destinationSilent, id: id) }
     }
   }
 

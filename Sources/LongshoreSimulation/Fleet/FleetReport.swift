@@ -6,9 +6,7 @@ enum FleetReport {
   ///
   /// - Returns: 0; 1 where a migration has not ended.
   static func run(hosts: Int, guests: Int) -> Int32 {
-    print(
-      "fleet\toccasion\tmoves\ttime\tbound\tratio\tlongest wait\tmessages a move\tbroker/s\tagent/s\tinbox\tprogress/s\tsteps a move\tms a move"
-    )
+    tell(columns.map(\.title))
     var isWhole = true
     for size in sizes(upTo: hosts) {
       let shape = FleetShape(hosts: size, guests: Int(Double(guests) * Double(size) / Double(hosts)))
@@ -17,7 +15,7 @@ enum FleetReport {
         let began = milliseconds()
         let figures = FleetSimulation(shape, occasion(shape, places)).figures
         let name = occasion(shape, places).name
-        print(line(size, name, figures, took: milliseconds() - began))
+        tell(cells(size, name, figures, took: milliseconds() - began))
         if figures.ended != figures.moves {
           print("\(figures.moves - figures.ended) of \(figures.moves) migrations have not ended")
           isWhole = false
@@ -38,16 +36,29 @@ enum FleetReport {
     return sizes + [hosts]
   }
 
-  private static func line(_ hosts: Int, _ name: String, _ figures: FleetSimulation.Figures, took: Double) -> String {
+  /// The columns of the table, with their widths.
+  private static let columns: [(title: String, width: Int)] = [
+    ("HOSTS", 5), ("WHAT", 16), ("MOVES", 6), ("TIME", 11), ("LEAST TIME", 11), ("RATIO", 5), ("LONGEST WAIT", 12), ("MESSAGES/MOVE", 13),
+    ("PROGRESS/S", 10), ("BROKER/S", 8), ("AGENT/S", 7), ("INBOX", 5), ("STEPS/MOVE", 10), ("MS/MOVE", 7),
+  ]
+
+  /// Prints a line of the table at once: the larger fleets take a while.
+  private static func tell(_ cells: [String]) {
+    let padded = zip(columns, cells).map { column, cell in cell + String(repeating: " ", count: max(0, column.width - cell.count)) }
+    print(padded.joined(separator: "  "))
+    fflush(nil)
+  }
+
+  private static func cells(_ hosts: Int, _ name: String, _ figures: FleetSimulation.Figures, took: Double) -> [String] {
     let moves = Double(max(1, figures.moves))
     let seconds = max(1, Double(figures.makespan) / 1000)
     let messages = Double(figures.peerMessages + figures.events + figures.moves) / moves
     return [
       "\(hosts)", name, "\(figures.moves)", duration(Double(figures.makespan)), duration(figures.bound),
       rounded(Double(figures.makespan) / max(1, figures.bound), 2), duration(Double(figures.longestWait)), rounded(messages, 1),
-      "\(figures.busiestBroker)", "\(figures.busiestAgent)", "\(figures.deepestInbox)", rounded(Double(figures.progress) / seconds, 0),
+      rounded(Double(figures.progress) / seconds, 0), "\(figures.busiestBroker)", "\(figures.busiestAgent)", "\(figures.deepestInbox)",
       rounded(Double(figures.steps) / moves, 1), rounded(took / moves, 2),
-    ].joined(separator: "\t")
+    ]
   }
 
   private static func duration(_ milliseconds: Double) -> String {

@@ -1,6 +1,7 @@
 import LongshoreMessages
 import LongshoreTestKit
 import MigrationCore
+import Synchronization
 import Testing
 
 @testable import LongshoreAgent
@@ -35,10 +36,52 @@ struct TimerTests {
     try await station.accept(id, patience: patience)
     await station.clock.waitUntilPending(patience.firstAnswer)
     try await station.receive(.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1)))
-    station.clock.advance(milliseconds: patience.firstAnswer * 10)
+    station.clock.advance(milliseconds: patience.firstAnswer + 20_000)
     try await station.receive(.prepared(MigrationSamples.preparation, checks: []))
     await station.wait(for: .transferring)
     #expect(try station.kinds() == [.accepted, .preparing, .prepared, .transferring])
+    await station.coordinator.stop()
+  }
+
+  @Test("A destination that prepares and falls silent is a case for the operator, until it is heard again")
+  func silentWhilePreparing() async throws {
+    let station = try Station(source: { effect, migration in effect == .startTransfer ? nil : await Success.source(effect, migration) })
+    try await station.accept(id, patience: patience)
+    await station.clock.waitUntilPending(patience.firstAnswer)
+    let preparing = PeerMessage.Body.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1))
+    try await station.receive(preparing)
+    for wait in [1000, 2000, 4000, 8000, 16_000] as [Int64] {
+      await station.clock.waitUntilPending(wait)
+      station.clock.advance(milliseconds: wait)
+      try await station.receive(preparing)
+    }
+    for _ in 0..<4 {
+      await station.clock.waitUntilPending(30_000)
+      station.clock.advance(milliseconds: 30_000)
+    }
+    await station.wait(for: .needsAttention)
+    #expect(try await station.coordinator.source(id)?.reasons?.map(\.code) == [.destinationUnreachable])
+    try await station.receive(preparing)
+    #expect(try station.kinds() == [.accepted, .preparing, .needsAttention, .preparing])
+    try await station.receive(.prepared(MigrationSamples.preparation, checks: []))
+    await station.wait(for: .transferring)
+    await station.coordinator.stop()
+  }
+
+  @Test("Nobody is called silent whom nothing has reached")
+  func silentBroker() async throws {
+    let isAway = Mutex(false)
+    let station = try Station(source: Success.source, send: { _ in if isAway.withLock({ $0 }) { throw BrokerAway() } })
+    try await station.accept(id, patience: patience)
+    await station.peers.wait(for: "prepare")
+    try await station.receive(.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1)))
+    isAway.withLock { $0 = true }
+    for wait in [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000] as [Int64] {
+      await station.clock.waitUntilPending(wait)
+      station.clock.advance(milliseconds: wait)
+    }
+    await station.clock.waitUntilPending(30_000)
+    #expect(try station.kinds() == [.accepted, .preparing])
     await station.coordinator.stop()
   }
 
