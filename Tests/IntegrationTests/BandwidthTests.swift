@@ -27,8 +27,8 @@ extension MigrationTests {
       return Double(after.bytes - before.bytes) / ((after.at - before.at) / .seconds(1)) / Self.mebibyte
     }
 
-    /// Expects that a budget is never exceeded by more than 5 %, and used to 95 %. What a machine that has other work as well does not get
-    /// to send is no fault of the budget: then it is looked again, and never may more be sent.
+    /// Expects that a budget is never exceeded by more than 5 %, and used to 80 % at least: a machine that has other work as well, as
+    /// where other labs' tests run, does not get to send all of it. Where that is so it is looked again, and never may more be sent.
     private func expect(
       _ host: Lab.Host, in lab: Lab, sends budget: Double, seconds: Int, _ what: Comment, _ direction: String = "tx",
       sourceLocation: SourceLocation = #_sourceLocation
@@ -39,7 +39,7 @@ extension MigrationTests {
       } while rates.count < 4 && rates.allSatisfy { $0 < budget * 0.95 }
       print("\(what): \(rates) of \(budget) MiB/s")
       #expect(rates.allSatisfy { $0 < budget * 1.05 }, "\(what): \(rates) MiB/s", sourceLocation: sourceLocation)
-      #expect(rates.contains { $0 > budget * 0.95 }, "\(what): \(rates) MiB/s", sourceLocation: sourceLocation)
+      #expect(rates.contains { $0 > budget * 0.8 }, "\(what): \(rates) MiB/s", sourceLocation: sourceLocation)
     }
 
     /// Runs the body in a lab whose interfaces send what a real network card does: segments, each with its headers.

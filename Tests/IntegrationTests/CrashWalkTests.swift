@@ -85,8 +85,9 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     case .copiesTemplate:
       (
         [
-          .deliveryTaken, .beforeSourceQueued, .afterSourceQueued, .deliveryJournalled, .deliveryAcknowledged, .messageUnpublished,
-          .messageConfirmed, .messageRemoved, .beforeSourceInspecting, .afterSourceInspecting, .beforeSourcePreparing,
+          // An order that finds a place gets it in the write that accepts it.
+          .deliveryTaken, .beforeSourceQueued, .beforeSourceInspecting, .afterSourceQueued, .afterSourceInspecting, .deliveryJournalled,
+          .deliveryAcknowledged, .messageUnpublished, .messageConfirmed, .messageRemoved, .beforeSourcePreparing,
           .afterSourcePreparing, .exportStarted,
         ],
         [

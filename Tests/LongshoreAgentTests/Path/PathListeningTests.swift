@@ -5,18 +5,20 @@ import Testing
 
 @Suite("Ports that are listened on for a check", .timeLimit(.minutes(1)))
 struct PathListeningTests {
-  /// Other runs of these tests may have some of the ports.
-  private static func open(_ ports: ClosedRange<UInt16>, once: Bool = false) async throws -> PathListening {
-    try #require(try await PathListening.open(on: "127.0.0.1", ports: ports, once: once))
+  /// One of the host's own addresses, which nobody else uses: each test has all ports for itself.
+  private let address = "127.\(UInt8.random(in: 1...254)).\(UInt8.random(in: 0...255)).\(UInt8.random(in: 1...254))"
+
+  private func open(_ ports: ClosedRange<UInt16>, once: Bool = false) async throws -> PathListening {
+    try #require(try await PathListening.open(on: address, ports: ports, once: once))
   }
 
   @Test("answer who knows the token, and the highest free one is taken")
   func answer() async throws {
-    let high = try await Self.open(28_100...28_199)
+    let high = try await open(28_100...28_199)
     defer { high.close() }
-    let next = try await Self.open(28_100...28_199)
+    let next = try await open(28_100...28_199)
     defer { next.close() }
-    #expect(high.listener.port > next.listener.port)
+    #expect([high.listener.port, next.listener.port] == [28_199, 28_198])
     #expect(high.listener.firstPort == 28_100 && high.listener.lastPort == 28_199)
     #expect(high.listener.token != next.listener.token)
     #expect(high.listener.token.utf8.count == PathListening.tokenLength)
@@ -29,7 +31,7 @@ struct PathListeningTests {
 
   @Test("do not answer who does not know it")
   func otherToken() async throws {
-    let listening = try await Self.open(28_100...28_199)
+    let listening = try await open(28_100...28_199)
     defer { listening.close() }
     var other = listening.listener
     other.token = String(repeating: "0", count: PathListening.tokenLength)
@@ -44,7 +46,7 @@ struct PathListeningTests {
 
   @Test("measure both directions")
   func measure() async throws {
-    let listening = try await Self.open(28_100...28_199)
+    let listening = try await open(28_100...28_199)
     defer { listening.close() }
     let back = try #require(try await listening.listener.tryOut(measures: true))
     let forth = try #require(listening.bytesPerSecond)
@@ -53,8 +55,8 @@ struct PathListeningTests {
 
   @Test("let nobody in any more once they are closed, or have answered where one answer is enough")
   func closed() async throws {
-    let listening = try await Self.open(28_100...28_199)
-    let once = try await Self.open(28_100...28_199, once: true)
+    let listening = try await open(28_100...28_199)
+    let once = try await open(28_100...28_199, once: true)
     #expect(try await once.listener.tryOut(measures: false) == nil)
     listening.close()
     for port in [listening.listener, once.listener] {
@@ -70,10 +72,10 @@ struct PathListeningTests {
 
   @Test("are none where all are in use")
   func taken() async throws {
-    let listening = try await Self.open(28_100...28_199)
+    let listening = try await open(28_100...28_199)
     let port = listening.listener.port
     defer { listening.close() }
-    #expect(try await PathListening.open(on: "127.0.0.1", ports: port...port) == nil)
+    #expect(try await PathListening.open(on: address, ports: port...port) == nil)
   }
 
   @Test("are all of the host's where the address is none of its own")
@@ -82,7 +84,7 @@ struct PathListeningTests {
     defer { listening.close() }
     #expect(listening.listener.address == "192.0.2.1")
     var here = listening.listener
-    here.address = "127.0.0.1"
+    here.address = address
     #expect(try await here.tryOut(measures: false) == nil)
   }
 }
