@@ -30,12 +30,13 @@ actor TransferNotes {
     fastest[id] = (host, max(rate, fastest[id]?.rate ?? 0))
   }
 
-  /// The most that the last transfer to a host has copied in a second, in bytes; nil where this run of the agent saw none.
+  /// The most that the last transfer to a host has copied in a second, in bytes; nil where this run of the agent saw none from its
+  /// beginning: of the others the end may be all that was seen.
   func rate(to host: NodeName) -> UInt64? { rates[host] }
 
   /// Forgets a migration that has ended, but for the rate that it reached.
   func remove(_ id: MigrationID) {
-    if let last = fastest.removeValue(forKey: id) { rates[last.host] = last.rate }
+    if let last = fastest.removeValue(forKey: id), activities[id] != nil, last.rate > 0 { rates[last.host] = last.rate }
     trends[id] = nil
     activities[id] = nil
   }
