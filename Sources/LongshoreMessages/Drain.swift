@@ -342,50 +342,20 @@ public struct HostOffer: Sendable, Hashable, Codable {
   }
 }
 
-/// A numbered event of a drain: CloudEvents 1.0, JSON, structured mode.
-public struct DrainEvent: Sendable, Hashable, Codable {
-  /// The type's prefix and version around the ``DrainEventData/Kind``.
-  public static let typePrefix = "io.longshore.drain."
-  /// See ``typePrefix``.
-  public static let typeSuffix = ".v1"
+/// A numbered event of a drain.
+public typealias DrainEvent = NumberedEvent<DrainEventData>
 
-  /// Always `1.0`.
-  public var specversion = "1.0"
-  /// Unique with `source`; an event that is sent again keeps it: `<drain>/<sequence>`.
-  public var id: String
-  /// The agent: `/clusters/<cluster>/hosts/<host>`.
-  public var source: String
-  /// `io.longshore.drain.<kind>.v1`.
-  public var type: String
-  /// The drain's id.
-  public var subject: MigrationID
-  /// When it happened.
-  public var time: Timestamp
-  /// Always `application/json`.
-  public var datacontenttype = "application/json"
-  /// The event's number within its drain, from 1 without a gap, as ten digits so that texts sort as numbers do.
-  public var sequence: String
-  /// What happened.
-  public var data: DrainEventData
-
+extension DrainEvent {
   /// An event of a drain.
   public init(drain: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: DrainEventData) {
-    let digits = String(sequence)
-    self.sequence = String(repeating: "0", count: max(0, 10 - digits.count)) + digits
-    id = "\(drain)/\(sequence)"
-    source = host.eventSource
-    type = Self.typePrefix + data.kind.rawValue + Self.typeSuffix
-    subject = drain
-    self.time = time
-    self.data = data
+    self.init(of: drain, host: host, sequence: sequence, time: time, data: data)
   }
+}
 
-  /// The routing key: `<cluster>.<host>.drain.<kind>`.
-  public func routingKey(host: HostAddress) -> String { "\(host.routingKey).drain.\(data.kind.rawValue)" }
-
-  private enum CodingKeys: String, CodingKey {
-    case specversion, id, source, type, subject, time, datacontenttype, sequence, data
-  }
+extension DrainEventData: NumberedEventContent {
+  public static let subjectWord = "drain"
+  public var kindWord: String { kind.rawValue }
+  public var routingWord: String { Self.subjectWord }
 }
 
 /// The content of a drain's event. Fields that do not belong to the kind are absent.
@@ -400,7 +370,7 @@ public struct DrainEventData: Sendable, Hashable, Codable {
     case guest
     /// How far it is, once a minute.
     case progress
-    /// Nothing new begins, for now or for good.
+    /// Nothing new begins: somebody has paused it, or it ends when what is under way has ended.
     case paused
     /// It goes on.
     case resumed

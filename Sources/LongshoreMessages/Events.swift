@@ -1,49 +1,67 @@
-/// A numbered event of a migration: CloudEvents 1.0, JSON, structured mode.
-public struct MigrationEvent: Sendable, Hashable, Codable {
-  /// The type's prefix and version around the ``MigrationEventData/Kind``.
-  public static let typePrefix = "io.longshore.migration."
-  /// See ``typePrefix``.
-  public static let typeSuffix = ".v1"
+/// What a numbered event says happened.
+public protocol NumberedEventContent: Codable, Hashable, Sendable {
+  /// What it happened to, as the event's type has it: `migration`, `drain`.
+  static var subjectWord: String { get }
+  /// What happened, in a word.
+  var kindWord: String { get }
+  /// The word of the routing key between the host and the kind.
+  var routingWord: String { get }
+}
 
+/// A numbered event: CloudEvents 1.0, JSON, structured mode.
+public struct NumberedEvent<Content: NumberedEventContent>: Sendable, Hashable, Codable {
   /// Always `1.0`.
   public var specversion = "1.0"
-  /// Unique with `source`; an event that is sent again keeps it: `<migration>/<sequence>`.
+  /// Unique with `source`; an event that is sent again keeps it: `<subject>/<sequence>`.
   public var id: String
-  /// The source agent: `/clusters/<cluster>/hosts/<host>`.
+  /// The agent: `/clusters/<cluster>/hosts/<host>`.
   public var source: String
-  /// `io.longshore.migration.<kind>.v1`.
+  /// `io.longshore.<migration or drain>.<kind>.v1`.
   public var type: String
-  /// The migration's id.
+  /// The id of what it happened to.
   public var subject: MigrationID
   /// When it happened.
   public var time: Timestamp
   /// Always `application/json`.
   public var datacontenttype = "application/json"
-  /// The event's number within its migration, from 1 without a gap, as ten digits so that texts sort as numbers do.
+  /// The event's number within its subject, from 1 without a gap, as ten digits so that texts sort as numbers do.
   public var sequence: String
   /// What happened.
-  public var data: MigrationEventData
+  public var data: Content
 
-  /// An event of a migration.
-  public init(migration: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: MigrationEventData) {
+  init(of subject: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: Content) {
     let digits = String(sequence)
     self.sequence = String(repeating: "0", count: max(0, 10 - digits.count)) + digits
-    id = "\(migration)/\(sequence)"
+    id = "\(subject)/\(sequence)"
     source = host.eventSource
-    type = Self.typePrefix + data.kind.rawValue + Self.typeSuffix
-    subject = migration
+    type = "io.longshore.\(Content.subjectWord).\(data.kindWord).v1"
+    self.subject = subject
     self.time = time
     self.data = data
   }
 
-  /// The routing key: `<cluster>.<host>.<guest UUID>.<kind>`.
-  public func routingKey(host: HostAddress) -> String {
-    "\(host.routingKey).\(data.guest.uuid).\(data.kind.rawValue)"
-  }
+  /// The routing key: `<cluster>.<host>.<guest UUID>.<kind>` of a migration's, `<cluster>.<host>.drain.<kind>` of a drain's.
+  public func routingKey(host: HostAddress) -> String { "\(host.routingKey).\(data.routingWord).\(data.kindWord)" }
 
   private enum CodingKeys: String, CodingKey {
     case specversion, id, source, type, subject, time, datacontenttype, sequence, data
   }
+}
+
+/// A numbered event of a migration.
+public typealias MigrationEvent = NumberedEvent<MigrationEventData>
+
+extension MigrationEvent {
+  /// An event of a migration.
+  public init(migration: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: MigrationEventData) {
+    self.init(of: migration, host: host, sequence: sequence, time: time, data: data)
+  }
+}
+
+extension MigrationEventData: NumberedEventContent {
+  public static let subjectWord = "migration"
+  public var kindWord: String { kind.rawValue }
+  public var routingWord: String { guest.uuid }
 }
 
 /// A guest, as events name it.

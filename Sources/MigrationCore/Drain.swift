@@ -191,7 +191,7 @@ public struct Drain: Sendable, Hashable, Codable {
   public private(set) var parallel = 1
   /// What no plan can be faster than, in seconds; nil where nothing was measured.
   public private(set) var bound: Double?
-  /// Why nothing new begins for now; nil where it does.
+  /// Why it is paused: nothing new begins until it is resumed. Nil where it is not.
   public private(set) var pause: Reason?
   /// Why nothing new begins any more; nil where it does.
   public private(set) var ending: Ending?

@@ -12,7 +12,7 @@ public struct Silence: Sendable {
   /// A question was asked, and has reached the broker.
   public mutating func asked(at now: Now) { since = since ?? now }
 
-  /// Nothing can be asked for now: that nobody answers means nothing.
+  /// A question has not reached the broker: that nobody answers means nothing.
   public mutating func end() { since = nil }
 
   /// Whether a question is unanswered for too long.

@@ -24,57 +24,19 @@ extension Journal {
   ///
   /// - Returns: ``CommitOutcome/stale`` where its revision does not follow the stored one; nothing is stored then.
   public func commit(_ drain: Drain, outbox: [OutboxMessage] = [], at now: Now) throws(JournalError) -> CommitOutcome {
-    try transaction("commit revision \(drain.revision) of the drain \(drain.id)") { db in
-      guard try store(drain, at: now, db) else { return .stale }
-      for message in outbox { try message.insert(db) }
-      return .committed
-    }
+    try commitWork(drain, outbox: outbox, at: now)
   }
 
   /// A drain of this host, ended or not; nil where it is unknown.
   public func drain(_ id: MigrationID) throws(JournalError) -> Drain? {
-    try read("read the drain \(id)") { db in
-      try Row.fetchOne(db, sql: "SELECT id, shape, snapshot FROM drain WHERE id = ?", arguments: [id.text]).map(decodeDrain)
-    }
+    try work(id)
   }
 
   /// The drains of this host, the newest first: those that have not ended, or all.
   ///
   /// - Parameter limit: How many at most.
   public func drains(includeEnded: Bool, limit: Int = 100) throws(JournalError) -> StoredMigrations<Drain> {
-    try read("read the drains") { db in
-      var found = StoredMigrations<Drain>(migrations: [], unreadable: [])
-      let rows = try Row.fetchAll(
-        db, sql: "SELECT id, shape, snapshot FROM drain WHERE ended = 0 OR ? ORDER BY number DESC LIMIT ?",
-        arguments: [includeEnded, limit])
-      for row in rows {
-        do {
-          found.migrations.append(try decodeDrain(row))
-        } catch let error as JournalError {
-          guard let id = MigrationID(row["id"]) else { throw error }
-          found.unreadable.append(UnreadableMigration(id: id, reason: error))
-        }
-      }
-      return found
-    }
-  }
-
-  private func decodeDrain(_ row: Row) throws(JournalError) -> Drain {
-    try Shape.decode(row["snapshot"], shape: row["shape"], known: shape, what: "the drain \(row["id"] as String)")
-  }
-
-  /// Stores a drain. Returns false, having stored nothing, where its revision does not follow the stored one.
-  private func store(_ drain: Drain, at now: Now, _ db: Database) throws -> Bool {
-    let stored = try Int.fetchOne(db, sql: "SELECT revision FROM drain WHERE id = ?", arguments: [drain.id.text])
-    guard drain.revision == (stored ?? 0) + 1 else { return false }
-    try db.execute(
-      sql: """
-        INSERT INTO drain (id, revision, shape, ended, changed, snapshot) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, shape = excluded.shape, ended = excluded.ended,
-          changed = excluded.changed, snapshot = excluded.snapshot
-        """,
-      arguments: [drain.id.text, drain.revision, shape, drain.isTerminal, now.wall.milliseconds, Shape.encode(drain)])
-    return true
+    try works("WHERE ended = 0 OR ? ORDER BY number DESC LIMIT ?", [includeEnded, limit])
   }
 
   // MARK: - Maintenance
@@ -100,11 +62,6 @@ extension Journal {
   }
 }
 
-extension OutboxMessage {
-  /// A numbered event of a drain.
-  public static func event(_ event: DrainEvent, host: HostAddress) -> OutboxMessage {
-    OutboxMessage(
-      exchange: Wire.events, routingKey: event.routingKey(host: host), body: MessageCoding.encode(event),
-      contentType: Wire.eventContentType, messageID: event.id, correlationID: event.subject.text, type: event.type)
-  }
+extension Drain: JournalledWork {
+  static var table: String { "drain" }
 }

@@ -21,54 +21,15 @@ extension Journal {
   public func commit(
     _ prefetch: TemplatePrefetch, outbox: [OutboxMessage] = [], at now: Now
   ) throws(JournalError) -> CommitOutcome {
-    try transaction("commit revision \(prefetch.revision) of the prefetch \(prefetch.id)") { db in
-      guard try store(prefetch, at: now, db) else { return .stale }
-      for message in outbox { try message.insert(db) }
-      return .committed
-    }
+    try commitWork(prefetch, outbox: outbox, at: now)
   }
 
   /// A prefetch into this host, ended or not; nil where it is unknown.
-  public func prefetch(_ id: MigrationID) throws(JournalError) -> TemplatePrefetch? {
-    try read("read the prefetch \(id)") { db in
-      try Row.fetchOne(db, sql: "SELECT id, shape, snapshot FROM prefetch WHERE id = ?", arguments: [id.text]).map(decodePrefetch)
-    }
-  }
+  public func prefetch(_ id: MigrationID) throws(JournalError) -> TemplatePrefetch? { try work(id) }
 
   /// The prefetches into this host that have not ended, the oldest first.
   public func openPrefetches() throws(JournalError) -> StoredMigrations<TemplatePrefetch> {
-    try read("read the prefetches that have not ended") { db in
-      var found = StoredMigrations<TemplatePrefetch>(migrations: [], unreadable: [])
-      for row in try Row.fetchAll(db, sql: "SELECT id, shape, snapshot FROM prefetch WHERE ended = 0 ORDER BY number") {
-        do {
-          found.migrations.append(try decodePrefetch(row))
-        } catch let error as JournalError {
-          guard let id = MigrationID(row["id"]) else { throw error }
-          found.unreadable.append(UnreadableMigration(id: id, reason: error))
-        }
-      }
-      return found
-    }
-  }
-
-  private func decodePrefetch(_ row: Row) throws(JournalError) -> TemplatePrefetch {
-    try Shape.decode(row["snapshot"], shape: row["shape"], known: shape, what: "the prefetch \(row["id"] as String)")
-  }
-
-  /// Stores a prefetch. Returns false, having stored nothing, where its revision does not follow the stored one.
-  private func store(_ prefetch: TemplatePrefetch, at now: Now, _ db: Database) throws -> Bool {
-    let stored = try Int.fetchOne(db, sql: "SELECT revision FROM prefetch WHERE id = ?", arguments: [prefetch.id.text])
-    guard prefetch.revision == (stored ?? 0) + 1 else { return false }
-    try db.execute(
-      sql: """
-        INSERT INTO prefetch (id, revision, shape, ended, changed, snapshot) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, shape = excluded.shape, ended = excluded.ended,
-          changed = excluded.changed, snapshot = excluded.snapshot
-        """,
-      arguments: [
-        prefetch.id.text, prefetch.revision, shape, prefetch.isTerminal, now.wall.milliseconds, Shape.encode(prefetch),
-      ])
-    return true
+    try works("WHERE ended = 0 ORDER BY number")
   }
 
   // MARK: - Templates that were copied
@@ -98,6 +59,10 @@ extension Journal {
       try Row.fetchAll(db, sql: "SELECT * FROM copied_template ORDER BY path").compactMap(CopiedTemplate.init(stored:))
     }
   }
+}
+
+extension TemplatePrefetch: JournalledWork {
+  static var table: String { "prefetch" }
 }
 
 extension CopiedTemplate {

@@ -20,7 +20,7 @@ extension JournalStep {
 
 extension OutboxMessage {
   /// A numbered event.
-  public static func event(_ event: MigrationEvent, host: HostAddress) -> OutboxMessage {
+  public static func event<Content>(_ event: NumberedEvent<Content>, host: HostAddress) -> OutboxMessage {
     OutboxMessage(
       exchange: Wire.events, routingKey: event.routingKey(host: host), body: MessageCoding.encode(event),
       contentType: Wire.eventContentType, messageID: event.id, correlationID: event.subject.text, type: event.type)

@@ -110,7 +110,11 @@ actor MigrationCoordinator {
     }
     if !steps.isEmpty { steps += draft.admission(to: .source, at: now) }
     do throws(JournalError) {
-      _ = try commit(steps, answers: zip(orders, acceptances).compactMap { order, acceptance in order.answer(acceptance) })
+      let outcome = try commit(steps, answers: zip(orders, acceptances).compactMap { order, acceptance in order.answer(acceptance) })
+      guard outcome == .committed else {
+        // All was read in the same instant: somebody else writes to the journal. What is not stored is not taken.
+        throw JournalError(.invalidStep, operation: "accept orders", message: "the journal has changed meanwhile: \(outcome)")
+      }
       return acceptances
     } catch  where error.code == .guestBusy {
       // A migration that this version cannot read still has the guest of one of them: nothing is stored yet.
