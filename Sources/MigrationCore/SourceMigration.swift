@@ -413,7 +413,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return callOperator(
         Reason(
           .destinationUnreachable,
-          "the agent of \(destination.host) has prepared the migration and does not answer any more; the guest is at \(source.host) as "
+          "the agent of \(destination.host) was preparing the migration and does not answer any more; the guest is at \(source.host) as "
             + "before. It goes on when the agent is back; else cancel it, or name \(source.host) as its owner (`longshore resolve`)"),
         at: now)
 
