@@ -28,6 +28,7 @@ let package = Package(
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "DomainXML", targets: ["DomainXML"]),
     .library(name: "LongshoreMessages", targets: ["LongshoreMessages"]),
+    .library(name: "LongshoreClient", targets: ["LongshoreClient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -110,12 +111,15 @@ let package = Package(
       ],
       swiftSettings: strictUnoptimised),
     .target(
+      name: "LongshoreClient",
+      dependencies: ["AMQP", "LongshoreMessages", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+    .target(
       name: "LongshoreCommands",
       dependencies: [
-        "AMQP", "LongshoreMessages",
+        "LongshoreClient", "LongshoreMessages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
     .executableTarget(name: "longshored", dependencies: ["LongshoreAgent"], swiftSettings: strict),
@@ -162,7 +166,7 @@ let package = Package(
     .testTarget(
       name: "LongshoreCommandsTests",
       dependencies: [
-        "LongshoreCommands", "LongshoreTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "LongshoreClient", "LongshoreCommands", "LongshoreTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .testTarget(

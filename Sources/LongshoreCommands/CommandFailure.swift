@@ -1,3 +1,4 @@
+import LongshoreClient
 /// Why a command ends without its result: what it says to the operator, and its exit code.
 struct CommandFailure: Error, Hashable {
   /// The command's exit code.

@@ -1,3 +1,4 @@
+import LongshoreClient
 package import LongshoreMessages
 
 /// The commands' texts for what agents say, for tests that have them say rubbish. No text may hold what would change the state

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 import Testing
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import LongshoreClient
 import LongshoreMessages
 import Testing
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import LongshoreClient
 import LongshoreMessages
 
 /// What commands use of the world, so that tests can be the world.

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// One run of a command: the world, the settings, and how to answer.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LongshoreClient
 import LongshoreMessages
 
 /// `longshore drains`: the drains of hosts.

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Questions to all hosts of a cluster.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LongshoreClient
 import LongshoreMessages
 
 /// `longshore list`: the migrations that the hosts know.

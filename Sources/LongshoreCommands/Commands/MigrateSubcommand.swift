@@ -1,4 +1,5 @@
 import ArgumentParser
+import LongshoreClient
 import LongshoreMessages
 
 /// `longshore migrate`: orders a migration and follows it to its end.

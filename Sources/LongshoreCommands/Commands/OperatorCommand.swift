@@ -1,4 +1,5 @@
 import ArgumentParser
+import LongshoreClient
 
 /// A subcommand that talks to hosts.
 protocol OperatorCommand: AsyncParsableCommand {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LongshoreClient
 import LongshoreMessages
 
 /// `longshore status`: the story of one migration.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LongshoreClient
 import LongshoreMessages
 
 /// `longshore templates`: the images that others lie on.

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Follows a drain at its host, by asking once a second how it stands.

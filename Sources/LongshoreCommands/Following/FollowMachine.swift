@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Follows one migration from what is heard of it: a pure state machine. Events may come twice, late and out of order.

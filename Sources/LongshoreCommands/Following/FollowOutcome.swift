@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// How the following of a migration ended.

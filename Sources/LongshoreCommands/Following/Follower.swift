@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Drives a ``FollowMachine`` with a link, a presenter and Ctrl-C.

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Follows work on templates at hosts, by asking once a second how far it is: the work tells nobody by itself.

@@ -1,3 +1,5 @@
+import LongshoreMessages
+
 /// A command's failure in words.
 enum FailureText {
   /// The lines for the standard error stream.

@@ -1,3 +1,5 @@
+import LongshoreMessages
+
 /// Lines at the end of a terminal that are drawn over again. It gives texts to write; it writes nothing.
 struct LiveBlock {
   /// The columns that each line took when it was drawn.

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// The end of a migration in words: the result for standard output, or what went wrong, where the guest runs now and what to

@@ -1,3 +1,5 @@
+import LongshoreMessages
+
 /// Rows under headings, in columns as wide as their widest text. The last column is not padded.
 struct TextTable {
   private var rows: [[String]]

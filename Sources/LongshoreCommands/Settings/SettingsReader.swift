@@ -1,5 +1,6 @@
 import Configuration
 import FoundationEssentials
+import LongshoreClient
 import LongshoreMessages
 
 /// Finds the settings: flags before the environment before the configuration file.

@@ -1,13 +1,11 @@
-import LongshoreMessages
-
 extension MigrationEventData.Kind {
   /// What happened, for people.
-  var words: String { self == .needsAttention ? "needs attention" : rawValue }
+  package var words: String { self == .needsAttention ? "needs attention" : rawValue }
 }
 
 extension MigrationPhase {
   /// The phase, for people.
-  var words: String {
+  package var words: String {
     switch self {
     case .rollingBack: "rolling back"
     case .needsAttention: "needs attention"
@@ -18,7 +16,7 @@ extension MigrationPhase {
 
 extension MigrationEventData.Stage {
   /// The step, as it stands after "failed at".
-  var words: String {
+  package var words: String {
     switch self {
     case .checks: "the checks"
     case .prepare: "the preparation"
@@ -30,12 +28,12 @@ extension MigrationEventData.Stage {
 
 extension Reason {
   /// The reason as people read it, with its code.
-  var words: String { "\(message.printable) [\(code.text.printable)]" }
+  package var words: String { "\(message.printable) [\(code.text.printable)]" }
 }
 
 extension MigrationEventData.Bytes {
   /// Bytes in all.
-  var total: UInt64 {
+  package var total: UInt64 {
     [disks, memory].reduce(template) { sum, next in
       let (more, overflow) = sum.addingReportingOverflow(next)
       return overflow ? .max : more
@@ -43,7 +41,7 @@ extension MigrationEventData.Bytes {
   }
 
   /// `8.4 GiB (templates 1.0 GiB, disks 7.0 GiB, memory 412 MiB)`.
-  var words: String {
+  package var words: String {
     let parts = [("templates", template), ("disks", disks), ("memory", memory)].filter { $0.1 > 0 }
     guard !parts.isEmpty else { return Quantity.bytes(0) }
     return "\(Quantity.bytes(total)) (\(parts.map { "\($0.0) \(Quantity.bytes($0.1))" }.joined(separator: ", ")))"

@@ -1,7 +1,7 @@
 /// Numbers as people read them.
-enum Quantity {
+package enum Quantity {
   /// Bytes in binary units with one decimal below ten, such as `512 B`, `1.5 GiB`, `64 MiB`.
-  static func bytes(_ count: UInt64) -> String {
+  package static func bytes(_ count: UInt64) -> String {
     guard count >= 1024 else { return "\(count) B" }
     var unit = 0
     var divisor: UInt64 = 1024
@@ -16,15 +16,15 @@ enum Quantity {
   }
 
   /// Bytes a second.
-  static func rate(_ bytesPerSecond: UInt64) -> String { bytes(bytesPerSecond) + "/s" }
+  package static func rate(_ bytesPerSecond: UInt64) -> String { bytes(bytesPerSecond) + "/s" }
 
   /// Bytes a second, and how many a budget allows.
-  static func rate(_ bytesPerSecond: UInt64, of budget: UInt64?) -> String {
+  package static func rate(_ bytesPerSecond: UInt64, of budget: UInt64?) -> String {
     budget.map { "\(rate(bytesPerSecond)) of \(rate($0))" } ?? rate(bytesPerSecond)
   }
 
   /// Two amounts in the larger one's unit: `3.2 of 7.4 GiB`.
-  static func bytes(_ part: UInt64, of whole: UInt64) -> String {
+  package static func bytes(_ part: UInt64, of whole: UInt64) -> String {
     let shownWhole = bytes(whole)
     let shownPart = bytes(part)
     guard let unit = shownWhole.split(separator: " ").last, shownPart.hasSuffix(" \(unit)") else {
@@ -34,7 +34,7 @@ enum Quantity {
   }
 
   /// Seconds in at most two units, such as `0.8s`, `12s`, `2m 14s`, `1h 05m`, `3d 4h`.
-  static func seconds(_ seconds: Double) -> String {
+  package static func seconds(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds > 0 else { return "0s" }
     guard seconds < 1e12 else { return "forever" }
     if seconds < 9.95 {
@@ -51,10 +51,10 @@ enum Quantity {
   }
 
   /// A count with its noun: `1 disk`, `2 disks`.
-  static func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }
+  package static func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }
 
   /// A part of one as a percentage. 100 % is shown for all of it only.
-  static func percent(_ fraction: Double) -> String { "\(Int((min(max(fraction, 0), 1) * 100).rounded(.down))) %" }
+  package static func percent(_ fraction: Double) -> String { "\(Int((min(max(fraction, 0), 1) * 100).rounded(.down))) %" }
 
   private static let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 

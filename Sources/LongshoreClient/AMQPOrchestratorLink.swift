@@ -1,12 +1,12 @@
 import AMQP
 import FoundationEssentials
 import Logging
-import LongshoreMessages
+public import LongshoreMessages
 
 /// The link over AMQP: one connection with a reply queue and, where events are wanted, a queue for them. Both queues belong to
 /// the connection and go with it. The exchanges are declared as agents do it, or taken as they are where the user may not.
-final class AMQPOrchestratorLink: OrchestratorLink {
-  let notices: AsyncStream<LinkNotice>
+public final class AMQPOrchestratorLink: OrchestratorLink {
+  public let notices: AsyncStream<LinkNotice>
 
   private let connection: AMQPConnection
   private let user: String
@@ -21,25 +21,25 @@ final class AMQPOrchestratorLink: OrchestratorLink {
 
   /// Connects, lets the link be used, and disconnects.
   /// - Throws: ``LinkError`` where the broker cannot be reached or refuses; whatever `use` throws.
-  @Sendable static func open(
+  public static func open<Result: Sendable>(
     settings: LinkSettings, subscription: Subscription,
-    use: @escaping @Sendable (any OrchestratorLink) async throws -> CommandExit
-  ) async throws -> CommandExit {
+    use: @escaping @Sendable (any OrchestratorLink) async throws -> Result
+  ) async throws -> Result {
     let configuration = try settings.configuration()
     let connected = try await connect(configuration, declaring: Wire.sharedExchanges, subscription, settings.logger, use)
     if let connected { return connected }
     // A user without the permission to declare exchanges uses those that are there.
-    guard let exit = try await connect(configuration, declaring: nil, subscription, settings.logger, use) else {
+    guard let result = try await connect(configuration, declaring: nil, subscription, settings.logger, use) else {
       throw LinkError(.notPermitted, "the broker refuses this user's queues", while: connecting)
     }
-    return exit
+    return result
   }
 
   /// Connects and lets the link be used; nil where the user may not declare the exchanges.
-  private static func connect(
+  private static func connect<Result: Sendable>(
     _ configuration: AMQPConfiguration, declaring exchanges: [Exchange]?, _ subscription: Subscription,
-    _ logger: Logger, _ use: @escaping @Sendable (any OrchestratorLink) async throws -> CommandExit
-  ) async throws -> CommandExit? {
+    _ logger: Logger, _ use: @escaping @Sendable (any OrchestratorLink) async throws -> Result
+  ) async throws -> Result? {
     let inbox = EventInbox(subscription)
     let connection: AMQPConnection
     do throws(AMQPError) {
@@ -72,7 +72,7 @@ final class AMQPOrchestratorLink: OrchestratorLink {
     }
   }
 
-  func ask(_ request: Request, of host: HostAddress, within time: Duration) async throws(LinkError) -> Reply {
+  public func ask(_ request: Request, of host: HostAddress, within time: Duration) async throws(LinkError) -> Reply {
     let operation = "asking \(host)"
     let message = message(request, expiration: time)
     let clock = ContinuousClock()
@@ -99,7 +99,7 @@ final class AMQPOrchestratorLink: OrchestratorLink {
     }
   }
 
-  func askAll(
+  public func askAll(
     _ request: Request, in cluster: NodeName, within time: Duration
   ) -> AsyncThrowingStream<Reply, any Error> {
     let operation = "asking the hosts of cluster \(cluster)"

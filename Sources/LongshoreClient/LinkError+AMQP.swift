@@ -1,7 +1,8 @@
 import AMQP
+import LongshoreMessages
 
 extension LinkError {
-  /// The error that an AMQP error is to the commands.
+  /// The error that an AMQP error is to orchestrators.
   init(_ error: AMQPError, while operation: String, time: Duration = .zero) {
     switch error.code {
     case .accessRefused: self.init(.notPermitted, error.message, while: operation)

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import LongshoreCommands
+@testable import LongshoreMessages
 
 @Suite struct QuantityTests {
   @Test(
@@ -32,11 +32,5 @@ import Testing
     #expect(Quantity.percent(1) == "100 %")
     #expect(Quantity.percent(-0.1) == "0 %")
     #expect(Quantity.percent(7) == "100 %")
-  }
-
-  @Test func timesAreShownInTheZone() {
-    #expect(TimeZoneOffset.fixed(0).dateAndTime(of: Sample.start) == "2026-01-31 18:30:00")
-    #expect(TimeZoneOffset.fixed(6 * 3_600).dateAndTime(of: Sample.start) == "2026-02-01 00:30:00")
-    #expect(TimeZoneOffset.fixed(-5_400).time(of: Sample.start) == "17:00:00")
   }
 }

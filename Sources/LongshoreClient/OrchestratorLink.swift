@@ -1,7 +1,7 @@
-import LongshoreMessages
+public import LongshoreMessages
 
-/// What the commands need of the broker: to ask hosts, and to hear what they tell.
-protocol OrchestratorLink: Sendable {
+/// What an orchestrator needs of the broker: to ask hosts, and to hear what they tell.
+public protocol OrchestratorLink: Sendable {
   /// Sends a request to one host and returns its answer.
   ///
   /// A request that a lost connection left without an answer is sent again, unchanged, until the time is over: hosts know a
@@ -19,7 +19,7 @@ protocol OrchestratorLink: Sendable {
 }
 
 /// Something that the link tells by itself.
-enum LinkNotice: Sendable, Hashable {
+public enum LinkNotice: Sendable, Hashable {
   /// A numbered event of a migration.
   case event(MigrationEvent)
   /// Progress of a migration.
@@ -31,9 +31,9 @@ enum LinkNotice: Sendable, Hashable {
 }
 
 /// What a link is opened to hear.
-struct Subscription: Sendable, Hashable {
+public struct Subscription: Sendable, Hashable {
   /// The hosts whose events and progress are heard.
-  enum Scope: Sendable, Hashable {
+  public enum Scope: Sendable, Hashable {
     /// Nothing is heard.
     case nothing
     /// One host, the source of migrations.
@@ -43,20 +43,21 @@ struct Subscription: Sendable, Hashable {
   }
 
   /// Whose events and progress are heard.
-  var scope: Scope
+  public var scope: Scope
   /// How far back events are heard from the stream of all events; nil for those from now on.
-  var history: Duration?
+  public var history: Duration?
 
-  init(_ scope: Scope, history: Duration? = nil) {
+  /// What is heard of whom.
+  public init(_ scope: Scope, history: Duration? = nil) {
     self.scope = scope
     self.history = history
   }
 
   /// No events and no progress.
-  static let nothing = Subscription(.nothing)
+  public static let nothing = Subscription(.nothing)
 
   /// The binding key for the events and the progress of the hosts; nil where nothing is heard.
-  var bindingKey: String? {
+  package var bindingKey: String? {
     switch scope {
     case .nothing: nil
     case .host(let host): "\(host.routingKey).#"
@@ -65,7 +66,7 @@ struct Subscription: Sendable, Hashable {
   }
 
   /// Whether an event of this CloudEvents source is of these hosts.
-  func covers(source: String) -> Bool {
+  package func covers(source: String) -> Bool {
     switch scope {
     case .nothing: false
     case .host(let host): source == host.eventSource

@@ -1,7 +1,7 @@
 extension String {
   /// This text, which may come from another machine, without what would move a terminal's cursor or change its state: control
   /// characters (C0, C1, DEL) and marks that reorder text become `?`.
-  var printable: String {
+  package var printable: String {
     var text = ""
     for scalar in unicodeScalars {
       switch scalar.value {
@@ -13,22 +13,22 @@ extension String {
   }
 
   /// The columns that the text takes on a terminal, after the East Asian widths of Unicode's Annex 11.
-  var columns: Int {
+  package var columns: Int {
     reduce(0) { $0 + $1.columns }
   }
 
   /// The text with spaces after it, up to a number of columns.
-  func padded(to width: Int) -> String {
+  package func padded(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - columns))
   }
 
   /// The text with spaces before it, up to a number of columns.
-  func leftPadded(to width: Int) -> String {
+  package func leftPadded(to width: Int) -> String {
     String(repeating: " ", count: max(0, width - columns)) + self
   }
 
   /// The text, cut where it does not fit into a number of columns.
-  func truncated(to width: Int) -> String {
+  package func truncated(to width: Int) -> String {
     guard columns > width else { return self }
     var text = ""
     var used = 0
