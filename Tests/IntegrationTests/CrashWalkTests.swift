@@ -147,7 +147,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
       let (source, destination) = CrashWalk.points(of: course)
       return source + destination
     }
-    #expect(CrashPoint.allCases.filter { !(walked + MigrationTests.Templates.points + DrainTests.points).contains($0) } == [])
+    #expect(CrashPoint.allCases.filter { !(walked + ThreeNodeTests.Templates.points + FourHostTests.Drains.points).contains($0) } == [])
   }
 }
 

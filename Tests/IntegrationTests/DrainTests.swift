@@ -5,142 +5,141 @@ import Testing
 
 @testable import LongshoreAgent
 
-/// Drains of real guests, in a lab of four hosts.
-@Suite(
-  .serialized, .enabled(if: OwnLab.isUsable, OwnLab.missing), .enabled(if: Client.longshore != nil, Client.missingLongshore), .labKept,
-  .ownLab("drn", "--hosts", "4", "--rate", "200mbit"), .timeLimit(.minutes(10)))
-struct DrainTests {
-  /// Where the agent of a drained host dies, one after the other.
-  static let points: [CrashPoint] = pointsBefore + pointsAfter
+extension FourHostTests {
+  /// Drains of real guests.
+  @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct Drains {
+    /// Where the agent of a drained host dies, one after the other.
+    static let points: [CrashPoint] = pointsBefore + pointsAfter
 
-  private static let pointsBefore: [CrashPoint] = [.drainUnstored, .drainStored, .drainMoving, .drainMoveUnordered, .drainMoveOrdered]
-  /// A guest has been started meanwhile.
-  private static let pointsAfter: [CrashPoint] = [.drainLooking, .drainFound, .drainEnded]
+    private static let pointsBefore: [CrashPoint] = [.drainUnstored, .drainStored, .drainMoving, .drainMoveUnordered, .drainMoveOrdered]
+    /// A guest has been started meanwhile.
+    private static let pointsAfter: [CrashPoint] = [.drainLooking, .drainFound, .drainEnded]
 
-  @Test("guests go to three hosts though agent and broker are away meanwhile; one that none can take is named first; none comes back")
-  func drained() async throws {
-    try await Drained.with { drained in
-      let guests = try await drained.makeGuests(3)
-      let blocker = try await drained.makeGuests(1)[0]
-      try await drained.block(blocker)
+    @Test("guests go to three hosts though agent and broker are away meanwhile; one that none can take is named first; none comes back")
+    func drained() async throws {
+      try await Drained.with { drained in
+        let guests = try await drained.makeGuests(3)
+        let blocker = try await drained.makeGuests(1)[0]
+        try await drained.block(blocker)
 
-      let dry = try await drained.longshore("drain", "alpha", "--dry-run", "--format", "json")
-      #expect(dry.code == 3, "\(dry)")
-      let plan = try drained.status(dry)
-      #expect(plan.phase == .planned && plan.candidates.map(\.host.text) == ["beta", "delta", "gamma"], "\(plan)")
-      #expect(plan.guests.filter { $0.state == .waiting }.count == 3 && plan.expectedSeconds != nil && plan.boundSeconds != nil)
-      let blocked = try #require(plan.guests.first { $0.state == .blocked })
-      #expect(blocked.guest.uuid == blocker.uuid && blocked.refusals?.count == 3, "\(blocked)")
-      #expect(blocked.refusals?.allSatisfy { $0.reasons.contains { $0.code == .domainExists } } == true)
-      #expect(try await drained.drains().isEmpty, "a dry run leaves nothing")
+        let dry = try await drained.longshore("drain", "alpha", "--dry-run", "--format", "json")
+        #expect(dry.code == 3, "\(dry)")
+        let plan = try drained.status(dry)
+        #expect(plan.phase == .planned && plan.candidates.map(\.host.text) == ["beta", "delta", "gamma"], "\(plan)")
+        #expect(plan.guests.filter { $0.state == .waiting }.count == 3 && plan.expectedSeconds != nil && plan.boundSeconds != nil)
+        let blocked = try #require(plan.guests.first { $0.state == .blocked })
+        #expect(blocked.guest.uuid == blocker.uuid && blocked.refusals?.count == 3, "\(blocked)")
+        #expect(blocked.refusals?.allSatisfy { $0.reasons.contains { $0.code == .domainExists } } == true)
+        #expect(try await drained.drains().isEmpty, "a dry run leaves nothing")
 
-      async let following = drained.longshore("drain", "alpha")
-      try await drained.wait { $0.guests.contains { $0.state == .moving } }
-      try await drained.lab.command("agent", "kill", "alpha")
-      try await drained.lab.command("broker", "stop")
-      try await drained.lab.command("broker", "start")
-      try await drained.lab.command("agent", "start", "alpha")
-      let end = try await following
-      #expect(end.code == 1 && end.error.contains("Not drained") && end.error.contains(blocker.name), "\(end)")
-      let lines = end.error.split(separator: "\n")
-      let told = try #require(lines.firstIndex { $0.contains("\(blocker.name): blocked") }, "\(end)")
-      let moving = try #require(lines.firstIndex { $0.contains("guest-") && $0.hasSuffix(": moving") }, "\(end)")
-      #expect(told < moving, "\(end)")
+        async let following = drained.longshore("drain", "alpha")
+        try await drained.wait { $0.guests.contains { $0.state == .moving } }
+        try await drained.lab.command("agent", "kill", "alpha")
+        try await drained.lab.command("broker", "stop")
+        try await drained.lab.command("broker", "start")
+        try await drained.lab.command("agent", "start", "alpha")
+        let end = try await following
+        #expect(end.code == 1 && end.error.contains("Not drained") && end.error.contains(blocker.name), "\(end)")
+        let lines = end.error.split(separator: "\n")
+        let told = try #require(lines.firstIndex { $0.contains("\(blocker.name): blocked") }, "\(end)")
+        let moving = try #require(lines.firstIndex { $0.contains("guest-") && $0.hasSuffix(": moving") }, "\(end)")
+        #expect(told < moving, "\(end)")
 
-      let status = try #require(try await drained.drains().first)
-      #expect(status.phase == .incomplete && status.guests.count == 4, "\(status)")
-      for guest in guests {
-        let moved = try #require(status.guests.first { $0.guest.uuid == guest.uuid })
-        #expect(moved.state == .moved && moved.attempts == 1, "\(moved)")
-        try await drained.verify(guest, "alpha", try #require(moved.destination).text)
+        let status = try #require(try await drained.drains().first)
+        #expect(status.phase == .incomplete && status.guests.count == 4, "\(status)")
+        for guest in guests {
+          let moved = try #require(status.guests.first { $0.guest.uuid == guest.uuid })
+          #expect(moved.state == .moved && moved.attempts == 1, "\(moved)")
+          try await drained.verify(guest, "alpha", try #require(moved.destination).text)
+        }
+
+        // What has left does not come back before the maintenance is over.
+        let one = try #require(status.guests.first { $0.state == .moved })
+        let back = ["migrate", one.guest.name, "--from", one.destination?.text ?? "", "--to", "alpha", "--dry-run"]
+        let refused = try await drained.longshore(back)
+        #expect(refused.code == 3 && refused.output.contains("longshore maintenance off alpha"), "\(refused)")
+        #expect(try await drained.longshore("hosts").output.contains("alpha (maintenance)"))
+        #expect(try await drained.longshore("maintenance", "off", "alpha").output == "alpha takes guests.\n")
+        let welcome = try await drained.longshore(back)
+        #expect(welcome.code == 0, "\(welcome)")
       }
-
-      // What has left does not come back before the maintenance is over.
-      let one = try #require(status.guests.first { $0.state == .moved })
-      let back = ["migrate", one.guest.name, "--from", one.destination?.text ?? "", "--to", "alpha", "--dry-run"]
-      let refused = try await drained.longshore(back)
-      #expect(refused.code == 3 && refused.output.contains("longshore maintenance off alpha"), "\(refused)")
-      #expect(try await drained.longshore("hosts").output.contains("alpha (maintenance)"))
-      #expect(try await drained.longshore("maintenance", "off", "alpha").output == "alpha takes guests.\n")
-      let welcome = try await drained.longshore(back)
-      #expect(welcome.code == 0, "\(welcome)")
     }
-  }
 
-  @Test("nothing new begins while it is paused; it goes on; what waits is dropped when it is cancelled, and what runs with --running")
-  func steered() async throws {
-    try await Drained.with { drained in
-      let guests = try await drained.makeGuests(3)
-      try await drained.lab.command("link", "alpha", "50mbit")
-      async let following = drained.longshore("drain", "alpha", "--parallel", "1")
-      try await drained.wait { $0.guests.contains { $0.state == .moving } }
-      let second = try await drained.longshore("drain", "alpha")
-      #expect(second.code == 3 && second.error.contains("[drain-runs]"), "\(second)")
-      #expect(try await drained.longshore("maintenance", "off", "alpha").code == 3)
-      #expect(try await drained.longshore("drains", "pause", "alpha").output.hasPrefix("The drain of alpha is paused; 1 migration of it"))
-      let paused = try await drained.wait { $0.guests.contains { $0.state == .moved } }
-      #expect(paused.phase == .paused && paused.guests.count { $0.state == .waiting } == 2, "\(paused)")
-      #expect(try await drained.longshore("drains", "resume", "alpha").code == 0)
-      try await drained.wait { $0.guests.contains { $0.state == .moving } }
-      #expect(try await drained.longshore("drains", "cancel", "alpha", "--running").code == 0)
-      let end = try await following
-      #expect(end.code == 2 && end.error.contains("Cancelled"), "\(end)")
-      let status = try #require(try await drained.drains().first)
-      #expect(Set(status.guests.map(\.state)) == [.moved, .cancelled, .skipped], "\(status)")
-      #expect(status.guests.allSatisfy { $0.state == .moved || $0.reasons?.isEmpty == false })
-      for guest in guests {
-        let found = try #require(status.guests.first { $0.guest.uuid == guest.uuid })
-        let places = found.state == .moved ? ["alpha", try #require(found.destination).text] : ["alpha"]
-        try await drained.verify(guest, places)
+    @Test("nothing new begins while it is paused; it goes on; what waits is dropped when it is cancelled, and what runs with --running")
+    func steered() async throws {
+      try await Drained.with { drained in
+        let guests = try await drained.makeGuests(3)
+        try await drained.lab.command("link", "alpha", "50mbit")
+        async let following = drained.longshore("drain", "alpha", "--parallel", "1")
+        try await drained.wait { $0.guests.contains { $0.state == .moving } }
+        let second = try await drained.longshore("drain", "alpha")
+        #expect(second.code == 3 && second.error.contains("[drain-runs]"), "\(second)")
+        #expect(try await drained.longshore("maintenance", "off", "alpha").code == 3)
+        #expect(try await drained.longshore("drains", "pause", "alpha").output.hasPrefix("The drain of alpha is paused; 1 migration of it"))
+        let paused = try await drained.wait { $0.guests.contains { $0.state == .moved } }
+        #expect(paused.phase == .paused && paused.guests.count { $0.state == .waiting } == 2, "\(paused)")
+        #expect(try await drained.longshore("drains", "resume", "alpha").code == 0)
+        try await drained.wait { $0.guests.contains { $0.state == .moving } }
+        #expect(try await drained.longshore("drains", "cancel", "alpha", "--running").code == 0)
+        let end = try await following
+        #expect(end.code == 2 && end.error.contains("Cancelled"), "\(end)")
+        let status = try #require(try await drained.drains().first)
+        #expect(Set(status.guests.map(\.state)) == [.moved, .cancelled, .skipped], "\(status)")
+        #expect(status.guests.allSatisfy { $0.state == .moved || $0.reasons?.isEmpty == false })
+        for guest in guests {
+          let found = try #require(status.guests.first { $0.guest.uuid == guest.uuid })
+          let places = found.state == .moved ? ["alpha", try #require(found.destination).text] : ["alpha"]
+          try await drained.verify(guest, places)
+        }
+        let late = try await drained.longshore("drains", "resume", "alpha")
+        #expect(late.code == 3 && late.error.contains("[too-late]"), "\(late)")
       }
-      let late = try await drained.longshore("drains", "resume", "alpha")
-      #expect(late.code == 3 && late.error.contains("[too-late]"), "\(late)")
     }
-  }
 
-  @Test("a guest whose destination dies goes to another host")
-  func retried() async throws {
-    try await Drained.with { drained in
-      let guest = try await drained.makeGuests(1)[0]
-      // The faster link is taken first.
-      try await drained.lab.command("link", "gamma", "50mbit")
-      try await drained.lab.command("agent", "kill", "beta")
-      try await drained.lab.command(
-        "agent", "--env", "\(CrashPoint.variable)=\(CrashPoint.beforeDestinationQueued.rawValue)", "start", "beta")
-      let end = try await drained.longshore("drain", "alpha", "--to", "beta,gamma")
-      #expect(end.code == 0 && end.output.contains("\(guest.name)  runs at gamma"), "\(end)")
-      #expect(end.error.contains(": moving, attempt 2"), "\(end)")
-      let moved = try #require(try await drained.drains().first?.guests.first)
-      #expect(moved.attempts == 2 && moved.destination?.text == "gamma", "\(moved)")
-      #expect(moved.refusals?.map(\.host.text) == ["beta"])
-      try await drained.verify(guest, "alpha", "gamma")
+    @Test("a guest whose destination dies goes to another host")
+    func retried() async throws {
+      try await Drained.with { drained in
+        let guest = try await drained.makeGuests(1)[0]
+        // The faster link is taken first.
+        try await drained.lab.command("link", "gamma", "50mbit")
+        try await drained.lab.command("agent", "kill", "beta")
+        try await drained.lab.command(
+          "agent", "--env", "\(CrashPoint.variable)=\(CrashPoint.beforeDestinationQueued.rawValue)", "start", "beta")
+        let end = try await drained.longshore("drain", "alpha", "--to", "beta,gamma")
+        #expect(end.code == 0 && end.output.contains("\(guest.name)  runs at gamma"), "\(end)")
+        #expect(end.error.contains(": moving, attempt 2"), "\(end)")
+        let moved = try #require(try await drained.drains().first?.guests.first)
+        #expect(moved.attempts == 2 && moved.destination?.text == "gamma", "\(moved)")
+        #expect(moved.refusals?.map(\.host.text) == ["beta"])
+        try await drained.verify(guest, "alpha", "gamma")
+      }
     }
-  }
 
-  @Test("an agent that dies at each point of a drain goes on to its one end, and finds a guest that was started meanwhile")
-  func crashes() async throws {
-    try await Drained.with { drained in
-      let first = try await drained.makeGuests(1)[0]
-      try await drained.restart(dyingAt: Self.pointsBefore[0])
-      async let following = drained.longshore("drain", "alpha", "--id", "walk", "--timeout", "5m")
-      for point in Self.pointsBefore.dropFirst() {
+    @Test("an agent that dies at each point of a drain goes on to its one end, and finds a guest that was started meanwhile")
+    func crashes() async throws {
+      try await Drained.with { drained in
+        let first = try await drained.makeGuests(1)[0]
+        try await drained.restart(dyingAt: Self.pointsBefore[0])
+        async let following = drained.longshore("drain", "alpha", "--id", "walk", "--timeout", "5m")
+        for point in Self.pointsBefore.dropFirst() {
+          try await drained.lab.command("agent", "wait", "alpha")
+          try await drained.start(dyingAt: point)
+        }
         try await drained.lab.command("agent", "wait", "alpha")
-        try await drained.start(dyingAt: point)
-      }
-      try await drained.lab.command("agent", "wait", "alpha")
-      let second = try await drained.makeGuests(1)[0]
-      for point in Self.pointsAfter {
-        try await drained.start(dyingAt: point)
-        try await drained.lab.command("agent", "wait", "alpha")
-      }
-      try await drained.start(dyingAt: nil)
-      let end = try await following
-      #expect(end.code == 0, "\(end)")
-      let status = try #require(try await drained.drains().first { $0.id.text == "walk" })
-      #expect(status.phase == .completed && status.guests.map(\.attempts) == [1, 1], "\(status)")
-      for guest in [first, second] {
-        let moved = try #require(status.guests.first { $0.guest.uuid == guest.uuid })
-        try await drained.verify(guest, "alpha", try #require(moved.destination).text)
+        let second = try await drained.makeGuests(1)[0]
+        for point in Self.pointsAfter {
+          try await drained.start(dyingAt: point)
+          try await drained.lab.command("agent", "wait", "alpha")
+        }
+        try await drained.start(dyingAt: nil)
+        let end = try await following
+        #expect(end.code == 0, "\(end)")
+        let status = try #require(try await drained.drains().first { $0.id.text == "walk" })
+        #expect(status.phase == .completed && status.guests.map(\.attempts) == [1, 1], "\(status)")
+        for guest in [first, second] {
+          let moved = try #require(status.guests.first { $0.guest.uuid == guest.uuid })
+          try await drained.verify(guest, "alpha", try #require(moved.destination).text)
+        }
       }
     }
   }

@@ -3,7 +3,7 @@ import LongshoreMessages
 import LongshoreTestKit
 import Testing
 
-extension MigrationTests {
+extension ThreeNodeTests {
   /// What migrations leave: disks in their time of grace, orphans, and the room that is promised to others.
   @Suite(.serialized) struct Leftovers {
     @Test(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-extension MigrationTests {
+extension ThreeNodeTests {
   /// Templates that are listed, verified, and put in place ahead of a move.
   @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct Templates {
     /// Where the agent dies that gets a template, one after the other.

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-extension MigrationTests {
+extension ThreeNodeTests {
   /// Disks that are compared as they were at the switch, of guests that go on writing.
   @Suite(.serialized) struct Verifications {
     private static let verify = MigrationOptions(verify: true)

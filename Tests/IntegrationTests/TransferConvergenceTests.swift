@@ -4,7 +4,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-extension MigrationTests {
+extension FourHostTests {
   /// Guests that change their memory or their disks faster than the link carries.
   @Suite(.serialized) struct Convergence {
     /// The link in these tests, which carries about 24 MiB/s.
