@@ -34,10 +34,13 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
     .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
@@ -70,6 +73,12 @@ let package = Package(
     .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strictOverC),
     .target(name: "NBD", dependencies: ["CNBD"], swiftSettings: strictOverC),
 
+    // A backend of swift-metrics.
+    .target(
+      name: "PrometheusMetrics",
+      dependencies: [.product(name: "CoreMetrics", package: "swift-metrics"), .product(name: "Metrics", package: "swift-metrics")],
+      swiftSettings: strict),
+
     // The wire, the pure core, the journal.
     .target(name: "LongshoreMessages", swiftSettings: strict),
     .target(name: "MigrationCore", dependencies: ["LongshoreMessages"], swiftSettings: strict),
@@ -96,12 +105,16 @@ let package = Package(
       name: "LongshoreAgent",
       dependencies: [
         "AMQP", "CFileHandle", "Digests", "DomainXML", "Libvirt", "LongshoreMessages", "MigrationCore", "MigrationJournal",
-        "NBD",
+        "NBD", "PrometheusMetrics",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -141,6 +154,13 @@ let package = Package(
     .testTarget(
       name: "LibvirtTests", dependencies: ["Libvirt", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "PrometheusMetricsTests",
+      dependencies: [
+        "LongshoreTestKit", "PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "Metrics", package: "swift-metrics"),
+      ],
+      swiftSettings: strict),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"], swiftSettings: strict),
     .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
@@ -157,10 +177,9 @@ let package = Package(
     .testTarget(
       name: "LongshoreAgentTests",
       dependencies: [
-        "LongshoreAgent", "LongshoreTestKit",
+        "LongshoreAgent", "LongshoreTestKit", "PrometheusMetrics",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "MetricsTestKit", package: "swift-metrics"),
       ],
       swiftSettings: strict),
     .testTarget(

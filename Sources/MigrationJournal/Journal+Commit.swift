@@ -42,7 +42,7 @@ extension Journal {
       let event = step.destinationEvent.map(Shape.encode)
       guard try store(destination, event: event, at: step.at, step.operation, db) else { return .stale }
     }
-    for message in step.outbox { try message.insert(db) }
+    for message in step.outbox { try message.insert(at: step.at, db) }
     return .committed
   }
 

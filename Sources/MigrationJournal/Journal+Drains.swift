@@ -15,7 +15,7 @@ extension Journal {
       guard try store(drain, at: now, db) else { return .stale }
       try db.execute(
         sql: "INSERT OR IGNORE INTO maintenance (one, since, drain) VALUES (1, ?, ?)", arguments: [now.wall.milliseconds, drain.id.text])
-      for message in outbox { try message.insert(db) }
+      for message in outbox { try message.insert(at: now, db) }
       return .committed
     }
   }

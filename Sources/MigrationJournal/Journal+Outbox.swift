@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import GRDB
-internal import LongshoreMessages
+public import LongshoreMessages
+internal import MigrationCore
 
 extension Journal {
   /// The first messages with numbers greater than `row`, in the order in which they were stored.
@@ -12,6 +13,19 @@ extension Journal {
     try read("read the outbox") { db in
       try Row.fetchAll(db, sql: "SELECT * FROM outbox WHERE number > ? ORDER BY number LIMIT ?", arguments: [row, limit])
         .map(OutboxMessage.init(stored:))
+    }
+  }
+
+  /// How many messages wait for the broker, and when the oldest of them was stored; nil where none waits, or an earlier version has
+  /// stored it. Reads two rows, however many there are: numbers grow, and messages leave in their order.
+  public func outboxStanding() throws(JournalError) -> (count: Int, oldest: Timestamp?) {
+    try read("read how many messages are in the outbox") { db in
+      let row = try Row.fetchOne(
+        db.cachedStatement(
+          sql: "SELECT (SELECT min(number) FROM outbox) AS first, (SELECT max(number) FROM outbox) AS last"))
+      guard let first = row?["first"] as Int64?, let last = row?["last"] as Int64? else { return (0, nil) }
+      let stored = try Int64.fetchOne(db.cachedStatement(sql: "SELECT stored FROM outbox WHERE number = ?"), arguments: [first])
+      return (Int(last - first + 1), stored.map { Timestamp(milliseconds: $0) })
     }
   }
 
@@ -39,17 +53,17 @@ extension OutboxMessage {
   }
 
   /// Adds the message to the end of the outbox.
-  func insert(_ db: Database) throws {
+  func insert(at now: Now, _ db: Database) throws {
     try db.cachedStatement(
       sql: """
         INSERT INTO outbox
-          (exchange, routing_key, body, content_type, message_id, correlation_id, type, headers, persistent, mandatory)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          (exchange, routing_key, body, content_type, message_id, correlation_id, type, headers, persistent, mandatory, stored)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(
       arguments: [
         exchange, routingKey, Data(body), contentType, messageID, correlationID, type, headers.isEmpty ? "{}" : Shape.encode(headers),
-        persistent, mandatory,
+        persistent, mandatory, now.wall.milliseconds,
       ])
   }
 }

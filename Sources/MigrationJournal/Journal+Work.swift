@@ -18,7 +18,7 @@ extension Journal {
   func commitWork(_ work: some JournalledWork, outbox: [OutboxMessage], at now: Now) throws(JournalError) -> CommitOutcome {
     try transaction("commit revision \(work.revision) of the \(type(of: work).table) \(work.id)") { db in
       guard try store(work, at: now, db) else { return .stale }
-      for message in outbox { try message.insert(db) }
+      for message in outbox { try message.insert(at: now, db) }
       return .committed
     }
   }

@@ -22,17 +22,25 @@ public final class Journal: Sendable {
   /// The version of the shapes in which snapshots and events are stored.
   let shape: Int
   private let queue: DatabaseQueue
+  private let written: Written
+
+  /// Gets, after each write, how long it took with the wait for the disk, and why it failed; nil where it did not.
+  public typealias Written = @Sendable (_ time: Duration, _ failure: JournalError?) -> Void
 
   /// Opens the journal at `path`, or makes it, readable for its owner alone.
   ///
-  /// - Parameter path: The file, in a folder that exists, or ``inMemory``.
+  /// - Parameters:
+  ///   - path: The file, in a folder that exists, or ``inMemory``.
+  ///   - written: Gets how each write went.
   /// - Throws: Among others ``JournalError/Code/locked``, ``JournalError/Code/corrupted``, ``JournalError/Code/notAJournal`` and
   ///   ``JournalError/Code/newerSchema``. The file is then left as it was.
-  public convenience init(path: String) throws(JournalError) {
-    try self.init(path: path, schema: .current, shape: Shape.current)
+  public convenience init(path: String, written: @escaping Written = { _, _ in }) throws(JournalError) {
+    try self.init(path: path, schema: .current, shape: Shape.current, written: written)
   }
 
-  init(path: String, schema: Schema, shape: Int, wholeCheckLimit: Int = wholeCheckLimit) throws(JournalError) {
+  init(
+    path: String, schema: Schema, shape: Int, wholeCheckLimit: Int = wholeCheckLimit, written: @escaping Written = { _, _ in }
+  ) throws(JournalError) {
     let operation = "open the journal"
     do {
       if path != Self.inMemory { try JournalFile.makeIfMissing(path, operation: operation) }
@@ -48,6 +56,21 @@ public final class Journal: Sendable {
     }
     self.path = path
     self.shape = shape
+    self.written = written
+  }
+
+  /// Writes to the file what it holds already, so that it is known whether more can be written.
+  public func proveWritable() throws(JournalError) { _ = try write("prove that the journal can be written", Self.proveWritable) }
+
+  /// The size of the file, in bytes; 0 where it is in memory.
+  public var size: UInt64 {
+    get throws(JournalError) {
+      guard path != Self.inMemory else { return 0 }
+      let pages = try read("read the journal's size") { db in
+        try Int64.fetchOne(db, sql: "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+      }
+      return UInt64(pages ?? 0)
+    }
   }
 
   /// Closes the file and lets go of its lock. Every later call throws.
@@ -135,10 +158,25 @@ extension Journal {
 
   /// Writes in one transaction, which is rolled back when `body` throws.
   func write<Value>(_ operation: String, _ body: (Database) throws -> Value) throws(JournalError) -> Value {
-    do {
-      return try queue.write(body)
+    try measured { () throws(JournalError) in
+      do {
+        return try queue.write(body)
+      } catch {
+        throw JournalError(error, operation: operation, path: path)
+      }
+    }
+  }
+
+  private func measured<Value>(_ body: () throws(JournalError) -> Value) throws(JournalError) -> Value {
+    let clock = ContinuousClock()
+    let start = clock.now
+    do throws(JournalError) {
+      let value = try body()
+      written(start.duration(to: clock.now), nil)
+      return value
     } catch {
-      throw JournalError(error, operation: operation, path: path)
+      written(start.duration(to: clock.now), error)
+      throw error
     }
   }
 
@@ -146,17 +184,19 @@ extension Journal {
   func transaction(
     _ operation: String, _ body: (Database) throws -> CommitOutcome
   ) throws(JournalError) -> CommitOutcome {
-    do {
-      return try queue.writeWithoutTransaction { db in
-        var outcome = CommitOutcome.committed
-        try db.inTransaction(.immediate) {
-          outcome = try body(db)
-          return outcome == .committed ? .commit : .rollback
+    try measured { () throws(JournalError) in
+      do {
+        return try queue.writeWithoutTransaction { db in
+          var outcome = CommitOutcome.committed
+          try db.inTransaction(.immediate) {
+            outcome = try body(db)
+            return outcome == .committed ? .commit : .rollback
+          }
+          return outcome
         }
-        return outcome
+      } catch {
+        throw JournalError(error, operation: operation, path: path)
       }
-    } catch {
-      throw JournalError(error, operation: operation, path: path)
     }
   }
 

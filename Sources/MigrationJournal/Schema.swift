@@ -190,6 +190,12 @@ struct Schema {
         CREATE INDEX ended_migration ON migration (changed) WHERE ended = 1;
         CREATE INDEX request_accepted ON request (accepted);
         """),
+    Version(
+      name: "6",
+      statements: """
+        -- When the message was stored, in milliseconds since 1970; NULL where an earlier version has stored it.
+        ALTER TABLE outbox ADD COLUMN stored INTEGER;
+        """),
   ])
 
   /// The migrator of these versions.

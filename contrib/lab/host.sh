@@ -109,6 +109,8 @@ journal:
   path: /var/lib/longshore/journal.sqlite
 run:
   directory: /run/longshore
+metrics:
+  listen: "0.0.0.0:9477"
 log:
   level: debug
 END

@@ -155,6 +155,15 @@ actor BandwidthPacer {
   /// What the budgets let a migration send now, in bytes a second; nil where none holds for it, or nothing of it moves.
   func allotment(of id: MigrationID) -> UInt64? { allotted[id] }
 
+  /// The budgets that hold now for what leaves this host, in bytes a second: of the host, and of the links that have one.
+  var budgets: BandwidthBudgets {
+    let now = clock.now()
+    let time = localTime(at: now)
+    var budgets = BandwidthBudgets(host: schedules.host.rate(at: now.wall, in: time))
+    for (peer, schedule) in schedules.links { budgets.links[peer] = schedule.rate(at: now.wall, in: time) }
+    return budgets
+  }
+
   /// Why the budgets do not hold for a migration as they should; nil where they do.
   func refusal(of id: MigrationID) -> Reason? { refusals[id] }
 
@@ -220,9 +229,7 @@ actor BandwidthPacer {
       all.append(BandwidthClaim(migration: carrier.migration, peer: carrier.peer))
     }
     let now = clock.now()
-    let time = localTime(at: now)
-    var budgets = BandwidthBudgets(host: schedules.host.rate(at: now.wall, in: time))
-    for (peer, schedule) in schedules.links { budgets.links[peer] = schedule.rate(at: now.wall, in: time) }
+    let budgets = self.budgets
     let isLimited =
       budgets.host != nil
       || carriers.values.contains { carrier in

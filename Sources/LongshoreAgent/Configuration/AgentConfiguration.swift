@@ -52,8 +52,20 @@ struct AgentConfiguration: Sendable {
   var journalPath: String
   /// The folder for the lock and the process ids of exports.
   var runDirectory: String
+  /// Where the endpoint for metrics listens; nil for nowhere.
+  var metricsListen: ListenAddress?
   /// The least important messages that are logged.
   var logLevel: Logger.Level
+
+  /// An address and a port on which to listen.
+  struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+    var host: String
+    var port: UInt16
+    /// Where the setting stands.
+    var place: String
+
+    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  }
 
   /// Reads the configuration.
   init(settings: SettingsReader) throws {
@@ -103,6 +115,7 @@ struct AgentConfiguration: Sendable {
     incomingBandwidth = try Self.schedule(try settings.list(.bandwidthIncoming) ?? [], .bandwidthIncoming, settings)
     journalPath = try settings.text(.journalPath) ?? "/var/lib/longshore/journal.sqlite"
     runDirectory = try settings.text(.runDirectory) ?? "/run/longshore"
+    metricsListen = try Self.listenAddress(settings)
     logLevel = .info
     if let text = try settings.text(.logLevel) {
       guard let level = Logger.Level(rawValue: text) else {
@@ -185,6 +198,14 @@ struct AgentConfiguration: Sendable {
     }
     let text = String(decoding: bytes, as: UTF8.self)
     return String(text.prefix { !$0.isNewline })
+  }
+
+  private static func listenAddress(_ settings: SettingsReader) throws -> ListenAddress? {
+    guard let text = try settings.text(.metricsListen), text != "off" else { return nil }
+    guard let address = address(text, defaultPort: 9477) else {
+      throw settings.wrong(.metricsListen, "\(text) is not an address: use HOST:PORT or [IPv6]:PORT, such as 127.0.0.1:9477, or off")
+    }
+    return ListenAddress(host: address.host, port: address.port, place: settings.place(of: .metricsListen))
   }
 
   private static func address(_ text: String, defaultPort: UInt16) -> AMQPConfiguration.Address? {

@@ -46,6 +46,7 @@ enum Setting: String, CaseIterable, Sendable {
   case bandwidthLinks = "bandwidth.links"
   case journalPath = "journal.path"
   case runDirectory = "run.directory"
+  case metricsListen = "metrics.listen"
   case logLevel = "log.level"
 
   /// What a setting's value is.

@@ -89,9 +89,12 @@ struct SettingsReader {
     return value
   }
 
+  /// Where a setting is given.
+  func place(of setting: Setting) -> String { places[setting] ?? "the configuration" }
+
   /// The error of a value that cannot be used.
   func wrong(_ setting: Setting, _ message: String) -> ConfigurationError {
-    ConfigurationError(place: places[setting] ?? "the configuration", key: setting.rawValue, message: message)
+    ConfigurationError(place: place(of: setting), key: setting.rawValue, message: message)
   }
 
   private func key(_ setting: Setting) -> ConfigKey { ConfigKey(setting.rawValue.split(separator: ".").map(String.init)) }

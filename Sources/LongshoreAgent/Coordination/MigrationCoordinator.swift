@@ -19,11 +19,14 @@ actor MigrationCoordinator {
   private let peers: any PeerLink
   private let outboxChanged: @Sendable () -> Void
   private let ended: @Sendable (SourceMigration) -> Void
+  private let left: @Sendable (MigrationPhase, Int64) -> Void
   private let logger: Logger
 
   private var migrations: HostMigrations
   private var sourceTasks: [MigrationID: EffectTasks<SourceEffect>] = [:]
   private var destinationTasks: [MigrationID: EffectTasks<DestinationEffect>] = [:]
+  /// When migrations out of this host came into their phases, of those that did so since the agent was started.
+  private var inPhaseSince: [MigrationID: Now] = [:]
   /// When the destination of a migration out of this host was heard last.
   private var heardAt: [MigrationID: Now] = [:]
   /// Waits to admit migrations whose admission could not be journalled.
@@ -33,7 +36,8 @@ actor MigrationCoordinator {
   init(
     here: HostAddress, journal: Journal, limits: HostMigrations.Limits, clock: any HostClock, sourceRunner: any SourceEffectRunner,
     destinationRunner: any DestinationEffectRunner, peers: any PeerLink, outboxChanged: @escaping @Sendable () -> Void,
-    ended: @escaping @Sendable (SourceMigration) -> Void = { _ in }, logger: Logger
+    ended: @escaping @Sendable (SourceMigration) -> Void = { _ in },
+    left: @escaping @Sendable (MigrationPhase, _ milliseconds: Int64) -> Void = { _, _ in }, logger: Logger
   ) {
     self.here = here
     self.journal = journal
@@ -43,6 +47,7 @@ actor MigrationCoordinator {
     self.peers = peers
     self.outboxChanged = outboxChanged
     self.ended = ended
+    self.left = left
     self.logger = logger
     migrations = HostMigrations(here: here, journal: journal.id, limits: limits)
   }
@@ -257,6 +262,14 @@ actor MigrationCoordinator {
   /// How many migrations run, out of and into this host.
   var running: Int { migrations.count }
 
+  /// The hosts to which migrations out of this host go.
+  var destinations: [MigrationID: NodeName] {
+    Dictionary(migrations.sources.values.map { ($0.id, $0.destination.host) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The migrations in numbers.
+  var census: MigrationCensus { MigrationCensus(of: migrations, at: clock.now()) }
+
   // MARK: - Peer messages
 
   /// Takes a message of another agent.
@@ -340,6 +353,11 @@ actor MigrationCoordinator {
   }
 
   private func sourceChanged(_ migration: SourceMigration, before: SourceMigration?, startsTransfer: Bool) {
+    if migration.publicPhase != before?.publicPhase {
+      let now = clock.now()
+      if let before, let since = inPhaseSince[migration.id] { left(before.publicPhase, since.milliseconds(until: now)) }
+      inPhaseSince[migration.id] = migration.isTerminal ? nil : now
+    }
     if before == nil {
       logger.info("Accepted a migration", metadata: describe(migration))
     } else if migration.publicPhase != before?.publicPhase {
@@ -522,8 +540,14 @@ extension JournalError {
 }
 
 extension DestinationMigration.Phase {
-  /// The phase in a word, for logs.
-  fileprivate var word: String {
+  /// The words of the phases of migrations that have not ended.
+  static let openWords = [
+    "queued", "checking", "providing-layers", "making-stubs", "prepared", "post-checking", "taking-over", "ending-copy", "confirmed",
+    "comparing", "releasing", "removing",
+  ]
+
+  /// The phase in a word, for logs and metrics.
+  var word: String {
     switch self {
     case .queued: "queued"
     case .checking: "checking"

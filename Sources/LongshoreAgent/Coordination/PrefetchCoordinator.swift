@@ -53,6 +53,9 @@ actor PrefetchCoordinator {
     }
   }
 
+  /// How many prefetches are at work.
+  var openCount: Int { tasks.count }
+
   /// Stops all effects and waits for them to come to rest. The prefetches stay as journalled.
   func stop() async {
     isStopped = true

@@ -59,6 +59,9 @@ actor DrainCoordinator {
     await tasks.stopAll().value
   }
 
+  /// How many drains have not ended: none or one.
+  var openCount: Int { open == nil ? 0 : 1 }
+
   // MARK: - Requests
 
   /// Takes an order, and tells how the drain stands.

@@ -12,6 +12,8 @@ struct ConfirmedPublishing: Sendable {
   let connection: AMQPConnection
   let clock: any HostClock
   let logger: Logger
+  /// Gets how long each message took to be confirmed, or to fail.
+  var published: @Sendable (_ time: Duration, _ isConfirmed: Bool) -> Void = { _, _ in }
 
   /// Publishes a message and waits for its confirm.
   ///
@@ -34,11 +36,15 @@ struct ConfirmedPublishing: Sendable {
       for (number, message) in messages.enumerated() {
         // Each is with the connection when the next begins: they are sent in this order.
         group.addImmediateTask {
+          let steady = ContinuousClock()
+          let start = steady.now
           do {
             try await connection.publish(
               message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+            published(start.duration(to: steady.now), true)
             return .settled(number, nil)
           } catch {
+            published(start.duration(to: steady.now), false)
             return .settled(number, error)
           }
         }

@@ -33,6 +33,8 @@ struct Inbox: Service, CustomStringConvertible {
   let endpoint: DestinationEndpoint
   let journal: Journal
   let outboxChanged: @Sendable () -> Void
+  let health: AgentHealth
+  let metrics: AgentMetrics
   let clock: any HostClock
   let logger: Logger
 
@@ -43,10 +45,12 @@ struct Inbox: Service, CustomStringConvertible {
   private func consume() async {
     let consumer = connection.consume(here.inbox, prefetch: Self.prefetch)
     defer { consumer.stop() }
+    health.consumes(consumer)
     var deliveries = consumer.makeAsyncIterator()
     while true {
       let batch = await deliveries.next(upTo: Int(Self.prefetch))
       if batch.isEmpty { return }
+      for delivery in batch { metrics.delivered(again: delivery.redelivered) }
       for work in Work.list(batch.map(read)) {
         for _ in work.deliveries { CrashPoint.deliveryTaken.reached() }
         guard await doUntilJournalled(work, of: consumer) else { return }

@@ -16,11 +16,20 @@ actor ProgressBoard {
   private var publishedAt: [MigrationID: Int64] = [:]
   private var inFlight: Set<MigrationID> = []
   private var count = 0
+  /// What of each migration's bytes was counted, or was copied before this run of the agent.
+  private var counted: [MigrationID: CopiedBytes] = [:]
+  private let copied: @Sendable (CopiedBytes) -> Void
+  private let startedAt: Now
 
-  init(here: HostAddress, connection: AMQPConnection, clock: any HostClock) {
+  /// - Parameter copied: Gets what was copied, as it is told.
+  init(
+    here: HostAddress, connection: AMQPConnection, clock: any HostClock, copied: @escaping @Sendable (CopiedBytes) -> Void = { _ in }
+  ) {
     self.here = here
     self.connection = connection
     self.clock = clock
+    self.copied = copied
+    startedAt = clock.now()
   }
 
   /// The last progress of a migration.
@@ -31,6 +40,10 @@ actor ProgressBoard {
     let progress = judged(progress, of: id)
     latest[id] = progress
     let now = clock.now()
+    // What is read to be compared is not copied.
+    if progress.phase != .verifying {
+      count(CopiedBytes(progress), of: id, isNew: progress.elapsedSeconds * 1000 <= Double(startedAt.milliseconds(until: now)))
+    }
     if let last = publishedAt[id], now.bootMilliseconds - last < Self.interval { return }
     guard connection.state.isConnected, inFlight.insert(id).inserted else { return }
     publishedAt[id] = now.bootMilliseconds
@@ -65,10 +78,39 @@ actor ProgressBoard {
     return progress
   }
 
-  /// Forgets a migration that has ended.
-  func remove(_ id: MigrationID) {
+  /// Forgets a migration that has ended, and counts what of its bytes was not told before.
+  func remove(_ migration: SourceMigration) {
+    let id = migration.id
+    if let totals = migration.totals {
+      let all = CopiedBytes(disk: totals.diskBytes, memory: totals.memoryBytes, template: migration.preparation?.templateBytes ?? 0)
+      count(all, of: id, isNew: startedAt.milliseconds(until: migration.acceptedAt) >= 0)
+    }
     latest[id] = nil
     judgements[id] = nil
     publishedAt[id] = nil
+    counted[id] = nil
+  }
+
+  /// Counts what was copied since the last time; of a migration that another run of the agent has begun, since it is followed here.
+  private func count(_ bytes: CopiedBytes, of id: MigrationID, isNew: Bool) {
+    if let before = counted[id] ?? (isNew ? CopiedBytes() : nil) { copied(bytes.since(before)) }
+    counted[id] = bytes.most(counted[id] ?? CopiedBytes())
+  }
+
+  /// What is copied now.
+  ///
+  /// - Parameter peers: The hosts to which the migrations go.
+  func transfers(to peers: [MigrationID: NodeName]) -> MetricsSampler.Transfers {
+    var transfers = MetricsSampler.Transfers()
+    for (id, progress) in latest {
+      transfers.remaining.template += progress.template?.remaining ?? 0
+      guard progress.phase == .transferring else { continue }
+      transfers.rate += progress.rateBps ?? 0
+      transfers.dirtyRate += progress.dirtyRateBps ?? 0
+      transfers.remaining.disk += progress.disks.reduce(0) { $0 + $1.bytes.remaining }
+      transfers.remaining.memory += progress.memory?.remaining ?? 0
+      if let peer = peers[id] { transfers.rates[peer, default: 0] += progress.rateBps ?? 0 }
+    }
+    return transfers
   }
 }

@@ -5,6 +5,7 @@ internal import Logging
 internal import LongshoreMessages
 internal import MigrationCore
 internal import MigrationJournal
+internal import PrometheusMetrics
 internal import ServiceLifecycle
 internal import UnixSignals
 
@@ -17,25 +18,36 @@ struct Agent {
   private let pacer: BandwidthPacer
   private let exporter: NBDExporter
   private let diskViews: DiskViews
+  private let endpoint: MonitoringEndpoint?
   private let lock: HostLock
   private let logger: Logger
 
   /// Opens the journal and takes the host's lock. Nothing else is touched: broker and libvirt may be away.
   ///
-  /// - Parameter standIn: What does the work on guests in place of libvirt, QEMU and files.
-  init(configuration: AgentConfiguration, standIn: StandIn? = nil, logger: Logger) throws {
+  /// - Parameters:
+  ///   - standIn: What does the work on guests in place of libvirt, QEMU and files.
+  ///   - manager: Who is told how the agent stands.
+  init(
+    configuration: AgentConfiguration, standIn: StandIn? = nil, manager: ServiceManager = ServiceManager(environment: [:]), logger: Logger
+  ) throws {
     let here = configuration.host
     let clock = SystemHostClock()
     try Self.makeFolder(configuration.runDirectory)
     try Self.makeFolder(PathText.folder(of: configuration.journalPath))
     lock = try HostLock(path: "\(configuration.runDirectory)/\(here.host).lock")
-    let journal = try Journal(path: configuration.journalPath)
+    let registry = try AgentMetrics.registry()
+    let metrics = AgentMetrics(factory: registry)
+    let written = JournalWatch(metrics: metrics)
+    let journal = try Journal(path: configuration.journalPath) { written.note($0, $1) }
 
     var publisherConfiguration = configuration.broker
     publisherConfiguration.connectionName = "\(configuration.broker.connectionName ?? "longshored") (publishing)"
     let topology = AgentTopology.topology(of: here)
     let consumer = try AMQPConnection(configuration: configuration.broker, topology: topology, logger: logger)
     let publisher = try AMQPConnection(configuration: publisherConfiguration, topology: topology, logger: logger)
+    let connections = [(name: "consuming", connection: consumer), (name: "publishing", connection: publisher)]
+    let health = AgentHealth(connections: connections, clock: clock)
+    written.tell(health)
     let (changes, changed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let outboxChanged: @Sendable () -> Void = { changed.yield() }
 
@@ -54,9 +66,9 @@ struct Agent {
     let exporter = NBDExporter(
       address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports, credentials: configuration.nbdCredentials)
     let identities = LayerIdentities(journal: journal)
-    let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger)
+    let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger) { metrics.published($0, isConfirmed: $1) }
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
-    let progress = ProgressBoard(here: here, connection: publisher, clock: clock)
+    let progress = ProgressBoard(here: here, connection: publisher, clock: clock) { metrics.copied($0) }
     let inspector = GuestInspector(here: here.host, images: images) { try? identities.known($0) }
     let pacer = BandwidthPacer(schedules: configuration.bandwidth, clock: clock, logger: logger)
     let offers = LayerOffers(
@@ -64,7 +76,6 @@ struct Agent {
       pacer: pacer, clock: clock, logger: logger)
     let mailbox = OfferMailbox()
     let descriptions = DescriptionMailbox()
-    let metrics = AgentMetrics()
     let paths = PathMailbox()
     let checks = DestinationChecks(
       here: here, libvirt: libvirt, journal: journal, images: images, takesGuests: configuration.takesGuests,
@@ -90,10 +101,11 @@ struct Agent {
         logger: logger),
       reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress,
       notes: notes, pacer: pacer, clock: clock, logger: logger)
+    let places = CopyPlaces(limit: configuration.templateCopies.incoming)
     let layers = LayerProvider(
       here: here, folder: { try await PoolFolder.path(of: $0, on: libvirt.connection()) }, journal: journal, identities: identities,
       images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(),
-      places: CopyPlaces(limit: configuration.templateCopies.incoming), peers: peers, clock: clock, logger: logger)
+      places: places, peers: peers, clock: clock, logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
       here: here, libvirt: libvirt, journal: journal, checks: checks, layers: layers,
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
@@ -108,11 +120,11 @@ struct Agent {
         metrics.ended(migration, at: clock.now())
         housekeeping.call()
         Task {
-          await progress.remove(migration.id)
+          await progress.remove(migration)
           await notes.remove(migration.id)
           await ends.note(migration.id)
         }
-      }, logger: logger)
+      }, left: { metrics.left($0, after: $1) }, logger: logger)
     let prefetches = PrefetchCoordinator(
       here: here, journal: journal, limit: configuration.limits.incoming, deadlineSeconds: configuration.deadlineSeconds, clock: clock,
       runner: HypervisorPrefetchRunner(
@@ -138,27 +150,54 @@ struct Agent {
         door: door, ends: ends, clock: clock, logger: logger),
       left: { await progress.progress(of: $0)?.partLeft }, outboxChanged: outboxChanged, logger: logger)
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
+    let orphans = Orphans(
+      here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
+      logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
       hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector,
       sampler: sampler,
       identities: identities, peers: peers, dryRuns: dryRuns,
       progress: progress, pacer: pacer, setAside: setAside,
-      orphans: Orphans(
-        here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
-        logger: logger), templates: catalogue, verifications: verifications, prefetches: prefetches,
+      orphans: orphans, templates: catalogue, verifications: verifications, prefetches: prefetches,
       drains: drains, door: door, takesGuests: configuration.takesGuests, clock: clock,
       logger: logger)
 
+    let measuring = MetricsSampler(
+      registry: registry, health: health, journal: journal, takesGuests: configuration.takesGuests,
+      census: { await coordinator.census }, transfers: { await progress.transfers(to: coordinator.destinations) },
+      templates: { (await offers.exportCount, await places.takenCount, await places.waitingCount) },
+      budgets: { [schedule = configuration.incomingBandwidth] in
+        let now = clock.now().wall
+        let outgoing = await pacer.budgets
+        let incoming = schedule.rate(at: now, in: LocalTime.ofHost(from: now))
+        return [("outgoing", "", outgoing.host), ("incoming", "", incoming)].compactMap { scope, peer, rate in
+          rate.map { (scope: scope, peer: peer, rate: $0) }
+        } + outgoing.links.map { (scope: "link", peer: $0.key.text, rate: $0.value) }
+      }, drains: { await drains.openCount }, clock: clock)
+    metrics.orphans(nil)
+    endpoint = configuration.metricsListen.map { address in
+      MonitoringEndpoint(
+        address: address, health: health, registry: registry, gate: SampleGate { await measuring.sample() }, clock: clock, logger: logger)
+    }
+
     // Shut down in reverse: first nothing new comes in, then the effects rest, then the outbox and the connections close.
     services = [
-      publisher, consumer, LibvirtService(link: libvirt),
+      LinkWatch(connections: connections, libvirt: libvirt, health: health, metrics: metrics), publisher, consumer,
+      LibvirtService(link: libvirt),
       OutboxPublisher(journal: journal, publishing: publishing, changes: changes, clock: clock, logger: logger),
       CoordinatorService(coordinator: coordinator, prefetches: prefetches, drains: drains, verifications: verifications),
       IncomingBandwidth(
         schedule: configuration.incomingBandwidth, shares: { await coordinator.incomingShares(of: $0) }, peers: peers, clock: clock,
         logger: logger),
-      Housekeeper(journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger),
+      Housekeeper(
+        journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger,
+        setAside: { metrics.setAside(files: $0, bytes: $1) },
+        lookForOrphans: {
+          guard let found = try? await orphans.list() else { return false }
+          metrics.orphans(found)
+          return true
+        }),
       Inbox(
         here: here, orderingUsers: configuration.orderingUsers, connection: consumer, desk: desk, coordinator: coordinator, offers: offers,
         mailbox: mailbox, templates: TemplateOffers(here: here.host, catalogue: catalogue, images: images, offers: offers),
@@ -166,8 +205,15 @@ struct Agent {
         checks: checks, trials: trials, paths: paths, hostOffers: hostOffers,
         ownOffers: HostOffers(here: here, libvirt: libvirt, checks: checks, limits: configuration.limits, coordinator: coordinator),
         peers: peers, endpoint: configuration.endpoint, journal: journal,
-        outboxChanged: outboxChanged, clock: clock,
+        outboxChanged: outboxChanged, health: health, metrics: metrics, clock: clock,
         logger: logger),
+      Heartbeat(
+        health: health, journal: journal, manager: manager,
+        round: {
+          _ = await prefetches.openCount
+          let drained = await drains.openCount
+          return await coordinator.census.line + (drained > 0 ? ", a drain" : "")
+        }, clock: clock, logger: logger),
     ]
     self.coordinator = coordinator
     self.pacer = pacer
@@ -178,7 +224,20 @@ struct Agent {
   }
 
   /// Works until the process is asked to end.
+  ///
+  /// - Throws: Among others ``ConfigurationError`` where the endpoint for metrics cannot listen; nothing was taken up then.
   func run() async throws {
+    let endpoint = try await endpoint?.start()
+    do {
+      try await work()
+    } catch {
+      await endpoint?.stop()
+      throw error
+    }
+    await endpoint?.stop()
+  }
+
+  private func work() async throws {
     try await exporter.endLeftovers()
     diskViews.removeStale()
     await pacer.use { [coordinator] in await coordinator.bandwidthClaims }

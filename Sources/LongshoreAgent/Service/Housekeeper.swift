@@ -12,6 +12,8 @@ struct Housekeeper: Service, CustomStringConvertible {
   /// How often it looks where nothing calls it, in milliseconds: what could not be deleted is tried again then. No more often does it
   /// forget and give memory back, however many migrations end.
   private static let interval: Int64 = 60_000
+  /// How often it looks for orphans, in milliseconds: that asks libvirt for all, and looks through the folders of all pools.
+  private static let orphanInterval: Int64 = 3_600_000
   /// For how long ended migrations are remembered, in milliseconds: 30 days.
   private static let historyAge: Int64 = 30 * 86_400_000
   /// How many of them are forgotten in one write, for which all other writes wait: some milliseconds.
@@ -24,18 +26,25 @@ struct Housekeeper: Service, CustomStringConvertible {
   let calls: HousekeeperCalls
   let clock: any HostClock
   let logger: Logger
+  /// Gets how many disks are set aside, and what they take, in bytes.
+  var setAside: @Sendable (_ files: Int, _ bytes: UInt64) -> Void = { _, _ in }
+  /// Looks for orphans, which are listed and not removed. Returns whether it could.
+  var lookForOrphans: @Sendable () async -> Bool = { true }
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
       calls.call()
       var alarm: Task<Void, Never>?
       var tidied: Int64?
+      var looked: Int64?
       for await _ in calls.stream {
         let next = await sweep()
         let now = clock.now().bootMilliseconds
         if tidied.map({ now - $0 >= Self.interval }) ?? true {
           tidied = now
           await prune()
+          measure()
+          if looked.map({ now - $0 >= Self.orphanInterval }) ?? true, await lookForOrphans() { looked = now }
           ProgramPages.giveBack()
         }
         alarm?.cancel()
@@ -60,6 +69,11 @@ struct Housekeeper: Service, CustomStringConvertible {
     } catch {
       logger.error("The journal cannot be written", metadata: [LogKeys.error: "\(error)"])
     }
+  }
+
+  private func measure() {
+    guard let files = try? journal.files(in: .setAside) else { return }
+    setAside(files.count, files.reduce(0) { $0 + (disks.size(of: $1) ?? 0) })
   }
 
   private func sweep() async -> Int64? {

@@ -57,11 +57,15 @@ public struct LongshoredCommand: AsyncParsableCommand {
     var logger = Logger(label: "longshored") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = configuration.logLevel
     do {
-      let agent = try Agent(configuration: configuration, logger: logger)
+      let agent = try Agent(
+        configuration: configuration, manager: ServiceManager(environment: ProcessInfo.processInfo.environment), logger: logger)
       logger.info(
         "Longshore \(LongshoreVersion.current) starts",
         metadata: ["cluster": "\(configuration.host.cluster)", "host": "\(configuration.host.host)"])
       try await agent.run()
+    } catch let error as ConfigurationError {
+      logger.critical("The agent cannot be started", metadata: [LogKeys.error: "\(error)"])
+      throw ExitCode(78)
     } catch {
       logger.critical("The agent cannot go on", metadata: [LogKeys.error: "\(error)"])
       throw ExitCode.failure

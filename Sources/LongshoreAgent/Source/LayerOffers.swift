@@ -50,6 +50,9 @@ actor LayerOffers {
     self.logger = logger
   }
 
+  /// How many layers are served now.
+  var exportCount: Int { served.values.reduce(0) { $0 + $1.exports.count } }
+
   /// Serves a migration's layers until the task is cancelled, then ends their exports.
   func serve(_ migration: SourceMigration) async {
     guard let inspection = migration.inspection else { return }

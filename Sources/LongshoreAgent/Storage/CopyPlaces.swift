@@ -13,6 +13,9 @@ actor CopyPlaces {
 
   init(limit: Int) { self.limit = limit }
 
+  /// How many copy.
+  var takenCount: Int { taken }
+
   /// How many wait.
   var waitingCount: Int { waiting.count }
 

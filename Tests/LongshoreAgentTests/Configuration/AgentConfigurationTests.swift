@@ -34,7 +34,23 @@ struct AgentConfigurationTests {
     #expect(configuration.limits.outgoing == 4)
     #expect(configuration.limits == .init(outgoing: 4, incoming: 4, pair: 3, pool: 4))
     #expect(configuration.templateCopies == (2, 2) && !configuration.overcommitsMemory)
+    #expect(configuration.metricsListen == nil)
     #expect(configuration.logLevel == .info)
+  }
+
+  @Test(
+    "The endpoint for metrics listens where it is told to",
+    arguments: [
+      ("127.0.0.1:1234", "127.0.0.1:1234"), ("localhost", "localhost:9477"), ("[::]:99", "[::]:99"), ("[::1]", "[::1]:9477"), ("off", nil),
+    ] as [(String, String?)])
+  func metrics(text: String, address: String?) async throws {
+    #expect(try await configuration("metrics: {listen: \"\(text)\"}").metricsListen?.description == address)
+  }
+
+  @Test("The endpoint for metrics listens nowhere else", arguments: ["", ":9477", "host:0", "host:65536", "::1"])
+  func noMetrics(text: String) async throws {
+    let error = await #expect(throws: ConfigurationError.self) { try await configuration("metrics: {listen: \"\(text)\"}") }
+    #expect(error?.key == "metrics.listen")
   }
 
   @Test("Everything can be set")
