@@ -125,7 +125,7 @@ let package = Package(
       swiftSettings: strictUnoptimised),
     .target(
       name: "LongshoreClient",
-      dependencies: ["AMQP", "LongshoreMessages", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["AMQP", "Digests", "LongshoreMessages", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
     .target(
       name: "LongshoreCommands",
@@ -133,6 +133,7 @@ let package = Package(
         "LongshoreClient", "LongshoreMessages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),
     .executableTarget(name: "longshored", dependencies: ["LongshoreAgent"], swiftSettings: strict),

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Glibc
 
 /// An X.509 certificate, to be asked for its names.
 ///
@@ -19,6 +20,20 @@ internal import COpenSSL
   }
 
   deinit { unsafe X509_free(certificate) }
+
+  /// From when until when the certificate is valid, in seconds since 1970-01-01T00:00:00Z; nil where it does not say so rightly.
+  public var validity: ClosedRange<Int>? {
+    let first = unsafe Self.seconds(X509_get0_notBefore(certificate))
+    let last = unsafe Self.seconds(X509_get0_notAfter(certificate))
+    guard let first, let last, first <= last else { return nil }
+    return first...last
+  }
+
+  private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int? {
+    var parts = unsafe tm()
+    guard unsafe ASN1_TIME_to_tm(time, &parts) == 1 else { return nil }
+    return unsafe timegm(&parts)
+  }
 
   /// Whether the certificate is of a host's name or address, as `X509_check_host(3)` and `X509_check_ip_asc` tell it.
   public func matches(_ name: String) -> Bool {

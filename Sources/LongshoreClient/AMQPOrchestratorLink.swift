@@ -8,8 +8,8 @@ public import LongshoreMessages
 public final class AMQPOrchestratorLink: OrchestratorLink {
   public let notices: AsyncStream<LinkNotice>
 
-  private let connection: AMQPConnection
-  private let user: String
+  let connection: AMQPConnection
+  let user: String
   private let replies: RequestReply
 
   private init(connection: AMQPConnection, user: String, replies: RequestReply, notices: AsyncStream<LinkNotice>) {

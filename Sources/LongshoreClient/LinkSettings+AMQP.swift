@@ -3,6 +3,13 @@ import Logging
 import LongshoreMessages
 
 extension LinkSettings {
+  /// Whether nobody on the network can read what is said to the broker: over TLS, or to this machine itself.
+  public var isProtected: Bool {
+    guard let configuration = try? AMQPConfiguration(url: broker) else { return false }
+    return configuration.tls != nil
+      || configuration.addresses.allSatisfy { $0.host == "localhost" || $0.host == "::1" || $0.host.hasPrefix("127.") }
+  }
+
   /// The connection's configuration.
   func configuration() throws(LinkError) -> AMQPConfiguration {
     var configuration: AMQPConfiguration

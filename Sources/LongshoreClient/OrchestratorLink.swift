@@ -14,6 +14,16 @@ public protocol OrchestratorLink: Sendable {
   /// over, and stops collecting when its reader stops.
   func askAll(_ request: Request, in cluster: NodeName, within time: Duration) -> AsyncThrowingStream<Reply, any Error>
 
+  /// How many messages are among the dead letters.
+  /// - Throws: ``LinkError``, with `notPermitted` where the user may not ask that.
+  func countDeadLetters() async throws(LinkError) -> Int
+
+  /// Reads the dead letters, the first thousand of them, and does with each what it is told. Those that another reader holds at the time
+  /// are not read. Whatever happens meanwhile, a letter is either still there, or what was to become of it has.
+  /// - Parameter judge: Says of each letter what is to become of it. Letters that it says nothing of stay.
+  /// - Throws: ``LinkError``, with `notPermitted` where the user may not read them; whatever `judge` throws, and then all stay.
+  func sortDeadLetters(_ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]) async throws
+
   /// What the link was opened to hear, from the moment it was opened. To be read once.
   var notices: AsyncStream<LinkNotice> { get }
 }

@@ -23,7 +23,8 @@ public struct LongshoreCommand: AsyncParsableCommand {
       QueueSubcommand.self, DrainSubcommand.self, DrainsSubcommand.self, MaintenanceSubcommand.self,
       TuneSubcommand.self, ForceCompleteSubcommand.self,
       ResolveSubcommand.self,
-      HostsSubcommand.self, GraceSubcommand.self, OrphansSubcommand.self, TemplatesSubcommand.self,
+      DoctorSubcommand.self, HostsSubcommand.self, DeadLettersSubcommand.self, GraceSubcommand.self,
+      OrphansSubcommand.self, TemplatesSubcommand.self,
     ])
 
   /// Creates the command, for its parser.

@@ -38,6 +38,7 @@ package enum UntrustedAnswers {
       lines += outcome.result + outcome.problem
     case .drains(let drains): lines += DrainText.drains(drains, zone: zone, style: style)
     case .maintenance(let maintenance): lines.append(DrainText.maintenance(maintenance, of: reply.from.host, zone: zone))
+    case .diagnosis(let diagnosis): lines += DiagnosisText.lines(diagnosis.checks, showsAll: true, style: style)
     case .orphans(let orphans):
       let all = orphans.map { (host: reply.from.host, orphan: $0) }
       lines += LeftoverText.orphans(all, answered: 1, at: now, style: style) + LeftoverText.removed(all, at: now, style: style)

@@ -46,6 +46,8 @@ public struct CheckRule: Sendable, Hashable {
   /// The host that applies a rule.
   public enum Side: String, Sendable, Hashable {
     case source, destination
+    /// None of a migration: a host looks at itself, or an operator's command at all.
+    case diagnosis
   }
 
   /// What becomes of a migration that a rule does not pass.
@@ -295,7 +297,75 @@ extension CheckRule {
   public static let fileCount = CheckRule(
     .noInodes, at: .destination, "the file system has room for more files", otherwise: "remove small files, or name another pool")
 
-  /// All rules, in the order in which they are applied.
+  // MARK: A diagnosis, apart from any migration
+
+  /// Agents answer.
+  public static let agentAnswers = CheckRule(
+    .noAnswer, at: .diagnosis, "every agent answers",
+    otherwise: "see on the host whether it runs and what it says (`systemctl status longshored`, `journalctl --unit longshored`)")
+  /// The way to the broker is protected.
+  public static let brokerProtected = CheckRule(
+    .unprotected, at: .diagnosis, severity: .warn, "the broker is spoken to over TLS, or is on this machine",
+    otherwise: "give the broker's address as amqps://, and turn `broker.tls.enabled` on for the agents")
+  /// Nothing has gone to the dead letters.
+  public static let noDeadLetters = CheckRule(
+    .deadLetters, at: .diagnosis, severity: .warn, "no message is among the dead letters",
+    otherwise: "see what they are (`longshore dead-letters list`), then send them again or drop them")
+  /// Clocks agree so well that times can be compared.
+  public static let clocksAgree = CheckRule(
+    .clockDiffers, at: .diagnosis, severity: .warn, "the clocks of all hosts and of this machine agree to 2 s",
+    otherwise: "let chrony or systemd-timesyncd set the clock")
+  /// Clocks agree so well that requests are not taken for expired.
+  public static let clocksUsable = CheckRule(
+    .clockDiffers, at: .diagnosis, "the clocks of all hosts and of this machine agree to 30 s",
+    otherwise: "let chrony or systemd-timesyncd set the clock: requests that carry a time are refused too early or done too late")
+  /// All agents are of one version.
+  public static let agentsAlike = CheckRule(
+    .versionsDiffer, at: .diagnosis, severity: .warn, "all agents are of this command's version",
+    otherwise: "update the older ones; until then what they do not know is refused or left out")
+  /// The host's own libvirt answers.
+  public static let hostLibvirt = CheckRule(
+    .libvirtUnreachable, at: .diagnosis, "the host's libvirt answers the agent",
+    otherwise: "start it (`systemctl start libvirtd`, or virtqemud), or correct `libvirt.uri`")
+  /// There is some room in each pool.
+  public static let spareRoom = CheckRule(
+    .noSpace, at: .diagnosis, severity: .warn, "a twentieth of each pool is free",
+    otherwise: "make room; `longshore grace list` shows what moved guests still hold there")
+  /// There is room for the journal.
+  public static let journalRoom = CheckRule(
+    .journalSpace, at: .diagnosis, "64 MiB are free where the journal is: no message is taken while it cannot be written",
+    otherwise: "make room on that file system, or give the journal another (`journal.path`)")
+  /// No migration needs the operator.
+  public static let noneNeedsAttention = CheckRule(
+    .needsAttention, at: .diagnosis, severity: .warn, "no migration out of the host needs the operator",
+    otherwise: "`longshore status ID` tells why and what to do")
+  /// Nothing is left over.
+  public static let nothingLeftOver = CheckRule(
+    .leftOver, at: .diagnosis, severity: .warn, "nothing is in the pools or defined that is Longshore's and belongs to no migration",
+    otherwise: "`longshore orphans` shows it, and with --remove removes what is proven to be unused")
+  /// The host's certificates are valid.
+  public static let certificatesValid = CheckRule(
+    .certificateExpires, at: .diagnosis, "the certificates that the configuration uses can be read and are valid now",
+    otherwise: "put a new one in its place, with its key")
+  /// The host's certificates are valid for some time.
+  public static let certificatesLast = CheckRule(
+    .certificateExpires, at: .diagnosis, severity: .warn, "they are valid for 30 days more", otherwise: "have a new one made in time")
+  /// The host's secrets are its own.
+  public static let secretsKept = CheckRule(
+    .readableSecret, at: .diagnosis, severity: .warn, "files with passwords and keys cannot be read by everybody",
+    otherwise: "`chmod o-rwx` them")
+  /// Guests can move to QEMU there.
+  public static let hypervisorNotOlder = CheckRule(
+    .olderHypervisor, at: .diagnosis, severity: .warn, "the QEMU of a host is not older than that of the hosts that guests come from",
+    otherwise: "update it; until then guests cannot move there, only away")
+
+  /// The rules of a diagnosis; it applies those of the way between two hosts and of the pools as well.
+  public static let ofDiagnosis: [CheckRule] = [
+    agentAnswers, brokerProtected, noDeadLetters, clocksAgree, clocksUsable, agentsAlike, hostLibvirt, spareRoom, journalRoom,
+    noneNeedsAttention, nothingLeftOver, certificatesValid, certificatesLast, secretsKept, hypervisorNotOlder,
+  ]
+
+  /// All rules for migrations, in the order in which they are applied.
   public static let all: [CheckRule] = [
     guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
     distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu, sameProcessor,

@@ -89,6 +89,13 @@ public enum Wire {
   public static let eventContentType = "application/cloudevents+json"
   /// The header of a dead letter that says why it is one.
   public static let deadLetterReasonHeader = "x-longshore-reason"
+  /// The header that says who made it one: the routing key of the host.
+  public static let deadLetterHostHeader = "x-longshore-host"
+  /// The header that says when, as RFC 3339 writes it.
+  public static let deadLetterTimeHeader = "x-longshore-time"
+  /// The headers that say where the message had been published.
+  public static let deadLetterExchangeHeader = "x-longshore-exchange"
+  public static let deadLetterRoutingKeyHeader = "x-longshore-routing-key"
 }
 
 /// The id of a migration, which is the id of the request that ordered it: 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`,

@@ -71,6 +71,12 @@ public struct PeerMessage: Sendable, Hashable {
     case askOffer
     /// The answer to `askOffer`.
     case offered(HostOffer)
+
+    // From a host that is diagnosed to another one.
+
+    /// Check the way from me to you, apart from any guest. The field `migration` has the id of the question. Answers: `tryPath`, then
+    /// `checked`.
+    case checkWay(HostVersions?)
   }
 
   /// A layer's digest and the place of its bytes.
@@ -164,7 +170,7 @@ extension PeerMessage: Codable {
 extension PeerMessage.Body: Codable {
   private enum Keys: String, CodingKey {
     case type, plan, preparation, checks, reason, reasons, progress, confirmation, layer, export, offer, facts, path, answer, order,
-      description, reading, bandwidthBps, hostOffer
+      description, reading, bandwidthBps, hostOffer, versions
   }
 
   public init(from decoder: any Decoder) throws {
@@ -208,6 +214,7 @@ extension PeerMessage.Body: Codable {
         try container.decode(Int.self, forKey: .layer), export: try container.decode(Bool.self, forKey: .export))
     case "ask-offer": self = .askOffer
     case "offered": self = .offered(try container.decode(HostOffer.self, forKey: .hostOffer))
+    case "check-way": self = .checkWay(try container.decodeIfPresent(HostVersions.self, forKey: .versions))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -240,6 +247,7 @@ extension PeerMessage.Body: Codable {
     case .compared(let reading): try container.encode(reading, forKey: .reading)
     case .confirm, .release, .assign, .compare, .comparing, .released, .rolledBack, .templateDone, .askOffer: break
     case .offered(let offer): try container.encode(offer, forKey: .hostOffer)
+    case .checkWay(let versions): try container.encodeIfPresent(versions, forKey: .versions)
     }
   }
 }
@@ -277,6 +285,7 @@ extension PeerMessage.Body {
     case .limitBandwidth: "limit-bandwidth"
     case .askOffer: "ask-offer"
     case .offered: "offered"
+    case .checkWay: "check-way"
     }
   }
 }

@@ -217,6 +217,29 @@ extension Reason.Code {
   public static let undecided = Reason.Code("undecided")
   /// A call to libvirt, to the file system or to a tool failed.
   public static let operationFailed = Reason.Code("operation-failed")
+  // What a diagnosis finds.
+
+  /// A certificate is not valid, will not be for long, or cannot be read.
+  public static let certificateExpires = Reason.Code("certificate-expires")
+  /// A file with a password or a key can be read by everybody.
+  public static let readableSecret = Reason.Code("readable-secret")
+  /// The file system of the journal is almost full.
+  public static let journalSpace = Reason.Code("journal-space")
+  /// A migration needs the operator.
+  public static let needsAttention = Reason.Code("needs-attention")
+  /// Something is left over in a pool that belongs to no migration.
+  public static let leftOver = Reason.Code("left-over")
+  /// The connection to the broker is not protected.
+  public static let unprotected = Reason.Code("unprotected")
+  /// An agent does not answer.
+  public static let noAnswer = Reason.Code("no-answer")
+  /// Clocks of two machines differ.
+  public static let clockDiffers = Reason.Code("clock-differs")
+  /// Agents are of different versions.
+  public static let versionsDiffer = Reason.Code("versions-differ")
+  /// There are messages that nobody could use.
+  public static let deadLetters = Reason.Code("dead-letters")
+
   /// The journal of a host was made anew, so that its past is unknown.
   public static let journalChanged = Reason.Code("journal-changed")
 }

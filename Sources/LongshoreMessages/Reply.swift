@@ -36,6 +36,8 @@ public struct Reply: Sendable, Hashable {
     case drains([DrainStatus])
     /// The answer to `set-maintenance`: what holds from then on.
     case maintenance(Maintenance)
+    /// The answer to `diagnose`.
+    case diagnosis(Diagnosis)
   }
 
   /// The request's id; nil where it could not be read.
@@ -195,7 +197,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
     case schema, type, id, from, reasons, changes, reason, checks, disks, estimate, migration, migrations, host, grace, orphans, templates,
-      work, queue, drain, drains, maintenance
+      work, queue, drain, drains, maintenance, diagnosis
   }
 
   public init(from decoder: any Decoder) throws {
@@ -224,6 +226,7 @@ extension Reply: Codable {
     case "drain": body = .drain(try container.decode(DrainStatus.self, forKey: .drain))
     case "drains": body = .drains(try container.decode([DrainStatus].self, forKey: .drains))
     case "maintenance": body = .maintenance(try container.decode(Maintenance.self, forKey: .maintenance))
+    case "diagnosis": body = .diagnosis(try container.decode(Diagnosis.self, forKey: .diagnosis))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -254,6 +257,7 @@ extension Reply: Codable {
     case .drain(let status): try container.encode(status, forKey: .drain)
     case .drains(let all): try container.encode(all, forKey: .drains)
     case .maintenance(let maintenance): try container.encode(maintenance, forKey: .maintenance)
+    case .diagnosis(let diagnosis): try container.encode(diagnosis, forKey: .diagnosis)
     }
   }
 
@@ -276,6 +280,7 @@ extension Reply: Codable {
     case .drain: "drain"
     case .drains: "drains"
     case .maintenance: "maintenance"
+    case .diagnosis: "diagnosis"
     }
   }
 }

@@ -52,6 +52,8 @@ public struct Request: Sendable, Hashable {
     case steerDrain(DrainSteering)
     /// Take no new guests from now on, or take them again.
     case setMaintenance(on: Bool)
+    /// Look whether all is well at the host, and on the ways to others.
+    case diagnose(DiagnosisOrder)
   }
 
   /// The idempotency key. For `migrate` it is the migration's id.
@@ -390,6 +392,7 @@ extension Request: Codable {
     case "list-drains": command = .listDrains(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
     case "steer-drain": command = .steerDrain(try DrainSteering(from: decoder))
     case "set-maintenance": command = .setMaintenance(on: try container.decode(Bool.self, forKey: .on))
+    case "diagnose": command = .diagnose(try DiagnosisOrder(from: decoder))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -427,6 +430,7 @@ extension Request: Codable {
     case .drainStatus(let drain): try container.encode(drain, forKey: .drain)
     case .steerDrain(let steering): try steering.encode(to: encoder)
     case .setMaintenance(let on): try container.encode(on, forKey: .on)
+    case .diagnose(let order): try order.encode(to: encoder)
     case .describe, .listGrace, .listOrphans, .queue: break
     }
   }
@@ -459,6 +463,7 @@ extension Request: Codable {
     case .listDrains: "list-drains"
     case .steerDrain: "steer-drain"
     case .setMaintenance: "set-maintenance"
+    case .diagnose: "diagnose"
     }
   }
 }

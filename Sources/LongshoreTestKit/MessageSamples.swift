@@ -74,6 +74,7 @@ extension MessageSamples {
     case listDrains = "list-drains"
     case steerDrain = "steer-drain"
     case setMaintenance = "set-maintenance"
+    case diagnose
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -103,6 +104,7 @@ extension MessageSamples {
       case .listDrains: self = .listDrains
       case .steerDrain: self = .steerDrain
       case .setMaintenance: self = .setMaintenance
+      case .diagnose: self = .diagnose
       }
     }
   }
@@ -181,6 +183,7 @@ extension MessageSamples {
         .steerDrain(DrainSteering(migration, .cancel, running: true))
       ]
     case .setMaintenance: [.setMaintenance(on: false), .setMaintenance(on: true)]
+    case .diagnose: [.diagnose(DiagnosisOrder()), .diagnose(DiagnosisOrder(waysTo: [destination.host], waysOnly: true))]
     }
   }
 
@@ -216,7 +219,8 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
-    case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue, drain, drains, maintenance
+    case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue, drain, drains, maintenance,
+      diagnosis
     case templateWork = "template-work"
 
     /// The kind of a reply.
@@ -238,6 +242,7 @@ extension MessageSamples {
       case .drain: self = .drain
       case .drains: self = .drains
       case .maintenance: self = .maintenance
+      case .diagnosis: self = .diagnosis
       }
     }
   }
@@ -273,6 +278,7 @@ extension MessageSamples {
     case .drain: DrainStatus.Phase.allCases.map { reply(.drain(sparseDrain($0))) } + [reply(.drain(fullDrain))]
     case .drains: [reply(.drains([])), reply(.drains([sparseDrain(.planning), fullDrain]))]
     case .maintenance: [reply(.maintenance(Maintenance(isOn: false))), reply(.maintenance(maintenance))]
+    case .diagnosis: [reply(.diagnosis(Diagnosis(time: time, checks: []))), reply(.diagnosis(Diagnosis(time: time, checks: checks)))]
     }
   }
 
@@ -504,6 +510,7 @@ extension MessageSamples {
     case limitBandwidth = "limit-bandwidth"
     case askOffer = "ask-offer"
     case offered
+    case checkWay = "check-way"
 
     /// The kind of a message.
     public init(_ body: PeerMessage.Body) {
@@ -537,6 +544,7 @@ extension MessageSamples {
       case .limitBandwidth: self = .limitBandwidth
       case .askOffer: self = .askOffer
       case .offered: self = .offered
+      case .checkWay: self = .checkWay
       }
     }
 
@@ -544,7 +552,7 @@ extension MessageSamples {
     public var isFromSource: Bool {
       switch self {
       case .check, .prepare, .confirm, .compare, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed,
-        .askOffer:
+        .askOffer, .checkWay:
         true
       default: false
       }
@@ -611,6 +619,7 @@ extension MessageSamples {
     case .limitBandwidth: [.limitBandwidth(nil), .limitBandwidth(104_857_600)]
     case .askOffer: [.askOffer]
     case .offered: offers.map { .offered($0) }
+    case .checkWay: [.checkWay(nil), .checkWay(HostVersions(libvirt: "9.0.0", hypervisor: "7.2.0"))]
     }
   }
 

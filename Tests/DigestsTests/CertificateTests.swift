@@ -36,6 +36,13 @@ struct CertificateTests {
     }
   }
 
+  @Test("say for how long they are valid")
+  func validity() {
+    let validity = Certificate(pem: Array(Self.pem.utf8))?.validity
+    // openssl x509 -dates: Nov 26 00:45:06 2026 GMT to Nov 2 00:45:06 2126 GMT.
+    #expect(validity == 1_795_653_906...4_949_253_906)
+  }
+
   @Test("cannot be read from anything else", arguments: ["", "-----BEGIN CERTIFICATE-----", "no certificate"])
   func unreadable(text: String) {
     guard let certificate = Certificate(pem: Array(text.utf8)) else { return }

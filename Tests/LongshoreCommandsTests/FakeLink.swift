@@ -18,12 +18,16 @@ final class FakeLink: OrchestratorLink {
   private let answer: @Sendable (FakeLink, Request) -> Result<Reply, LinkError>
   private let answers: @Sendable (FakeLink, Request) -> Result<[Reply], LinkError>
   private let log = Mutex<[Asked]>([])
+  private let letters: Result<[DeadLetter], LinkError>
+  private let sorted = Mutex<[DeadLetter.Fate]>([])
 
   /// Hosts that answer at once. The closures may tell events through the link that they get.
   init(
     answer: @escaping @Sendable (FakeLink, Request) -> Result<Reply, LinkError> = { _, _ in .failure(.silence) },
-    answers: @escaping @Sendable (FakeLink, Request) -> Result<[Reply], LinkError> = { _, _ in .success([]) }
+    answers: @escaping @Sendable (FakeLink, Request) -> Result<[Reply], LinkError> = { _, _ in .success([]) },
+    letters: Result<[DeadLetter], LinkError> = .success([])
   ) {
+    self.letters = letters
     (notices, teller) = AsyncStream.makeStream()
     self.answer = answer
     self.answers = answers
@@ -31,6 +35,16 @@ final class FakeLink: OrchestratorLink {
 
   /// All that was asked, in order.
   var asked: [Asked] { log.withLock { $0 } }
+
+  /// What was to become of the dead letters, in their order.
+  var fates: [DeadLetter.Fate] { sorted.withLock { $0 } }
+
+  func countDeadLetters() async throws(LinkError) -> Int { try letters.get().count }
+
+  func sortDeadLetters(_ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]) async throws {
+    let fates = try await judge(try letters.get())
+    sorted.withLock { $0 = fates }
+  }
 
   /// Tells an event, progress, or what becomes of the link.
   func tell(_ notices: LinkNotice...) { for notice in notices { teller.yield(notice) } }

@@ -198,7 +198,7 @@ enum ModelWord: Int, CaseIterable, Hashable {
     // Of budgets, which decide nothing of the guest.
     case .limitBandwidth: return nil
     // Of drains, which only order migrations.
-    case .askOffer, .offered: return nil
+    case .askOffer, .offered, .checkWay: return nil
     // The operator's word takes the place of what cannot be seen: histories and the simulation have it.
     // So does a verification, which has walks of its own and decides nothing of the guest.
     case .check, .checked, .layerOffered, .offerLayer, .tryPath, .pathTried, .disown, .assign, .compare, .comparing, .compared: return nil

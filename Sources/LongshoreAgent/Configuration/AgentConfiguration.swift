@@ -54,6 +54,9 @@ struct AgentConfiguration: Sendable {
   var runDirectory: String
   /// Where the endpoint for metrics listens; nil for nowhere.
   var metricsListen: ListenAddress?
+  /// The certificates, and the files with passwords and keys, that the configuration names.
+  var certificateFiles: [String]
+  var secretFiles: [String]
   /// The least important messages that are logged.
   var logLevel: Logger.Level
 
@@ -116,6 +119,15 @@ struct AgentConfiguration: Sendable {
     journalPath = try settings.text(.journalPath) ?? "/var/lib/longshore/journal.sqlite"
     runDirectory = try settings.text(.runDirectory) ?? "/run/longshore"
     metricsListen = try Self.listenAddress(settings)
+    let libvirtFolder = "/etc/pki/libvirt"
+    certificateFiles =
+      [try settings.text(.brokerTLSCAFile), try settings.text(.brokerTLSCertificateFile)].compactMap(\.self)
+      + (nbdCredentials.map { folder in ["ca-cert", "server-cert", "client-cert"].map { "\(folder)/\($0).pem" } } ?? [])
+      + (endpoint.libvirtURI.contains("+tls://")
+        ? ["/etc/pki/CA/cacert.pem"] + ["server", "client"].map { "\(libvirtFolder)/\($0)cert.pem" } : [])
+    secretFiles =
+      [try settings.text(.brokerPasswordFile), try settings.text(.brokerTLSKeyFile)].compactMap(\.self)
+      + (nbdCredentials.map { folder in ["server-key", "client-key"].map { "\(folder)/\($0).pem" } } ?? [])
     logLevel = .info
     if let text = try settings.text(.logLevel) {
       guard let level = Logger.Level(rawValue: text) else {

@@ -252,27 +252,34 @@ struct DestinationChecks: Sendable {
       return [CheckRule.filePool.failed(on: here.host, "the pool \(name) of \(here.host) is of the type \(configuration.kind)")]
     }
     var checks = [CheckRule.knownPool.passed(on: here.host, "the pool \(name) of \(here.host) is active")]
-    if configuration.kind != .directory {
-      guard FileProbe.isMountPoint(folder) else {
-        return checks + [
-          CheckRule.mountedPool.failed(
-            on: here.host, "nothing is mounted on \(folder), the folder of the pool \(name) of \(here.host)",
-            advice: "`virsh pool-destroy \(name)`, which deletes nothing, then `virsh pool-start \(name)`")
-        ]
-      }
-      checks.append(CheckRule.mountedPool.passed(on: here.host, "\(folder) is mounted"))
+    if let mount = checkMount(of: name.text, configuration.kind, folder) {
+      checks.append(mount)
+      if mount.outcome == .refused { return checks }
     }
     guard files.bring(into: name, folder) else { return checks + checkNames(in: folder, pool: name, files) }
-    if let error = FileProbe.obstacleToFiles(in: folder) {
-      return checks + [
-        CheckRule.writablePool.failed(on: here.host, "no files can be made in \(folder), the folder of the pool \(name): \(error)")
-      ]
-    }
-    checks.append(CheckRule.writablePool.passed(on: here.host, "files can be made in \(folder)"))
+    checks.append(checkWriting(to: name.text, folder))
+    if checks.last?.outcome == .refused { return checks }
     checks += checkNames(in: folder, pool: name, files)
     checks.append(try await checkRoom(of: pool.name, in: folder, files, of: id, on: connection))
     if let check = checkFileCount(in: folder, pool: name, files) { checks.append(check) }
     return checks
+  }
+
+  /// Whether a pool's file system is there; nil for pools that are folders of another.
+  func checkMount(of pool: String, _ kind: StoragePoolConfiguration.Kind, _ folder: String) -> Check? {
+    guard kind != .directory else { return nil }
+    return FileProbe.isMountPoint(folder)
+      ? CheckRule.mountedPool.passed(on: here.host, "\(folder) is mounted")
+      : CheckRule.mountedPool.failed(
+        on: here.host, "nothing is mounted on \(folder), the folder of the pool \(pool) of \(here.host)",
+        advice: "`virsh pool-destroy \(pool)`, which deletes nothing, then `virsh pool-start \(pool)`")
+  }
+
+  /// Whether files can be made in a pool.
+  func checkWriting(to pool: String, _ folder: String) -> Check {
+    FileProbe.obstacleToFiles(in: folder).map {
+      CheckRule.writablePool.failed(on: here.host, "no files can be made in \(folder), the folder of the pool \(pool): \($0)")
+    } ?? CheckRule.writablePool.passed(on: here.host, "files can be made in \(folder)")
   }
 
   private func checkNames(in folder: String, pool: ResourceName, _ files: IncomingFiles) -> [Check] {

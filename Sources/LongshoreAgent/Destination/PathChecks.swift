@@ -98,6 +98,13 @@ struct PathChecks: Sendable {
 
   // MARK: - TLS
 
+  /// The certificates of this host's QEMU, where disks and memory go with TLS.
+  static func certificates(of endpoint: DestinationEndpoint) -> [String] {
+    guard endpoint.tlsName != nil else { return [] }
+    let folder = LibvirtSettings().certificates ?? LibvirtSettings.defaultCertificates
+    return ["\(folder)/ca-cert.pem", "\(folder)/server-cert.pem"]
+  }
+
   /// Compares the name that the source is told to expect with that in the certificate which QEMU will show.
   private func certificate() -> [Check] {
     guard let name = endpoint.tlsName else { return [] }

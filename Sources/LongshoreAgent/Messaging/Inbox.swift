@@ -262,6 +262,7 @@ struct Inbox: Service, CustomStringConvertible {
     case .templateDone: await offers.withdraw(message.migration)
     // What goes to all hosts comes to its sender too.
     case .askOffer: if message.from != here { answerOffer(message) }
+    case .checkWay(let versions): answerWay(versions, message)
     case .offered(let offer): await hostOffers.deliver(offer, of: message.from.host, to: message.migration)
     case .preparing(let progress): try await takePreparing(progress, message)
     default: try await coordinator.receive(message, endpoint: endpoint)
@@ -282,6 +283,13 @@ struct Inbox: Service, CustomStringConvertible {
         answer = .checked([Check(.operationFailed, on: here.host, .refused, Reason.of(error, "make the checks").message)])
       }
       try? await peers.send(answer, of: message.migration, to: message.from)
+    }
+  }
+
+  private func answerWay(_ versions: HostVersions?, _ message: PeerMessage) {
+    Task {
+      let found = await checks.checkWay(from: message.from, versions: versions, of: message.migration)
+      try? await peers.send(.checked(found), of: message.migration, to: message.from)
     }
   }
 
@@ -337,8 +345,8 @@ struct Inbox: Service, CustomStringConvertible {
       messageID: delivery.properties.messageID ?? "", correlationID: delivery.properties.correlationID,
       type: delivery.properties.type,
       headers: [
-        Wire.deadLetterReasonHeader: text, "x-longshore-host": here.routingKey, "x-longshore-exchange": delivery.exchange,
-        "x-longshore-routing-key": delivery.routingKey,
+        Wire.deadLetterReasonHeader: text, Wire.deadLetterHostHeader: here.routingKey, Wire.deadLetterTimeHeader: "\(clock.now().wall)",
+        Wire.deadLetterExchangeHeader: delivery.exchange, Wire.deadLetterRoutingKeyHeader: delivery.routingKey,
       ])
   }
 }
@@ -360,7 +368,7 @@ extension Request {
       true
     case .drain(let order): order.dryRun != true
     case .status, .list, .queue, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork,
-      .drainStatus, .listDrains:
+      .drainStatus, .listDrains, .diagnose:
       false
     }
   }

@@ -48,6 +48,7 @@ struct RequestDesk: Sendable {
   let prefetches: PrefetchCoordinator
   let drains: DrainCoordinator
   let door: OrderDoor
+  let diagnosis: HostDiagnosis
   /// Whether the configuration lets guests come.
   let takesGuests: Bool
   let clock: any HostClock
@@ -108,6 +109,7 @@ struct RequestDesk: Sendable {
     case .steerDrain(let steering):
       return try await drains.steer(steering, reason: Reason(.cancelled, "by the request \(request.id)"))
     case .setMaintenance(let on): return try await drains.setMaintenance(on, takesGuests: takesGuests)
+    case .diagnose(let order): return .diagnosis(await diagnosis.make(order, id: request.id))
     case .removeOrphans(let ids): return try await answer("remove orphans") { .orphans(try await orphans.remove(Set(ids))) }
     }
   }

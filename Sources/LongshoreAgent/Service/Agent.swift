@@ -160,7 +160,13 @@ struct Agent {
       identities: identities, peers: peers, dryRuns: dryRuns,
       progress: progress, pacer: pacer, setAside: setAside,
       orphans: orphans, templates: catalogue, verifications: verifications, prefetches: prefetches,
-      drains: drains, door: door, takesGuests: configuration.takesGuests, clock: clock,
+      drains: drains, door: door,
+      diagnosis: HostDiagnosis(
+        here: here, libvirt: libvirt, checks: checks, coordinator: coordinator, orphans: orphans,
+        files: HostDiagnosis.Files(
+          certificates: configuration.certificateFiles + PathChecks.certificates(of: configuration.endpoint),
+          secrets: configuration.secretFiles, journal: configuration.journalPath),
+        dryRuns: dryRuns, peers: peers, clock: clock), takesGuests: configuration.takesGuests, clock: clock,
       logger: logger)
 
     let measuring = MetricsSampler(

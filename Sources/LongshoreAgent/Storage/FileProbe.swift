@@ -21,6 +21,12 @@ enum FileProbe {
     return stat(path, &status) == 0 ? UInt64(status.st_dev) : nil
   }
 
+  /// Whether everybody can read a file, as far as its own permissions go.
+  static func isReadableByAll(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+  }
+
   /// A file's inode number, of a link itself; nil where there is none.
   static func inode(of path: String) -> UInt64? {
     var status = stat()

@@ -18,7 +18,7 @@ extension CommandSession {
       let reply = try await question.ask(command, of: status.sourceHost)
       if case .rejected = reply.body { return refused(reply, refusal, id) }
       switch options.format {
-      case .json: writeJSON(reply)
+      case .json, .yaml: writeValue(reply)
       case .table where options.quiet: write([id.text])
       case .table: write(text(reply, status))
       }
@@ -30,7 +30,7 @@ extension CommandSession {
   ///
   /// - Parameter what: What that means, after its host.
   func refused(_ reply: Reply, _ what: String, _ id: MigrationID) -> CommandExit {
-    if options.format == .json { writeJSON(reply) }
+    if options.format.isForPrograms { writeValue(reply) }
     var lines = [policy.progress.red("Refused by \(reply.from.host):") + " \(what)."]
     if case .rejected(let reasons) = reply.body { lines += reasons.map { "  - \($0.words)" } }
     complain(lines + [Advice.status(id)])

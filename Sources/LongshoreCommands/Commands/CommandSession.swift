@@ -35,8 +35,10 @@ struct CommandSession: Sendable {
   /// Writes the result: lines for people.
   func write(_ lines: [String]) { environment.writeResult(lines.map { $0 + "\n" }.joined()) }
 
-  /// Writes the result: a value for programs.
-  func writeJSON(_ value: some Encodable) { environment.writeResult(JSONOutput.line(value)) }
+  /// Writes the result: a value for programs, in JSON or in YAML.
+  func writeValue(_ value: some Encodable) {
+    environment.writeResult(options.format == .yaml ? ValueOutput.yaml(value) : ValueOutput.json(value))
+  }
 
   /// Writes what went wrong.
   func complain(_ lines: [String]) { environment.writeProgress(lines.map { $0 + "\n" }.joined()) }
@@ -77,11 +79,11 @@ struct CommandSession: Sendable {
       lines.result = OutcomeText.lines(outcome, guest: guest, migration: migration, style: policy.result).result
     }
     switch options.format {
-    case .json:
+    case .json, .yaml:
       switch outcome {
-      case .ended(let event), .needsAttention(let event): writeJSON(event)
-      case .endedBefore(let status): writeJSON(status)
-      case .refused(let reply), .checked(let reply), .accepted(let reply): writeJSON(reply)
+      case .ended(let event), .needsAttention(let event): writeValue(event)
+      case .endedBefore(let status): writeValue(status)
+      case .refused(let reply), .checked(let reply), .accepted(let reply): writeValue(reply)
       case .detached, .unheard: break
       }
     case .table where options.quiet:
@@ -89,6 +91,15 @@ struct CommandSession: Sendable {
     case .table: write(lines.result)
     }
     complain(lines.problem)
+  }
+
+  /// Refuses to go on where the operator would have to be asked and cannot be.
+  /// - Throws: ``CommandFailure`` where standard input is no terminal and `yes` is not given.
+  func requireTerminal(unless yes: Bool, while operation: String) throws(CommandFailure) {
+    guard yes || environment.inputIsTerminal else {
+      throw CommandFailure(
+        .usage, "standard input is not a terminal, so that nobody can be asked", while: operation, advice: "Give --yes.")
+    }
   }
 
   /// Asks the operator. Only a yes is one.

@@ -121,7 +121,7 @@ struct DrainSubcommand: OperatorCommand {
       guard case .drain(let drain) = reply.body else { return session.refused(reply, "\(host) is not drained") }
       if dryRun { return session.tell(plan: drain) }
       if detach {
-        if session.options.format == .json { session.writeJSON(drain) } else { session.write([drain.id.text]) }
+        if session.options.format.isForPrograms { session.writeValue(drain) } else { session.write([drain.id.text]) }
         return .done
       }
       return try await session.follow(drain, over: link)
@@ -197,7 +197,7 @@ extension CommandSession {
   /// Tells how a drain has ended.
   func tell(_ drain: DrainStatus) -> CommandExit {
     switch options.format {
-    case .json: writeJSON(drain)
+    case .json, .yaml: writeValue(drain)
     case .table where options.quiet: write(drain.guests.filter(\.isLeft).map(\.guest.name.printable))
     case .table: write(DrainText.outcome(drain, style: policy.result).result)
     }
@@ -213,7 +213,7 @@ extension CommandSession {
   fileprivate func tell(plan drain: DrainStatus) -> CommandExit {
     let blocked = drain.guests.filter(\.isLeft)
     switch options.format {
-    case .json: writeJSON(drain)
+    case .json, .yaml: writeValue(drain)
     case .table where options.quiet: write(blocked.map(\.guest.name.printable))
     case .table: write(DrainText.plan(drain, style: policy.result))
     }
@@ -222,7 +222,7 @@ extension CommandSession {
 
   /// Says why a host refuses what it was asked for a drain.
   func refused(_ reply: Reply, _ what: String) -> CommandExit {
-    if options.format == .json { writeJSON(reply) }
+    if options.format.isForPrograms { writeValue(reply) }
     guard case .rejected(let reasons) = reply.body else {
       complain(["\(reply.from.host) answers something else: use a `longshore` of its version."])
       return .unknownOutcome

@@ -55,7 +55,7 @@ struct DrainsListSubcommand: OperatorCommand {
       let refused = session.complainOfRefusals(in: replies)
       let drains = DrainStatus.all(in: replies)
       switch session.options.format {
-      case .json: session.writeJSON(drains)
+      case .json, .yaml: session.writeValue(drains)
       case .table where session.options.quiet: session.write(drains.map(\.id.text))
       case .table where drains.isEmpty:
         if !refused { session.complain(["No host is being drained; \(Quantity.count(replies.count, "host")) answered."]) }
@@ -93,7 +93,7 @@ struct DrainsShowSubcommand: OperatorCommand {
       guard let found = try await drain.find(session, link) else { return .refused }
       if follow { return try await session.follow(found, over: link) }
       switch session.options.format {
-      case .json: session.writeJSON(found)
+      case .json, .yaml: session.writeValue(found)
       case .table where session.options.quiet: session.write([found.phase.rawValue])
       case .table: session.write(DrainText.status(found, zone: session.environment.zone, style: session.policy.result))
       }
@@ -185,7 +185,7 @@ extension DrainSteeringCommand {
       let reply = try await question.ask(.steerDrain(DrainSteering(found.id, action, running: cancelsRunning)), of: found.host)
       guard case .drain(let now) = reply.body else { return session.refused(reply, "the drain of \(found.host) goes on as before") }
       switch session.options.format {
-      case .json: session.writeJSON(now)
+      case .json, .yaml: session.writeValue(now)
       case .table where session.options.quiet: session.write([now.id.text])
       case .table: session.write([Self.text(now, action)])
       }
@@ -281,7 +281,7 @@ struct MaintenanceSubcommand: OperatorCommand {
       let reply = try await question.ask(.setMaintenance(on: state == .on), of: host)
       guard case .maintenance(let maintenance) = reply.body else { return session.refused(reply, "\(host) stays as it was") }
       switch session.options.format {
-      case .json: session.writeJSON(maintenance)
+      case .json, .yaml: session.writeValue(maintenance)
       case .table where session.options.quiet: session.write([maintenance.isOn ? "on" : "off"])
       case .table: session.write([DrainText.maintenance(maintenance, of: host, zone: session.environment.zone)])
       }

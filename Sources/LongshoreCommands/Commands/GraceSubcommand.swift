@@ -136,10 +136,7 @@ struct GracePurgeSubcommand: OperatorCommand {
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
-    guard yes || session.environment.inputIsTerminal else {
-      throw CommandFailure(
-        .usage, "standard input is not a terminal, so that nobody can be asked", while: "deleting disks", advice: "Give --yes.")
-    }
+    try session.requireTerminal(unless: yes, while: "deleting disks")
     return try await session.withLink(.nothing) { [selection, yes, timeout] link in
       let found = try await HostQuestion(session: session, link: link, time: HostQuestion.defaultTime).disks(selection)
       let question = HostQuestion(session: session, link: link, time: timeout)
@@ -191,7 +188,7 @@ extension CommandSession {
       return disks.map { (reply.from.host, $0) }
     }.sorted { ($0.disk.deleteAt, $0.disk.path) < ($1.disk.deleteAt, $1.disk.path) }
     switch options.format {
-    case .json: writeJSON(replies.filter { $0.typeName == "grace" })
+    case .json, .yaml: writeValue(replies.filter { $0.typeName == "grace" })
     case .table where options.quiet: write(disks.map(\.disk.path.printable))
     case .table where disks.isEmpty: break
     case .table: write(LeftoverText.grace(disks, at: environment.now(), zone: environment.zone, style: policy.result))
@@ -201,13 +198,13 @@ extension CommandSession {
   /// Writes what became of the disks that were to be deleted.
   /// - Returns: Whether all were.
   fileprivate func tellPurged(_ replies: [Reply]) -> Bool {
-    if options.format == .json { writeJSON(replies.filter { $0.typeName == "grace" }) }
+    if options.format.isForPrograms { writeValue(replies.filter { $0.typeName == "grace" }) }
     var areAllDeleted = true
     for reply in replies {
       guard case .grace(let disks) = reply.body else { continue }
       areAllDeleted = areAllDeleted && disks.allSatisfy { $0.state == .deleted }
       switch options.format {
-      case .json: break
+      case .json, .yaml: break
       case .table where options.quiet: write(disks.filter { $0.state == .deleted }.map(\.path.printable))
       case .table: write(LeftoverText.purged(disks, host: reply.from.host, style: policy.result))
       }

@@ -36,7 +36,7 @@ struct HostsSubcommand: OperatorCommand {
         session.complain(["\(reply.from.host) does not tell: \(reasons.map(\.words).joined(separator: "; "))"])
       }
       switch session.options.format {
-      case .json: session.writeJSON(replies.filter { $0.typeName == "host" })
+      case .json, .yaml: session.writeValue(replies.filter { $0.typeName == "host" })
       case .table where session.options.quiet: session.write(hosts.map(\.from.host.text))
       case .table: session.write(ResultText.hosts(hosts, style: session.policy.result))
       }

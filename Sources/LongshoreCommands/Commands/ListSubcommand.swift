@@ -33,7 +33,7 @@ struct ListSubcommand: OperatorCommand {
       let replies = try await HostQuestion(session: session, link: link, time: timeout).all(.list(includeEnded: all))
       let migrations = Self.migrations(in: replies)
       switch session.options.format {
-      case .json: session.writeJSON(migrations)
+      case .json, .yaml: session.writeValue(migrations)
       case .table where session.options.quiet: session.write(migrations.map(\.id.text))
       case .table where migrations.isEmpty:
         session.complain(["No migrations; \(Quantity.count(replies.count, "host")) answered."])

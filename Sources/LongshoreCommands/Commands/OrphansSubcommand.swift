@@ -79,7 +79,7 @@ struct OrphansSubcommand: OperatorCommand {
     let all = replies.flatMap { reply in orphans(in: reply).map { (host: reply.from.host, orphan: $0) } }
     let now = session.environment.now()
     switch session.options.format {
-    case .json: session.writeJSON(replies.filter { $0.typeName == "orphans" })
+    case .json, .yaml: session.writeValue(replies.filter { $0.typeName == "orphans" })
     case .table where session.options.quiet: session.write(all.map(\.orphan.name.printable))
     case .table where all.isEmpty && !refused:
       session.complain(["No orphans; \(Quantity.count(replies.count, "host")) answered."])

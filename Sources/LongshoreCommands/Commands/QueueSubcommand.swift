@@ -52,7 +52,7 @@ struct QueueListSubcommand: OperatorCommand {
       let refused = session.complainOfRefusals(in: replies)
       let entries = QueueEntry.all(in: replies)
       switch session.options.format {
-      case .json: session.writeJSON(entries)
+      case .json, .yaml: session.writeValue(entries)
       case .table where session.options.quiet: session.write(entries.map(\.id.text))
       case .table where entries.isEmpty:
         if !refused { session.complain(["No migration waits; \(Quantity.count(replies.count, "host")) answered."]) }
@@ -123,7 +123,7 @@ struct QueueMoveSubcommand: OperatorCommand {
       let reply = try await question.ask(.moveQueued(QueueMove(id, to: place)), of: host)
       guard case .queue(let entries) = reply.body else { return session.refused(reply, "\(id) is not moved", id) }
       switch session.options.format {
-      case .json: session.writeJSON(entries)
+      case .json, .yaml: session.writeValue(entries)
       case .table where session.options.quiet: session.write([id.text])
       case .table:
         let moved = entries.first { $0.id == id }

@@ -42,10 +42,7 @@ struct ResolveSubcommand: OperatorCommand {
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
-    guard yes || session.environment.inputIsTerminal else {
-      throw CommandFailure(
-        .usage, "standard input is not a terminal, so that nobody can be asked", while: "naming the owner", advice: "Give --yes.")
-    }
+    try session.requireTerminal(unless: yes, while: "naming the owner")
     return try await session.withLink(.nothing) { [id, owner, at, yes, timeout] link in
       let question = HostQuestion(session: session, link: link, time: HostQuestion.defaultTime)
       let told = if let at { at } else { try await question.status(of: id).sourceHost }
@@ -56,14 +53,14 @@ struct ResolveSubcommand: OperatorCommand {
       }
       let reply = try await link.ask(
         session.request(.resolve(migration: id, owner: owner), host: host, within: timeout), of: host, within: timeout)
-      if session.options.format == .json { session.writeJSON(reply) }
+      if session.options.format.isForPrograms { session.writeValue(reply) }
       if case .rejected(let reasons) = reply.body {
         let head = session.policy.progress.red("Refused by \(host.host):") + " \(owner) is not taken for the owner."
         session.complain([head] + reasons.map { "  - \($0.words)" } + ["Next: `longshore status \(id)` tells its state."])
         return .refused
       }
       switch session.options.format {
-      case .json: break
+      case .json, .yaml: break
       case .table where session.options.quiet: session.write([id.text])
       case .table:
         session.write([

@@ -31,7 +31,7 @@ struct StatusSubcommand: OperatorCommand {
     try await session.withLink(.nothing) { [id, timeout] link in
       let status = try await HostQuestion(session: session, link: link, time: timeout).status(of: id)
       switch session.options.format {
-      case .json: session.writeJSON(status)
+      case .json, .yaml: session.writeValue(status)
       case .table where session.options.quiet: session.write([status.phase.rawValue])
       case .table:
         session.write(ResultText.status(status, zone: session.environment.zone, style: session.policy.result))

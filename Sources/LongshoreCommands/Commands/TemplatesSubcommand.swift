@@ -51,7 +51,7 @@ struct TemplatesListSubcommand: OperatorCommand {
         return templates.map { (reply.from.host, $0) }
       }
       switch session.options.format {
-      case .json: session.writeJSON(replies.filter { $0.typeName == "templates" })
+      case .json, .yaml: session.writeValue(replies.filter { $0.typeName == "templates" })
       case .table where session.options.quiet: session.write(all.map { "\($0.template.pool)/\($0.template.volume)".printable })
       case .table where all.isEmpty:
         if !refused { session.complain(["No templates; \(Quantity.count(replies.count, "host")) answered."]) }
@@ -138,7 +138,7 @@ struct TemplatesVerifySubcommand: OperatorCommand {
     guard let first = followed.first else { return .unknownOutcome }
     let other = followed.dropFirst().first.map { (host: $0.host, work: $0.work) }
     switch session.options.format {
-    case .json: session.writeJSON(followed.map(\.work))
+    case .json, .yaml: session.writeValue(followed.map(\.work))
     case .table where session.options.quiet:
       session.write(first.work.files.filter { $0.state == .differs || $0.state == .unreadable }.map(\.name.printable))
     case .table where first.work.files.isEmpty: session.complain(["\(first.host) has no templates."])
@@ -234,12 +234,12 @@ struct TemplatesPrefetchSubcommand: OperatorCommand {
   }
 
   private func tell(_ work: TemplateWork, _ name: ResourceName, _ session: CommandSession) -> CommandExit {
-    if session.options.format == .json { session.writeJSON(work) }
+    if session.options.format.isForPrograms { session.writeValue(work) }
     let style = session.policy.progress
     switch work.phase {
     case .done:
       switch session.options.format {
-      case .json: break
+      case .json, .yaml: break
       case .table where session.options.quiet: session.write(work.files.map(\.name.printable))
       case .table: session.write(TemplateText.placed(work, name, on: to, style: session.policy.result))
       }
@@ -288,7 +288,7 @@ struct TemplatesCancelSubcommand: OperatorCommand {
       // What is cancelled here is no migration.
       guard session.work(in: try await question.ask(.templateWork(id: id), of: host)) != nil else { return .refused }
       let reply = try await question.ask(.cancel(migration: id), of: host)
-      if session.options.format == .json { session.writeJSON(reply) }
+      if session.options.format.isForPrograms { session.writeValue(reply) }
       if session.complainOfRefusal(reply) { return .refused }
       if session.options.format == .table { session.write([session.options.quiet ? id.text : "\(host) is cancelling \(id)."]) }
       return .done

@@ -75,7 +75,7 @@ struct WatchSubcommand: OperatorCommand {
     switch notice {
     case .event(let event):
       switch session.options.format {
-      case .json: session.writeJSON(event)
+      case .json, .yaml: session.writeValue(event)
       case .table where session.options.quiet: session.write([event.subject.text])
       case .table: session.write([EventLine.watched(event, zone: session.environment.zone, style: session.policy.result)])
       }

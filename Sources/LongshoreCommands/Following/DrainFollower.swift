@@ -77,7 +77,7 @@ struct DrainPresenter {
     case .none: return ""
     case .json:
       defer { shown = drain }
-      return shown?.updatedAt == drain.updatedAt && shown?.phase == drain.phase ? "" : JSONOutput.line(drain)
+      return shown?.updatedAt == drain.updatedAt && shown?.phase == drain.phase ? "" : ValueOutput.json(drain)
     case .tty:
       let width = session.environment.columns()
       // What has happened stays above what is drawn over.

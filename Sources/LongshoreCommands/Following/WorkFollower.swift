@@ -85,7 +85,7 @@ struct WorkPresenter {
     case .none: return ""
     case .json:
       defer { shown = followed }
-      return followed.filter { !shown.contains($0) }.map { JSONOutput.line($0.work) }.joined()
+      return followed.filter { !shown.contains($0) }.map { ValueOutput.json($0.work) }.joined()
     case .tty:
       let width = session.environment.columns()
       let lines = followed.filter { !$0.work.phase.isTerminal }

@@ -8,6 +8,11 @@ struct OutputOptions: ParsableArguments {
     case table
     /// For programs: one JSON value, in the field names of the wire.
     case json
+    /// For programs and people: one YAML document, of the same content.
+    case yaml
+
+    /// Whether it is one that programs read.
+    var isForPrograms: Bool { self != .table }
   }
 
   /// The shape of progress.

@@ -4,8 +4,8 @@ import LongshoreMessages
 struct JSONPresenter: ProgressPresenter {
   mutating func present(_ report: FollowReport, at now: Timestamp) -> String {
     switch report {
-    case .event(let event): JSONOutput.line(event)
-    case .progress(let progress): JSONOutput.line(progress)
+    case .event(let event): ValueOutput.json(event)
+    case .progress(let progress): ValueOutput.json(progress)
     case .accepted, .status, .linkLost, .linkRestored: ""
     }
   }

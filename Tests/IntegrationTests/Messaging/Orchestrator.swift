@@ -283,9 +283,12 @@ extension Orchestrator {
 
   /// The dead letter with a body and the reason for which nobody could use it.
   @discardableResult
-  func deadLetter(_ body: [UInt8], for code: Reason.Code) async throws -> Message {
+  func deadLetter(_ body: [UInt8], for code: Reason.Code, count: Int = 1) async throws -> Message {
     try await deadLetters.wait(for: "the dead letter, \(code), \(String(decoding: body.prefix(300), as: UTF8.self))") { letters in
-      letters.first { $0.body == body && $0.properties.headers[Wire.deadLetterReasonHeader]?.stringValue?.contains("[\(code)]") == true }
+      let found = letters.filter {
+        $0.body == body && $0.properties.headers[Wire.deadLetterReasonHeader]?.stringValue?.contains("[\(code)]") == true
+      }
+      return found.count >= count ? found.last : nil
     }
   }
 

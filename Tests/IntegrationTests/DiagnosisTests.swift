@@ -1,0 +1,71 @@
+import LongshoreClient
+import LongshoreMessages
+import Testing
+
+extension MigrationTests {
+  /// What an operator finds out by `longshore doctor` and `longshore dead-letters`.
+  @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct Diagnoses {
+    private func run(_ words: String..., in lab: Lab) async throws -> Client.Ending {
+      try await #require(Client.longshore).run(words + ["--broker", try lab.brokerURL, "--cluster", Lab.cluster])
+    }
+
+    /// The codes of what is not well, by host.
+    private func findings(_ lab: Lab, code: Int32) async throws -> Set<String> {
+      let ending = try await run("doctor", "--quiet", in: lab)
+      #expect(ending.code == code, "\(ending)")
+      // The lab's broker is on another address than this machine's own, without TLS; other tests have left dead letters.
+      return Set(ending.output.split(separator: "\n").map(String.init)).subtracting(["broker unprotected", "broker dead-letters"])
+    }
+
+    @Test("all is well, libvirt is away, a pool cannot be written, an agent is silent, a port is closed")
+    func doctor() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Orchestrator.with(lab) { orchestrator in
+        for host in Lab.Host.allCases { try await orchestrator.waitForLibvirt(on: host) }
+        #expect(try await findings(lab, code: 0) == [])
+
+        try await lab.endLibvirt(on: .beta, with: "TERM")
+        #expect(try await findings(lab, code: 1) == ["beta libvirt-unreachable", "alpha libvirt-unreachable"])
+        try await lab.startLibvirt(on: .beta)
+        try await orchestrator.waitForLibvirt(on: .beta)
+
+        try await lab.shell(on: .beta, "iptables --wait 30 -I INPUT -p tcp --dport 10809:10872 -j REJECT --reject-with tcp-reset")
+        try await finally {
+          let found = try await findings(lab, code: 1)
+          #expect(found == ["alpha port-closed"])
+        } do: {
+          try await lab.shell(on: .beta, "iptables --wait 30 -D INPUT -p tcp --dport 10809:10872 -j REJECT --reject-with tcp-reset")
+        }
+        #expect(try await findings(lab, code: 0) == [])
+      }
+    }
+
+    @Test("a request that nobody could use is listed, shown, sent again as the operator's, and dropped")
+    func deadLetters() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      _ = try await run("dead-letters", "drop", "--all", "--yes", in: lab)
+      try await Orchestrator.with(lab) { orchestrator in
+        let request = Request(id: try Orchestrator.newID(), command: .cancel(migration: try Orchestrator.newID()))
+        let body = MessageCoding.encode(request)
+        try await orchestrator.publish(body, to: .alpha, correlation: nil)
+        try await orchestrator.deadLetter(body, for: .unknownMigration)
+        let listed = try await run("dead-letters", "--quiet", in: lab)
+        let ids = listed.output.split(separator: "\n").map(String.init)
+        #expect(listed.code == 0 && ids.count == 1, "\(listed)")
+        let id = try #require(ids.first)
+        let shown = try await run("dead-letters", "show", id, in: lab)
+        #expect(shown.output.contains("put aside by  lab.alpha") && shown.output.contains("[unknown-migration]"), "\(shown)")
+
+        #expect(try await run("dead-letters", "requeue", id, in: lab).code == 0)
+        // It comes back with the same reason at another time, and so as another letter.
+        try await orchestrator.deadLetter(body, for: .unknownMigration, count: 2)
+        let again = try await run("dead-letters", "--quiet", in: lab).output.split(separator: "\n").map(String.init)
+        #expect(again.count == 1 && again != [id], "\(again)")
+        #expect(try await run("dead-letters", "drop", "--all", "--yes", in: lab).code == 0)
+        #expect(try await run("dead-letters", "--quiet", in: lab).output.isEmpty)
+      }
+    }
+  }
+}

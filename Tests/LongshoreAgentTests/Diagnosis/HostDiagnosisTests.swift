@@ -1,0 +1,58 @@
+import Glibc
+import LongshoreMessages
+import Testing
+
+@testable import LongshoreAgent
+
+@Suite("What a host finds of itself")
+struct HostDiagnosisTests {
+  private static let end: Int64 = 4_949_253_906
+  private static let day: Int64 = 86_400
+
+  @Test(
+    "certificates",
+    arguments: [
+      (1_795_653_905, .refused), (1_795_653_906, .passed), (end - 31 * day, .passed), (end - 29 * day, .warning), (end, .warning),
+      (end + 1, .refused),
+    ] as [(Int64, Check.Outcome)])
+  func certificates(now: Int64, outcome: Check.Outcome) async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(Array(Self.pem.utf8), to: "certificate.pem")
+      let host = try #require(NodeName("alpha"))
+      let checks = HostDiagnosis.check(certificates: [path, path], at: now, on: host)
+      #expect(checks.map(\.outcome) == (outcome == .refused ? [.refused, .refused] : [outcome]))
+      #expect(checks.allSatisfy { $0.code == .certificateExpires && $0.message.contains(path) })
+      #expect(HostDiagnosis.check(certificates: ["\(folder.path)/none.pem"], at: now, on: host).map(\.outcome) == [.refused])
+      #expect(HostDiagnosis.check(certificates: [], at: now, on: host).isEmpty)
+    }
+  }
+
+  @Test("files that everybody can read")
+  func secrets() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(Array("secret".utf8), to: "password")
+      for (mode, isOpen) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+        #expect(chmod(path, mode_t(mode)) == 0)
+        #expect(FileProbe.isReadableByAll(path) == isOpen, "\(String(mode, radix: 8))")
+      }
+      #expect(!FileProbe.isReadableByAll(folder.file("none")))
+    }
+  }
+
+  /// Valid from 2026-11-26T00:45:06Z to 2126-11-02T00:45:06Z; its key was thrown away.
+  private static let pem = """
+    -----BEGIN CERTIFICATE-----
+    MIIBsTCCAVagAwIBAgIUZJ/nJM0CCMoOWEkbd81fP/xmcWAwCgYIKoZIzj0EAwIw
+    GzEZMBcGA1UEAwwQYmV0YS5leGFtcGxlLm5ldDAgFw0yNjExMjYwMDQ1MDZaGA8y
+    MTI2MTEwMjAwNDUwNlowGzEZMBcGA1UEAwwQYmV0YS5leGFtcGxlLm5ldDBZMBMG
+    ByqGSM49AgEGCCqGSM49AwEHA0IABPxjfiJBFLGEM+wPcEXo0wZC9W+Muy16LxY2
+    zP7luUEcrWEzi9CMWMDY1RuiG5YNldcMhxdOQyOVAlefKRLNv1yjdjB0MB0GA1Ud
+    DgQWBBQIvU5YluydcscWxEfQq6wP03dGazAfBgNVHSMEGDAWgBQIvU5YluydcscW
+    xEfQq6wP03dGazAPBgNVHRMBAf8EBTADAQH/MCEGA1UdEQQaMBiCEGJldGEuZXhh
+    bXBsZS5uZXSHBMAAAgIwCgYIKoZIzj0EAwIDSQAwRgIhAL34t/0jTeGqj6AHzVvX
+    3q0CoOt67LDB/G7hWbJP642CAiEAxxQPkZxTkOw8Pmo2MMbKA7gOlYmeaFNVl8mA
+    MBLgpig=
+    -----END CERTIFICATE-----
+
+    """
+}
