@@ -22,9 +22,10 @@ struct CheckRuleTests {
 
   @Test func areAllDifferent() { #expect(Set(CheckRule.all).count == CheckRule.all.count) }
 
-  /// The table between the markers of README.md. `LONGSHORE_RECORD_DOCUMENTS=1 swift test --filter CheckRuleTests` writes it anew.
-  @Test("stand in the README")
+  /// The table between the markers of the page of checks. `LONGSHORE_RECORD_DOCUMENTS=1 swift test --filter CheckRuleTests` writes it anew.
+  @Test("stand in the reference")
   func table() throws {
+    let page = "Sources/LongshoreCommands/Longshore.docc/reference/checks.md"
     let begin = "<!-- The rules of LongshoreMessages/Check.swift; written by CheckRuleTests. -->\n"
     let end = "<!-- End of the rules. -->"
     var rows = ["| at the | what is expected | or the reason is | what to do otherwise |", "| --- | --- | --- | --- |"]
@@ -32,13 +33,13 @@ struct CheckRuleTests {
       let code = "`\(rule.code)`" + (rule.severity == .warn ? " (a warning)" : "")
       rows.append("| \(rule.side.rawValue) | \(rule.expected) | \(code) | \(rule.advice) |")
     }
-    var text = try Repository.text("README.md")
+    var text = try Repository.text(page)
     let start = try #require(text.firstRange(of: begin)).upperBound
     let stop = try #require(text.firstRange(of: end)).lowerBound
     let table = rows.map { $0 + "\n" }.joined()
     if ProcessInfo.processInfo.environment["LONGSHORE_RECORD_DOCUMENTS"] == "1" {
       text.replaceSubrange(start..<stop, with: table)
-      try text.write(toFile: Repository.path("README.md"), atomically: true, encoding: .utf8)
+      try text.write(toFile: Repository.path(page), atomically: true, encoding: .utf8)
     } else {
       #expect(text[start..<stop] == table)
     }
