@@ -128,9 +128,22 @@ let package = Package(
       dependencies: ["AMQP", "Digests", "LongshoreMessages", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
     .target(
-      name: "LongshoreCommands",
+      name: "LongshoreDashboard",
       dependencies: [
         "LongshoreClient", "LongshoreMessages",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "LongshoreCommands",
+      dependencies: [
+        "LongshoreClient", "LongshoreDashboard", "LongshoreMessages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Yams", package: "Yams"),
@@ -187,6 +200,14 @@ let package = Package(
       name: "LongshoreCommandsTests",
       dependencies: [
         "LongshoreClient", "LongshoreCommands", "LongshoreTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "LongshoreDashboardTests",
+      dependencies: [
+        "LongshoreClient", "LongshoreDashboard", "LongshoreMessages", "LongshoreTestKit",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -78,6 +78,9 @@ struct EventInbox: Sendable {
     if let progress = try? MessageCoding.decode(ProgressEvent.self, from: delivery.body) {
       return subscription.covers(source: progress.source) ? .progress(progress) : nil
     }
+    if let drain = try? MessageCoding.decode(DrainEvent.self, from: delivery.body) {
+      return subscription.covers(source: drain.source) ? .drain(drain) : nil
+    }
     return nil
   }
 }

@@ -32,6 +32,8 @@ public protocol OrchestratorLink: Sendable {
 public enum LinkNotice: Sendable, Hashable {
   /// A numbered event of a migration.
   case event(MigrationEvent)
+  /// A numbered event of a drain.
+  case drain(DrainEvent)
   /// Progress of a migration.
   case progress(ProgressEvent)
   /// The connection is lost and being made again. What happens now is not told.

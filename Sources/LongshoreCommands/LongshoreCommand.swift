@@ -25,6 +25,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
       ResolveSubcommand.self,
       DoctorSubcommand.self, HostsSubcommand.self, DeadLettersSubcommand.self, GraceSubcommand.self,
       OrphansSubcommand.self, TemplatesSubcommand.self,
+      DashboardSubcommand.self,
     ])
 
   /// Creates the command, for its parser.

@@ -79,7 +79,7 @@ struct WatchSubcommand: OperatorCommand {
       case .table where session.options.quiet: session.write([event.subject.text])
       case .table: session.write([EventLine.watched(event, zone: session.environment.zone, style: session.policy.result)])
       }
-    case .progress: return
+    case .progress, .drain: return
     case .lost(let reason): session.complain(["The broker is away (\(reason.printable)); trying again."])
     case .restored: session.complain(["The broker is back. Events of the meantime may be missing."])
     }

@@ -79,6 +79,7 @@ struct FollowMachine: Hashable {
       guard progress.subject == migration else { return [] }
       isAccepted = true
       return [.show(.progress(progress))]
+    case .notice(.drain): return []
     case .notice(.lost(let reason)): return [.show(.linkLost(reason: reason))]
     case .notice(.restored):
       // An order without an answer is given again by the link itself.

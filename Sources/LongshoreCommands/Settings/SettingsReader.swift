@@ -13,11 +13,16 @@ import LongshoreMessages
 /// | authorities | `LONGSHORE_CA_FILE` | `caFile` |
 /// | certificate | `LONGSHORE_CERTIFICATE_FILE` | `certificateFile` |
 /// | certificate's key | `LONGSHORE_KEY_FILE` | `keyFile` |
+/// | the dashboard's address | `LONGSHORE_DASHBOARD_LISTEN` | `dashboard.listen` |
+/// | the dashboard's file with the action token | `LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE` | `dashboard.actionTokenFile` |
 struct SettingsReader {
   /// The file read where no other is named; it may be missing.
   static let defaultFile = "/etc/longshore/longshore.yaml"
   /// The broker where nothing names one.
   static let defaultBroker = "amqp://localhost"
+
+  /// Where the dashboard listens if nothing says otherwise.
+  static let defaultListen = "127.0.0.1:8090"
 
   private static let operation = "reading the settings"
 
@@ -28,10 +33,7 @@ struct SettingsReader {
 
   /// Reads the settings that flags leave open.
   func settings(flags: ConnectionOptions) async throws(CommandFailure) -> LinkSettings {
-    let values = ConfigReader(providers: [
-      EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "longshore"),
-      try await fileProvider(),
-    ])
+    let values = try await values()
     guard let cluster = flags.cluster?.text ?? values.string(forKey: "cluster") else {
       throw problem("no cluster is named", advice: "Give --cluster NAME, or set LONGSHORE_CLUSTER.")
     }
@@ -50,6 +52,27 @@ struct SettingsReader {
     return settings
   }
 
+  /// What the dashboard's flags leave open: the address and port that it listens on, and its action token.
+  func dashboard(
+    listen: String?, actionTokenFile: String?
+  ) async throws(CommandFailure) -> (host: String, port: Int, actionToken: String?) {
+    let values = try await values()
+    let listen = listen ?? values.string(forKey: "dashboard.listen") ?? Self.defaultListen
+    guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...]), colon > listen.startIndex else {
+      throw problem("'\(listen)' is not an address and a port, such as \(Self.defaultListen) or [::1]:8090")
+    }
+    let host = listen[..<colon].trimmingPrefix("[")
+    let token = try (actionTokenFile ?? values.string(forKey: "dashboard.actionTokenFile")).map(Self.password(from:))
+    return (String(host.hasSuffix("]") ? host.dropLast() : host), Int(port), token)
+  }
+
+  private func values() async throws(CommandFailure) -> ConfigReader {
+    ConfigReader(providers: [
+      EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "longshore"),
+      try await fileProvider(),
+    ])
+  }
+
   private func fileProvider() async throws(CommandFailure) -> FileProvider<YAMLSnapshot> {
     let place = ConfigReader(
       provider: InMemoryProvider(values: [
@@ -63,18 +86,18 @@ struct SettingsReader {
     }
   }
 
-  /// The password in a file, without the line feed at its end.
+  /// The secret in a file, without the line feed at its end.
   private static func password(from file: String) throws(CommandFailure) -> String {
     do {
       let bytes = try Data(contentsOf: URL(filePath: file))
       guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw CommandFailure(.usage, "the password in \(file) is not UTF-8", while: operation)
+        throw CommandFailure(.usage, "\(file) is not UTF-8", while: operation)
       }
       return text.hasSuffix("\n") ? String(text.dropLast()) : text
     } catch let failure as CommandFailure {
       throw failure
     } catch {
-      throw CommandFailure(.usage, "the password file \(file) cannot be read", while: operation)
+      throw CommandFailure(.usage, "the file \(file) cannot be read", while: operation)
     }
   }
 

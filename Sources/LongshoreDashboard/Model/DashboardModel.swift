@@ -1,0 +1,383 @@
+import LongshoreMessages
+
+/// All that the dashboard knows, from what it has heard: a value without clock or connection.
+///
+/// Events may come late, twice and in any order; the whole history comes again when the broker was away. Memory is bounded by
+/// ``Limits`` whatever is heard.
+struct DashboardModel: Sendable {
+  /// How much is kept.
+  struct Limits: Sendable, Hashable {
+    /// Migrations that go on.
+    var live = 4_000
+    /// Rows of those that have ended.
+    var ended = 10_000
+    /// Of those, the newest of which the whole story is kept.
+    var stories = 500
+    /// Drains.
+    var drains = 100
+    /// Hosts.
+    var hosts = 4_000
+    /// Pairs of hosts whose highest rate is remembered.
+    var links = 4_000
+  }
+
+  /// What can be heard.
+  enum Input: Sendable, Hashable {
+    /// A numbered event of a migration.
+    case event(MigrationEvent)
+    /// A numbered event of a drain.
+    case drain(DrainEvent)
+    /// Progress of a migration.
+    case progress(ProgressEvent)
+    /// All hosts were asked, and these have answered.
+    case round(HostRound)
+    /// The connection to the broker is lost, or could not be made.
+    case brokerLost(reason: String)
+    /// The connection to the broker is there.
+    case brokerBack
+    /// The history of events has been read up to now.
+    case replayed
+  }
+
+  /// How the broker stands.
+  struct Broker: Sendable, Hashable {
+    /// Why it is away; nil while it is there.
+    var awayBecause: String? = "not connected yet"
+    /// Since when it is away; nil while it is there, and before the first connection.
+    var awaySince: Timestamp?
+    /// Whether the history has been read.
+    var isReplayed = false
+    /// Whether there was a connection.
+    var wasConnected = false
+  }
+
+  /// What the hosts of one pair move between them.
+  struct LinkLoad: Sendable, Hashable {
+    /// The source host.
+    var source: NodeName
+    /// The destination host.
+    var destination: NodeName
+    /// The migrations that are under way on it.
+    var moving: Int
+    /// Those that wait for their turn.
+    var waiting: Int
+    /// Bytes a second, by what was last measured.
+    var rate: UInt64
+    /// The highest rate that was seen on it.
+    var highest: UInt64
+  }
+
+  /// What wants somebody to look.
+  struct Alarm: Sendable, Hashable {
+    /// How much.
+    enum Severity: Sendable, Hashable {
+      /// Somebody has to do something.
+      case alarm
+      /// Something goes on that may need somebody.
+      case warning
+    }
+
+    /// What it is about, unique among alarms: `migration ID`, `host NAME`.
+    var key: String
+    /// How much.
+    var severity: Severity
+    /// What is the matter, in a sentence without a full stop.
+    var text: String
+    /// Why.
+    var reasons: [Reason]
+    /// The migration that it is about.
+    var migration: MigrationID?
+    /// The host that it is about.
+    var host: NodeName?
+    /// Since when.
+    var since: Timestamp
+  }
+
+  /// Bytes that have not moved for this long in a transfer are said to stand still, in milliseconds.
+  static let stillAfter: Int64 = 30_000
+  /// A migration whose disks were found to differ stays an alarm for this long after its end, in milliseconds.
+  static let contentAlarmFor: Int64 = 86_400_000
+
+  /// The cluster.
+  let cluster: NodeName
+  /// How much is kept.
+  let limits: Limits
+  /// How the broker stands.
+  private(set) var broker = Broker()
+  /// When anything was last heard.
+  private(set) var heardAt: Timestamp?
+  /// The migrations that have ended.
+  private(set) var ended: EndedList
+  /// The hosts that are known.
+  private(set) var hosts: [NodeName: HostRecord] = [:]
+  /// A number that changes with all that is known.
+  private(set) var revision: UInt64 = 0
+
+  private var live: [MigrationID: MigrationRecord] = [:]
+  private var stories: [MigrationID: MigrationRecord] = [:]
+  private var storyOrder: [MigrationID] = []
+  private var drains: [MigrationID: DrainRecord] = [:]
+  private var loads: [Pair: UInt64] = [:]
+  private var highest: [Pair: UInt64] = [:]
+
+  private struct Pair: Sendable, Hashable {
+    var source: NodeName
+    var destination: NodeName
+  }
+
+  /// Nothing is known.
+  init(cluster: NodeName, limits: Limits = Limits()) {
+    self.cluster = cluster
+    self.limits = limits
+    ended = EndedList(limit: limits.ended)
+  }
+
+  // MARK: What is heard
+
+  /// Takes in what was heard.
+  /// - Parameter now: The dashboard's clock.
+  mutating func apply(_ input: Input, at now: Timestamp) {
+    revision &+= 1
+    switch input {
+    case .event(let event):
+      heardAt = now
+      take(event, now)
+    case .drain(let event):
+      heardAt = now
+      know(event.data.host)
+      if drains[event.subject] == nil { drains[event.subject] = DrainRecord(event) } else { drains[event.subject]?.apply(event) }
+      boundDrains()
+    case .progress(let progress):
+      heardAt = now
+      guard var record = live[progress.subject] else { return }
+      record.apply(progress, now: now)
+      keep(record)
+    case .round(let round): take(round, now)
+    case .brokerLost(let reason):
+      broker.awayBecause = reason
+      if broker.wasConnected { broker.awaySince = broker.awaySince ?? now }
+    case .brokerBack:
+      broker.awayBecause = nil
+      broker.awaySince = nil
+      broker.wasConnected = true
+    case .replayed: broker.isReplayed = true
+    }
+  }
+
+  private mutating func take(_ event: MigrationEvent, _ now: Timestamp) {
+    know(event.data.sourceHost)
+    know(event.data.destinationHost)
+    if ended.contains(event.subject) {
+      // Its story may lack this one.
+      stories[event.subject]?.apply(event, now: now)
+      return
+    }
+    if var record = live[event.subject] {
+      record.apply(event, now: now)
+      keep(record)
+      return
+    }
+    // What is older than the list of the ended ones has ended, or its host tells it.
+    if let horizon = ended.horizon, event.time < horizon { return }
+    keep(MigrationRecord(event, now: now))
+  }
+
+  private mutating func take(_ round: HostRound, _ now: Timestamp) {
+    for (name, description) in round.hosts {
+      know(name)
+      hosts[name]?.answer(description, at: now)
+    }
+    for name in hosts.keys where round.hosts[name] == nil { hosts[name]?.stayedSilent(at: now) }
+    for status in round.migrations.values.joined() where !ended.contains(status.id) {
+      know(status.sourceHost)
+      know(status.destinationHost)
+      guard var record = live[status.id] else {
+        keep(MigrationRecord(status, now: now))
+        continue
+      }
+      record.apply(status, now: now)
+      keep(record)
+    }
+    for entry in round.queues.values.joined() { live[entry.id]?.apply(entry) }
+    for status in round.drains.values.joined() {
+      if drains[status.id] == nil { drains[status.id] = DrainRecord(status) } else { drains[status.id]?.apply(status) }
+    }
+    boundDrains()
+    for (id, record) in live {
+      guard let told = round.migrations[record.source], record.heardAt < round.askedAt, !told.contains(where: { $0.id == id }) else {
+        continue
+      }
+      live[id]?.absences += 1
+    }
+    if !round.hosts.isEmpty { heardAt = now }
+  }
+
+  /// Keeps a migration where it belongs.
+  private mutating func keep(_ record: MigrationRecord) {
+    guard let row = EndedList.Row(record) else {
+      reckon(record, instead: live[record.id])
+      live[record.id] = record
+      if live.count > limits.live, let oldest = live.values.min(by: { $0.heardAt < $1.heardAt }) { forget(oldest) }
+      return
+    }
+    if let old = live[record.id] { forget(old) }
+    for fallen in ended.insert(row) { stories[fallen] = nil }
+    guard ended.contains(record.id), limits.stories > 0 else { return }
+    stories[record.id] = record
+    storyOrder.append(record.id)
+    if storyOrder.count > limits.stories { stories[storyOrder.removeFirst()] = nil }
+  }
+
+  private mutating func forget(_ record: MigrationRecord) {
+    unreckon(record)
+    live[record.id] = nil
+  }
+
+  private mutating func know(_ host: NodeName) {
+    guard hosts[host] == nil, hosts.count < limits.hosts else { return }
+    hosts[host] = HostRecord(host)
+  }
+
+  private mutating func boundDrains() {
+    guard drains.count > limits.drains else { return }
+    let order = drains.values.sorted { ($0.phase.isTerminal ? 0 : 1, $0.updatedAt) < ($1.phase.isTerminal ? 0 : 1, $1.updatedAt) }
+    for drain in order.prefix(drains.count - limits.drains) { drains[drain.id] = nil }
+  }
+
+  /// Reckons in what a migration moves now instead of what it moved before, so that the highest load of its link is known.
+  private mutating func reckon(_ record: MigrationRecord, instead old: MigrationRecord?) {
+    let pair = Pair(source: record.source, destination: record.destination)
+    if let old, old.source != record.source || old.destination != record.destination {
+      unreckon(old)
+      loads[pair] = Self.add(loads[pair] ?? 0, record.rate)
+    } else {
+      let rest = (loads[pair] ?? 0) - min(loads[pair] ?? 0, old?.rate ?? 0)
+      loads[pair] = Self.add(rest, record.rate)
+    }
+    guard highest[pair] != nil || highest.count < limits.links else { return }
+    highest[pair] = max(highest[pair] ?? 0, loads[pair] ?? 0)
+  }
+
+  private mutating func unreckon(_ old: MigrationRecord) {
+    let pair = Pair(source: old.source, destination: old.destination)
+    let rest = (loads[pair] ?? 0) - min(loads[pair] ?? 0, old.rate)
+    loads[pair] = rest == 0 ? nil : rest
+  }
+
+  private static func add(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    return overflow ? .max : sum
+  }
+
+  // MARK: What is known
+
+  /// The migrations that are under way, those that were accepted first at the front.
+  var running: [MigrationRecord] {
+    live.values.filter { !$0.isQueued }.sorted { ($0.acceptedAt, $0.id.text) < ($1.acceptedAt, $1.id.text) }
+  }
+
+  /// The migrations that wait for their turn, by where they wait and their place there.
+  var queue: [MigrationRecord] {
+    live.values.filter(\.isQueued).sorted { left, right in
+      (left.waitsAt.text, left.waiting?.position ?? .max, left.acceptedAt, left.id.text)
+        < (right.waitsAt.text, right.waiting?.position ?? .max, right.acceptedAt, right.id.text)
+    }
+  }
+
+  /// The story of a migration; nil where nothing is known of it, or its row alone.
+  func migration(_ id: MigrationID) -> MigrationRecord? { live[id] ?? stories[id] }
+
+  /// The drains, those that go on before those that have ended, the newest first.
+  var allDrains: [DrainRecord] {
+    drains.values.sorted { left, right in
+      if left.phase.isTerminal != right.phase.isTerminal { return right.phase.isTerminal }
+      return (left.updatedAt, left.id.text) > (right.updatedAt, right.id.text)
+    }
+  }
+
+  /// The links that are used, by the hosts' names.
+  var links: [LinkLoad] {
+    var links: [Pair: LinkLoad] = [:]
+    for record in live.values {
+      let pair = Pair(source: record.source, destination: record.destination)
+      var load =
+        links[pair]
+        ?? LinkLoad(
+          source: pair.source, destination: pair.destination, moving: 0, waiting: 0, rate: 0, highest: highest[pair] ?? 0)
+      if record.isQueued { load.waiting += 1 } else { load.moving += 1 }
+      load.rate = Self.add(load.rate, record.rate)
+      links[pair] = load
+    }
+    return links.values.sorted { ($0.source.text, $0.destination.text) < ($1.source.text, $1.destination.text) }
+  }
+
+  /// The migrations that move guests out of a host and into it.
+  func moving(_ host: NodeName) -> (out: [MigrationRecord], into: [MigrationRecord]) {
+    let all = live.values.sorted { ($0.acceptedAt, $0.id.text) < ($1.acceptedAt, $1.id.text) }
+    return (all.filter { $0.source == host }, all.filter { $0.destination == host && $0.source != host })
+  }
+
+  /// What wants somebody to look, alarms before warnings, the oldest first.
+  func alarms(at now: Timestamp) -> [Alarm] {
+    var alarms: [Alarm] = []
+    for record in live.values {
+      guard let (severity, text) = record.trouble(at: now) else { continue }
+      alarms.append(
+        Alarm(
+          key: "migration \(record.id)", severity: severity, text: text, reasons: record.reasons, migration: record.id,
+          host: nil, since: record.phaseSince))
+    }
+    for record in stories.values {
+      guard let end = record.end, end.event?.verification?.outcome == .differs,
+        now.milliseconds - end.at.milliseconds < Self.contentAlarmFor
+      else { continue }
+      alarms.append(
+        Alarm(
+          key: "migration \(record.id)", severity: .alarm, text: "The disks of \(record.guest.name) do not hold what they held before",
+          reasons: record.reasons, migration: record.id, host: nil, since: end.at))
+    }
+    let busy = Set(live.values.flatMap { [$0.source, $0.destination] })
+    for host in hosts.values where host.isSilent && broker.awayBecause == nil && busy.contains(host.name) {
+      alarms.append(
+        Alarm(
+          key: "host \(host.name)", severity: .warning, text: "The agent of \(host.name) does not answer, and migrations need it",
+          reasons: [], migration: nil, host: host.name, since: host.silentSince ?? now))
+    }
+    return alarms.sorted { left, right in
+      if left.severity != right.severity { return left.severity == .alarm }
+      return (left.since, left.key) < (right.since, right.key)
+    }
+  }
+}
+
+extension MigrationRecord {
+  /// The host at which it waits.
+  var waitsAt: NodeName { waiting?.host ?? source }
+
+  /// Bytes a second that it moves, by what was last measured.
+  var rate: UInt64 {
+    switch phase {
+    case .preparing, .transferring: progress?.rateBps ?? 0
+    default: 0
+    }
+  }
+
+  /// What is the matter with it, in a sentence without a full stop; nil where nothing is.
+  func trouble(at now: Timestamp) -> (DashboardModel.Alarm.Severity, String)? {
+    guard end == nil else { return nil }
+    if phase == .needsAttention { return (.alarm, "\(guest.name) needs attention: the agents cannot decide alone") }
+    if isUnknownToSource { return (.warning, "\(source) does not know the migration of \(guest.name) any more") }
+    if phase == .transferring, !reasons.isEmpty { return (.warning, "The transfer of \(guest.name) does not come to its end") }
+    if let still = stillFor(at: now) {
+      return (.warning, "No byte of \(guest.name) has moved for \(Quantity.seconds(Double(still / 1000)))")
+    }
+    return nil
+  }
+
+  /// For how long no byte has moved in its transfer, in milliseconds; nil while bytes move, or need not.
+  func stillFor(at now: Timestamp) -> Int64? {
+    guard end == nil, phase == .transferring, let movedAt else { return nil }
+    let still = now.milliseconds - movedAt.milliseconds
+    return still > DashboardModel.stillAfter ? still : nil
+  }
+}

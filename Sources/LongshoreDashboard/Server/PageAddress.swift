@@ -1,0 +1,86 @@
+import FoundationEssentials
+import LongshoreMessages
+
+/// A page as its URL names it.
+enum PageAddress: Sendable, Hashable {
+  case overview
+  case ended(EndedList.Filter, page: Int)
+  case migration(MigrationID)
+  case host(NodeName)
+
+  /// The longest text that the list is searched for, in characters.
+  static let longestText = 100
+
+  /// The page of a path and query; nil where there is none.
+  init?(path: String, query: [String: String] = [:]) {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+    switch (parts.first, parts.count) {
+    case (nil, 0): self = .overview
+    case ("ended", 1):
+      var filter = EndedList.Filter()
+      filter.host = query["host"].flatMap { NodeName($0) }
+      filter.phase = query["state"].flatMap { MigrationPhase(rawValue: $0) }.flatMap { $0.isEnd ? $0 : nil }
+      filter.text = String((query["guest"] ?? "").prefix(Self.longestText))
+      self = .ended(filter, page: query["page"].flatMap { Int($0) } ?? 1)
+    case ("migrations", 2):
+      guard let id = MigrationID(parts[1]) else { return nil }
+      self = .migration(id)
+    case ("hosts", 2):
+      guard let name = NodeName(parts[1]) else { return nil }
+      self = .host(name)
+    default: return nil
+    }
+  }
+
+  /// The page as it is now.
+  /// - Parameter canAct: Whether who has the token can do more than look.
+  func page(of model: DashboardModel, at now: Timestamp, canAct: Bool) -> Page {
+    switch self {
+    case .overview: return OverviewPage.page(model, at: now)
+    case .ended(let filter, let number): return EndedPage.page(model, filter: filter, number: number)
+    case .migration(let id):
+      let cancellation: HTML = canAct ? "<p><a href=\"/migrations/\(url: id.text)/cancel\">Cancel this migration…</a></p>" : .none
+      return MigrationPage.page(model, id, at: now, cancellation: cancellation)
+        ?? MessagePage.notFound(
+          "No migration <code>\(id)</code> is known here. Its source may know it: <code>longshore status \(id)</code>")
+    case .host(let name):
+      return HostPage.page(model, name, at: now)
+        ?? MessagePage.notFound("No host named <b>\(name)</b> is known in cluster \(model.cluster).")
+    }
+  }
+}
+
+/// What comes with a URL or a form.
+enum FormText {
+  /// The fields of a query or of a form; nil where it has too many, or is not well-formed.
+  static func fields(_ text: String) -> [String: String]? {
+    var fields: [String: String] = [:]
+    let pairs = text.split(separator: "&", omittingEmptySubsequences: true)
+    guard pairs.count <= 32 else { return nil }
+    for pair in pairs {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = decoded(parts[0]), let value = decoded(parts.count > 1 ? parts[1] : "") else { return nil }
+      // The last one counts, as with most servers.
+      fields[name] = value
+    }
+    return fields
+  }
+
+  /// The text of a path or a field; nil where it is not well-formed.
+  static func decoded(_ part: some StringProtocol) -> String? {
+    var bytes: [UInt8] = []
+    var rest = part.utf8.makeIterator()
+    while let byte = rest.next() {
+      switch byte {
+      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+      case UInt8(ascii: "%"):
+        guard let high = rest.next().flatMap(digit), let low = rest.next().flatMap(digit) else { return nil }
+        bytes.append(high << 4 | low)
+      default: bytes.append(byte)
+      }
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt8? { Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init) }
+}

@@ -1,0 +1,228 @@
+import LongshoreClient
+import LongshoreMessages
+import Synchronization
+import Testing
+
+@testable import LongshoreDashboard
+
+@Suite("The dashboard's server", .timeLimit(.minutes(1))) struct DashboardServerTests {
+  private static func busy() -> DashboardModel {
+    DashboardModel(events: Array(Sample.history().prefix(4)) + Sample.history("old", from: -50))
+  }
+
+  @Test("Pages are there, with headers that let nothing foreign in")
+  func pages() async throws {
+    try await RunningDashboard.with(Self.busy()) { dashboard in
+      for target in [
+        "/", "/ended", "/ended?page=7&host=alpha&state=completed&guest=web", "/migrations/m-1", "/migrations/old", "/hosts/alpha",
+      ] {
+        let answer = try await dashboard.get(target)
+        #expect(answer.status == 200 && answer.body.hasPrefix("<!DOCTYPE html>") && answer.body.contains("web-1"), "\(target)")
+        let policy = try #require(answer.headers["content-security-policy"])
+        #expect(policy.contains("default-src 'none'") && !policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"))
+        #expect(answer.headers["x-content-type-options"] == "nosniff" && answer.headers["cache-control"] == "no-store")
+        #expect(answer.headers["date"] == "Sat, 31 Jan 2026 18:31:40 GMT")
+        let head = try await HTTPConnection.send("HEAD", target, to: dashboard.port)
+        #expect(head.status == 200 && head.body.isEmpty && head.headers["content-length"] == answer.headers["content-length"])
+      }
+      let events = try await dashboard.get("/migrations/m-1/events.jsonl")
+      #expect(events.body.split(separator: "\n").count == 4)
+    }
+  }
+
+  @Test("What is not there, not allowed, too long or not well-formed is said to be so")
+  func refusals() async throws {
+    try await RunningDashboard.with(Self.busy()) { dashboard in
+      for target in [
+        "/nothing", "/migrations/unknown", "/hosts/nobody", "/hosts/UPPER", "/migrations/a/b", "/login", "/live?page=%2Fnothing",
+      ] {
+        #expect(try await dashboard.get(target).status == 404, "\(target)")
+      }
+      for target in ["/?a=%zz", "/%ff", "/ended?guest=%"] { #expect(try await dashboard.get(target).status == 400, "\(target)") }
+      #expect(try await dashboard.get("/" + String(repeating: "a", count: 3_000)).status == 414)
+      for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        let answer = try await HTTPConnection.send(method, "/", to: dashboard.port)
+        #expect(answer.status == 405 && answer.headers["allow"] == "GET, HEAD")
+      }
+      #expect(try await HTTPConnection.send("POST", "/migrations/m-1/cancel", to: dashboard.port).status == 404)
+    }
+  }
+
+  @Test("Files are in the binary, and a browser that has one is told so")
+  func assets() async throws {
+    try await RunningDashboard.with { dashboard in
+      for (path, asset) in Asset.all {
+        let answer = try await dashboard.get(path)
+        #expect(answer.status == 200 && answer.body == asset.text && answer.headers["content-type"] == asset.contentType)
+        let tag = try #require(answer.headers["etag"])
+        let again = try await dashboard.get(path, headers: [("If-None-Match", tag)])
+        #expect(again.status == 304 && again.body.isEmpty)
+      }
+    }
+  }
+
+  @Test("It is alive at once, and ready when it is connected, has read the history and has asked")
+  func readiness() async throws {
+    try await RunningDashboard.with { dashboard in
+      #expect(try await dashboard.get("/healthz").status == 200)
+      for input in [DashboardModel.Input.brokerBack, .replayed, .round(HostRound(askedAt: Sample.start))] {
+        #expect(try await dashboard.get("/readyz").status == 503)
+        await dashboard.state.apply(input)
+      }
+      #expect(try await dashboard.get("/readyz").status == 200)
+      await dashboard.state.apply(.brokerLost(reason: "reset"))
+      let away = try await dashboard.get("/readyz")
+      #expect(away.status == 503 && away.body.contains("reset"))
+      #expect(try await dashboard.get("/").body.contains("The broker is away"))
+    }
+  }
+
+  @Test("A browser is told its page once, and then what has changed")
+  func live() async throws {
+    try await RunningDashboard.with(Self.busy()) { dashboard in
+      try await HTTPConnection.with(dashboard.port) { chunks, write in
+        try await write("GET /live?page=%2Fmigrations%2Fm-1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        var reader = EventReader(chunks)
+        let first = try #require(try await reader.next())
+        #expect(first.name == "parts" && first.data.contains("\"story\"") && first.data.contains("\"plan\""))
+        // Without news nothing is told; the next message is of the news.
+        await dashboard.hub.tick()
+        await dashboard.state.apply(.progress(Sample.progress(at: 20, disks: [Sample.amount(1, of: 2)])))
+        await dashboard.hub.tick()
+        let second = try #require(try await reader.next())
+        #expect(second.data.contains("\"copy\"") && !second.data.contains("\"story\"") && !second.data.contains("\"plan\""))
+        #expect(!second.data.contains("\n"))
+        #expect(await dashboard.hub.readerCount == 1)
+      }
+      // Who has gone is noticed by the next message.
+      for second in 0..<1_000 where await dashboard.hub.readerCount > 0 {
+        await dashboard.state.apply(.progress(Sample.progress(at: 30 + Double(second), disks: [Sample.amount(1, of: UInt64(second + 3))])))
+        await dashboard.hub.tick()
+        await Task.yield()
+      }
+      #expect(await dashboard.hub.readerCount == 0)
+    }
+  }
+
+  @Test("Who does not read is dropped, and holds up nobody")
+  func slowReaders() async throws {
+    var model = DashboardModel(cluster: Sample.cluster)
+    for number in 0..<200 {
+      model.apply(.event(Sample.event(4, .transferring, at: 1, of: "m-\(number)", guest: "guest-\(number)")), at: Sample.start)
+    }
+    try await RunningDashboard.with(model, limits: LiveHub.Limits(readers: 2, backlog: 3)) { dashboard in
+      try await HTTPConnection.silent(dashboard.port, "/live?page=%2F") {
+        for _ in 0..<100_000 where await dashboard.hub.readerCount < 1 { await Task.yield() }
+        try await HTTPConnection.with(dashboard.port) { chunks, write in
+          try await write("GET /live?page=%2F HTTP/1.1\r\nHost: x\r\n\r\n")
+          var reader = EventReader(chunks)
+          #expect(try await reader.next()?.name == "parts")
+          #expect(try await dashboard.get("/live?page=%2F").status == 503)
+          for second in 2..<400 {
+            for number in 0..<200 {
+              await dashboard.state.apply(
+                .progress(Sample.progress(at: Double(second), of: "m-\(number)", disks: [Sample.amount(UInt64(second), of: 500)])))
+            }
+            await dashboard.hub.tick()
+            #expect(try await reader.next()?.name == "parts")
+            if await dashboard.hub.readerCount == 1 { break }
+          }
+          #expect(await dashboard.hub.readerCount == 1)
+        }
+      }
+    }
+  }
+
+  @Test("Who has the token gets in, cancels after a question, and gets out")
+  func actions() async throws {
+    try await RunningDashboard.with(Self.busy(), hasToken: true) { dashboard in
+      let target = "/migrations/m-1/cancel"
+      #expect(try await dashboard.get(target).headers["location"] == "/login?for=m-1")
+      #expect(try await dashboard.post("/login", "token=wrong").status == 403)
+      let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)&for=m-1")
+      #expect(entered.status == 303 && entered.headers["location"] == target)
+      let cookie = try #require(entered.headers["set-cookie"])
+      #expect(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/"))
+      let session = String(cookie.prefix { $0 != ";" })
+      let question = try await dashboard.get(target, headers: [("Cookie", session)])
+      #expect(question.status == 200 && question.body.contains("Cancel the migration of web-1?"))
+      let form = try #require(question.body.split(separator: "name=\"form\" value=\"").last?.prefix { $0 != "\"" })
+      #expect(dashboard.actions.cancelled.isEmpty)
+      #expect(try await dashboard.post(target, "form=\(form)", cookie: session).status == 303)
+      #expect(dashboard.actions.cancelled == [Sample.id("m-1")])
+      #expect(try await dashboard.post("/migrations/old/cancel", "form=\(form)", cookie: session).status == 409)
+      #expect(try await dashboard.post("/logout", "form=\(form)", cookie: session).status == 303)
+      #expect(try await dashboard.post(target, "form=\(form)", cookie: session).status == 403)
+      #expect(dashboard.actions.cancelled.count == 1)
+    }
+  }
+
+  @Test("No other page's form does anything")
+  func forgery() async throws {
+    try await RunningDashboard.with(Self.busy(), hasToken: true) { dashboard in
+      let target = "/migrations/m-1/cancel"
+      let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)")
+      let session = String(try #require(entered.headers["set-cookie"]).prefix { $0 != ";" })
+      let question = try await dashboard.get(target, headers: [("Cookie", session)])
+      let form = try #require(question.body.split(separator: "name=\"form\" value=\"").last?.prefix { $0 != "\"" })
+      for (body, cookie, origin) in [
+        ("form=\(form)", session, "http://evil.example"), ("form=\(form)", session, "null"), ("form=\(form)", nil, nil),
+        ("form=", session, nil),
+        ("form=\(String(repeating: "0", count: form.count))", session, nil), ("form=\(form)", "longshore-session=guess", nil),
+        ("form=\(form)&x=" + String(repeating: "a", count: 5_000), session, nil),
+      ] as [(String, String?, String?)] {
+        #expect(try await dashboard.post(target, body, cookie: cookie, origin: origin).status == 403)
+      }
+      let bare = try await HTTPConnection.send("POST", target, to: dashboard.port, headers: [("Cookie", session)], body: "form=\(form)")
+      #expect(bare.status == 403)
+      #expect(dashboard.actions.cancelled.isEmpty)
+      #expect(try await dashboard.post("/login", "token=\(RunningDashboard.token)", origin: "http://evil.example").status == 403)
+    }
+  }
+
+  @Test("Tokens cannot be tried out")
+  func guessing() async throws {
+    try await RunningDashboard.with(hasToken: true) { dashboard in
+      for _ in 0..<ActionGate.triesPerMinute {
+        let wrong = try await dashboard.post("/login", "token=guess")
+        #expect(wrong.status == 403)
+      }
+      let right = try await dashboard.post("/login", "token=\(RunningDashboard.token)")
+      #expect(right.status == 429)
+    }
+  }
+
+  @Test("A refusal of the host is shown")
+  func refusal() async throws {
+    let actions = RunningDashboard.Actions(refusal: ActionRefusal(reasons: [Reason(.tooLate, "the guest has switched")], message: nil))
+    try await RunningDashboard.with(Self.busy(), hasToken: true, actions: actions) { dashboard in
+      let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)")
+      let session = String(try #require(entered.headers["set-cookie"]).prefix { $0 != ";" })
+      let question = try await dashboard.get("/migrations/m-1/cancel", headers: [("Cookie", session)])
+      let form = try #require(question.body.split(separator: "name=\"form\" value=\"").last?.prefix { $0 != "\"" })
+      let answer = try await dashboard.post("/migrations/m-1/cancel", "form=\(form)", cookie: session)
+      #expect(answer.status == 409 && answer.body.contains("the guest has switched"))
+    }
+  }
+}
+
+/// Reads server-sent events out of what comes.
+private struct EventReader {
+  private var chunks: AsyncThrowingStream<String, any Error>.Iterator
+  private var text = ""
+
+  init(_ chunks: AsyncThrowingStream<String, any Error>) { self.chunks = chunks.makeAsyncIterator() }
+
+  /// The next event; nil where the connection has ended.
+  mutating func next() async throws -> (name: String, data: String)? {
+    while true {
+      if let start = text.firstRange(of: "event: "), let end = text[start.upperBound...].firstRange(of: "\n\n") {
+        let lines = text[start.upperBound..<end.lowerBound].split(separator: "\n", maxSplits: 1)
+        text = String(text[end.upperBound...])
+        return (String(lines.first ?? ""), String((lines.last ?? "").dropFirst("data: ".count)))
+      }
+      guard let chunk = try await chunks.next(isolation: #isolation) else { return nil }
+      text += chunk
+    }
+  }
+}

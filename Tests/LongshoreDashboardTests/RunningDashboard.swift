@@ -1,0 +1,69 @@
+import LongshoreMessages
+import ServiceLifecycle
+import Synchronization
+
+@testable import LongshoreDashboard
+
+/// A server over a state that the test fills, without a broker.
+struct RunningDashboard: Sendable {
+  static let token = "0123456789abcdef"
+
+  /// Cancellations that were asked for.
+  final class Actions: DashboardActions {
+    private let log = Mutex<[MigrationID]>([])
+    private let refusal: ActionRefusal?
+
+    init(refusal: ActionRefusal? = nil) { self.refusal = refusal }
+
+    var cancelled: [MigrationID] { log.withLock { $0 } }
+
+    func cancel(_ migration: MigrationID, at source: HostAddress) async throws {
+      log.withLock { $0.append(migration) }
+      if let refusal { throw refusal }
+    }
+  }
+
+  let state: DashboardState
+  let hub: LiveHub
+  let actions: Actions
+  let port: Int
+
+  /// Listens on a free port, lets the server be used, and ends it. Pages are told anew only when the test calls `hub.tick()`.
+  static func with(
+    _ model: DashboardModel = DashboardModel(cluster: Sample.cluster), hasToken: Bool = false, limits: LiveHub.Limits = LiveHub.Limits(),
+    actions: Actions = Actions(), _ use: @Sendable (RunningDashboard) async throws -> Void
+  ) async throws {
+    let now: @Sendable () -> Timestamp = { Sample.time(100) }
+    let state = DashboardState(model, now: now)
+    let gate = hasToken ? ActionGate(token: token, now: now) : nil
+    let hub = LiveHub(state, limits: limits, canAct: hasToken, now: now)
+    let (ports, teller) = AsyncStream.makeStream(of: Int.self)
+    let server = Dashboard.server(
+      DashboardResponder(state: state, hub: hub, gate: gate, actions: actions, now: now), host: "127.0.0.1", port: 0
+    ) { teller.yield($0) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      var found: Int?
+      for await port in ports {
+        found = port
+        break
+      }
+      guard let found else { preconditionFailure("the server does not listen") }
+      try await use(RunningDashboard(state: state, hub: hub, actions: actions, port: found))
+      group.cancelAll()
+    }
+  }
+
+  func get(_ target: String, headers: [(String, String)] = []) async throws -> HTTPConnection.Answer {
+    try await HTTPConnection.send("GET", target, to: port, headers: headers)
+  }
+
+  /// Sends a form as a page of this server does.
+  func post(
+    _ target: String, _ body: String, cookie: String? = nil, origin: String? = nil
+  ) async throws -> HTTPConnection.Answer {
+    var headers = [("Origin", origin ?? "http://127.0.0.1:\(port)")]
+    if let cookie { headers.append(("Cookie", cookie)) }
+    return try await HTTPConnection.send("POST", target, to: port, headers: headers, body: body)
+  }
+}
