@@ -146,6 +146,7 @@ let package = Package(
         "LongshoreClient", "LongshoreDashboard", "LongshoreMessages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),

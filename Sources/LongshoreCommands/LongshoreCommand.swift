@@ -23,7 +23,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
       QueueSubcommand.self, DrainSubcommand.self, DrainsSubcommand.self, MaintenanceSubcommand.self,
       TuneSubcommand.self, ForceCompleteSubcommand.self,
       ResolveSubcommand.self,
-      DoctorSubcommand.self, HostsSubcommand.self, DeadLettersSubcommand.self, GraceSubcommand.self,
+      DoctorSubcommand.self, ReportSubcommand.self, HostsSubcommand.self, DeadLettersSubcommand.self, GraceSubcommand.self,
       OrphansSubcommand.self, TemplatesSubcommand.self,
       DashboardSubcommand.self,
     ])

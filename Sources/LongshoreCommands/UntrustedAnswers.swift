@@ -38,6 +38,8 @@ package enum UntrustedAnswers {
       lines += outcome.result + outcome.problem
     case .drains(let drains): lines += DrainText.drains(drains, zone: zone, style: style)
     case .maintenance(let maintenance): lines.append(DrainText.maintenance(maintenance, of: reply.from.host, zone: zone))
+    case .report(let report):
+      if let id { lines += ReportText.text(of: id, [(reply.from, report)], madeAt: now).split(separator: "\n").map(String.init) }
     case .diagnosis(let diagnosis): lines += DiagnosisText.lines(diagnosis.checks, showsAll: true, style: style)
     case .orphans(let orphans):
       let all = orphans.map { (host: reply.from.host, orphan: $0) }

@@ -38,6 +38,8 @@ public struct Reply: Sendable, Hashable {
     case maintenance(Maintenance)
     /// The answer to `diagnose`.
     case diagnosis(Diagnosis)
+    /// The answer to `report`.
+    case report(HostReport)
   }
 
   /// The request's id; nil where it could not be read.
@@ -197,7 +199,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
     case schema, type, id, from, reasons, changes, reason, checks, disks, estimate, migration, migrations, host, grace, orphans, templates,
-      work, queue, drain, drains, maintenance, diagnosis
+      work, queue, drain, drains, maintenance, diagnosis, report
   }
 
   public init(from decoder: any Decoder) throws {
@@ -227,6 +229,7 @@ extension Reply: Codable {
     case "drains": body = .drains(try container.decode([DrainStatus].self, forKey: .drains))
     case "maintenance": body = .maintenance(try container.decode(Maintenance.self, forKey: .maintenance))
     case "diagnosis": body = .diagnosis(try container.decode(Diagnosis.self, forKey: .diagnosis))
+    case "report": body = .report(try container.decode(HostReport.self, forKey: .report))
     default: throw UnknownMessageType(type: type)
     }
   }
@@ -258,6 +261,7 @@ extension Reply: Codable {
     case .drains(let all): try container.encode(all, forKey: .drains)
     case .maintenance(let maintenance): try container.encode(maintenance, forKey: .maintenance)
     case .diagnosis(let diagnosis): try container.encode(diagnosis, forKey: .diagnosis)
+    case .report(let report): try container.encode(report, forKey: .report)
     }
   }
 
@@ -281,6 +285,7 @@ extension Reply: Codable {
     case .drains: "drains"
     case .maintenance: "maintenance"
     case .diagnosis: "diagnosis"
+    case .report: "report"
     }
   }
 }

@@ -54,6 +54,8 @@ public struct Request: Sendable, Hashable {
     case setMaintenance(on: Bool)
     /// Look whether all is well at the host, and on the ways to others.
     case diagnose(DiagnosisOrder)
+    /// Tell all that is known of a migration, for a report of a defect.
+    case report(migration: MigrationID)
   }
 
   /// The idempotency key. For `migrate` it is the migration's id.
@@ -392,6 +394,7 @@ extension Request: Codable {
     case "list-drains": command = .listDrains(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
     case "steer-drain": command = .steerDrain(try DrainSteering(from: decoder))
     case "set-maintenance": command = .setMaintenance(on: try container.decode(Bool.self, forKey: .on))
+    case "report": command = .report(migration: try container.decode(MigrationID.self, forKey: .migration))
     case "diagnose": command = .diagnose(try DiagnosisOrder(from: decoder))
     default: throw UnknownMessageType(type: type)
     }
@@ -407,7 +410,8 @@ extension Request: Codable {
     try container.encodeIfPresent(notAfter, forKey: .notAfter)
     switch command {
     case .migrate(let command): try command.encode(to: encoder)
-    case .cancel(let migration), .cancelQueued(let migration), .status(let migration), .forceComplete(let migration):
+    case .cancel(let migration), .cancelQueued(let migration), .status(let migration), .forceComplete(let migration),
+      .report(let migration):
       try container.encode(migration, forKey: .migration)
     case .tune(let migration, let limits):
       try container.encode(migration, forKey: .migration)
@@ -464,6 +468,7 @@ extension Request: Codable {
     case .steerDrain: "steer-drain"
     case .setMaintenance: "set-maintenance"
     case .diagnose: "diagnose"
+    case .report: "report"
     }
   }
 }

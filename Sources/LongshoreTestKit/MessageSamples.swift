@@ -75,6 +75,7 @@ extension MessageSamples {
     case steerDrain = "steer-drain"
     case setMaintenance = "set-maintenance"
     case diagnose
+    case report
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -105,6 +106,7 @@ extension MessageSamples {
       case .steerDrain: self = .steerDrain
       case .setMaintenance: self = .setMaintenance
       case .diagnose: self = .diagnose
+      case .report: self = .report
       }
     }
   }
@@ -183,6 +185,7 @@ extension MessageSamples {
         .steerDrain(DrainSteering(migration, .cancel, running: true))
       ]
     case .setMaintenance: [.setMaintenance(on: false), .setMaintenance(on: true)]
+    case .report: [.report(migration: migration)]
     case .diagnose: [.diagnose(DiagnosisOrder()), .diagnose(DiagnosisOrder(waysTo: [destination.host], waysOnly: true))]
     }
   }
@@ -220,7 +223,7 @@ extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
     case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue, drain, drains, maintenance,
-      diagnosis
+      diagnosis, report
     case templateWork = "template-work"
 
     /// The kind of a reply.
@@ -243,6 +246,7 @@ extension MessageSamples {
       case .drains: self = .drains
       case .maintenance: self = .maintenance
       case .diagnosis: self = .diagnosis
+      case .report: self = .report
       }
     }
   }
@@ -278,6 +282,14 @@ extension MessageSamples {
     case .drain: DrainStatus.Phase.allCases.map { reply(.drain(sparseDrain($0))) } + [reply(.drain(fullDrain))]
     case .drains: [reply(.drains([])), reply(.drains([sparseDrain(.planning), fullDrain]))]
     case .maintenance: [reply(.maintenance(Maintenance(isOn: false))), reply(.maintenance(maintenance))]
+    case .report:
+      [
+        reply(.report(HostReport(time: time, hosts: [source.host, destination.host], sections: []))),
+        reply(
+          .report(
+            HostReport(
+              time: time, hosts: [source.host, destination.host], sections: [.init("log", "2026-01-31T18:30:00.000Z info it begins\n")]))),
+      ]
     case .diagnosis: [reply(.diagnosis(Diagnosis(time: time, checks: []))), reply(.diagnosis(Diagnosis(time: time, checks: checks)))]
     }
   }

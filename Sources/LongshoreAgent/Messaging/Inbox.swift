@@ -368,7 +368,7 @@ extension Request {
       true
     case .drain(let order): order.dryRun != true
     case .status, .list, .queue, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork,
-      .drainStatus, .listDrains, .diagnose:
+      .drainStatus, .listDrains, .diagnose, .report:
       false
     }
   }

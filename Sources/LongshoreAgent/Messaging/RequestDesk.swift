@@ -49,6 +49,7 @@ struct RequestDesk: Sendable {
   let drains: DrainCoordinator
   let door: OrderDoor
   let diagnosis: HostDiagnosis
+  let reports: MigrationReports
   /// Whether the configuration lets guests come.
   let takesGuests: Bool
   let clock: any HostClock
@@ -109,6 +110,7 @@ struct RequestDesk: Sendable {
     case .steerDrain(let steering):
       return try await drains.steer(steering, reason: Reason(.cancelled, "by the request \(request.id)"))
     case .setMaintenance(let on): return try await drains.setMaintenance(on, takesGuests: takesGuests)
+    case .report(let id): return try await reports.make(id).map { .report($0) } ?? unknown(id)
     case .diagnose(let order): return .diagnosis(await diagnosis.make(order, id: request.id))
     case .removeOrphans(let ids): return try await answer("remove orphans") { .orphans(try await orphans.remove(Set(ids))) }
     }
@@ -329,12 +331,14 @@ struct RequestDesk: Sendable {
   // MARK: - Questions
 
   private func status(_ id: MigrationID) async throws(JournalError) -> Reply.Body {
-    guard let migration = try await coordinator.source(id) else {
-      return .rejected([Reason(.unknownMigration, "no migration \(id) out of \(here.host) is known")])
-    }
+    guard let migration = try await coordinator.source(id) else { return unknown(id) }
     var status = await status(of: migration)
     status.events = try journal.events(of: id)
     return .status(status)
+  }
+
+  private func unknown(_ id: MigrationID) -> Reply.Body {
+    .rejected([Reason(.unknownMigration, "no migration \(id) out of \(here.host) is known")])
   }
 
   private func status(of migration: SourceMigration) async -> MigrationStatus {

@@ -50,7 +50,8 @@ struct QEMULog: Sendable {
     return bytes.split(separator: UInt8(ascii: "\n")).compactMap { Self.note(String(decoding: $0, as: UTF8.self)) }
   }
 
-  private func read() throws -> [UInt8] {
+  /// The end of the log.
+  func read() throws -> [UInt8] {
     let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .noFollow])
     return try file.closeAfter {
       let size = try file.seek(offset: 0, from: .end)

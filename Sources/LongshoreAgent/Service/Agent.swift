@@ -27,8 +27,10 @@ struct Agent {
   /// - Parameters:
   ///   - standIn: What does the work on guests in place of libvirt, QEMU and files.
   ///   - manager: Who is told how the agent stands.
+  ///   - recentLog: What the logger keeps of its last lines.
   init(
-    configuration: AgentConfiguration, standIn: StandIn? = nil, manager: ServiceManager = ServiceManager(environment: [:]), logger: Logger
+    configuration: AgentConfiguration, standIn: StandIn? = nil, manager: ServiceManager = ServiceManager(environment: [:]),
+    recentLog: RecentLog = RecentLog(), logger: Logger
   ) throws {
     let here = configuration.host
     let clock = SystemHostClock()
@@ -166,7 +168,9 @@ struct Agent {
         files: HostDiagnosis.Files(
           certificates: configuration.certificateFiles + PathChecks.certificates(of: configuration.endpoint),
           secrets: configuration.secretFiles, journal: configuration.journalPath),
-        dryRuns: dryRuns, peers: peers, clock: clock), takesGuests: configuration.takesGuests, clock: clock,
+        dryRuns: dryRuns, peers: peers, clock: clock),
+      reports: MigrationReports(here: here, journal: journal, libvirt: libvirt, recent: recentLog, clock: clock),
+      takesGuests: configuration.takesGuests, clock: clock,
       logger: logger)
 
     let measuring = MetricsSampler(

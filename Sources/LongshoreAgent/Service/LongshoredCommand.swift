@@ -54,11 +54,13 @@ public struct LongshoredCommand: AsyncParsableCommand {
       print("The configuration of \(configuration.host) can be used.")
       return
     }
-    var logger = Logger(label: "longshored") { StreamLogHandler.standardError(label: $0) }
+    let recentLog = RecentLog()
+    var logger = Logger(label: "longshored") { RecentLogHandler(StreamLogHandler.standardError(label: $0), recentLog) }
     logger.logLevel = configuration.logLevel
     do {
       let agent = try Agent(
-        configuration: configuration, manager: ServiceManager(environment: ProcessInfo.processInfo.environment), logger: logger)
+        configuration: configuration, manager: ServiceManager(environment: ProcessInfo.processInfo.environment),
+        recentLog: recentLog, logger: logger)
       logger.info(
         "Longshore \(LongshoreVersion.current) starts",
         metadata: ["cluster": "\(configuration.host.cluster)", "host": "\(configuration.host.host)"])
