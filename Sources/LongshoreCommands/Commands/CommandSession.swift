@@ -43,6 +43,11 @@ struct CommandSession: Sendable {
   /// Writes what went wrong.
   func complain(_ lines: [String]) { environment.writeProgress(lines.map { $0 + "\n" }.joined()) }
 
+  /// Whether all migrations are shown on a board that is drawn over: to somebody at a terminal, where results go to the same one.
+  var showsBoard: Bool {
+    policy.progressMode == .tty && environment.outputIsTerminal && environment.errorIsTerminal && options.format == .table
+  }
+
   /// What shows a migration's progress.
   func presenter(for state: FollowedState) -> any ProgressPresenter {
     switch policy.progressMode {

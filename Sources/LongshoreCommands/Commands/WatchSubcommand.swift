@@ -9,7 +9,7 @@ struct WatchSubcommand: OperatorCommand {
     abstract: "Follow one migration to its end, or show the events of all.",
     discussion: """
       With an id the command ends when the migration ends. Without one it prints each event as a line (with --format json as a \
-      CloudEvent) until Ctrl-C.
+      CloudEvent) until Ctrl-C; on a terminal the migrations that run stand below, one a line.
 
       EXAMPLES:
         longshore watch 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11
@@ -46,13 +46,57 @@ struct WatchSubcommand: OperatorCommand {
   func perform(_ session: CommandSession) async throws -> CommandExit {
     let subscription = Subscription(.cluster(session.cluster), history: since)
     return try await session.withLink(subscription) { [id, timeout] link in
-      guard let id else { return await Self.showAll(session, link) }
+      guard let id else {
+        return session.showsBoard ? await Self.showBoard(session, link, time: timeout) : await Self.showAll(session, link)
+      }
       let status = try await HostQuestion(session: session, link: link, time: timeout).status(of: id)
       let state = FollowedState(
         guest: status.guest.name, source: status.sourceHost.text, destination: status.destinationHost.text,
         phase: status.phase.words, acceptedAt: status.acceptedAt, heardAt: session.environment.now())
       return await session.follow(
         FollowMachine(attachingTo: id), over: link, state: state, heard: [.status(status)])
+    }
+  }
+
+  private enum Happening: Sendable {
+    case notice(LinkNotice)
+    case signal(FollowSignal)
+    case status(MigrationStatus)
+  }
+
+  /// Prints events above a board of all migrations, until Ctrl-C.
+  private static func showBoard(_ session: CommandSession, _ link: any OrchestratorLink, time: Duration) async -> CommandExit {
+    let (happenings, source) = AsyncStream.makeStream(of: Happening.self)
+    return await withTaskGroup(of: Void.self) { group in
+      defer { group.cancelAll() }
+      group.addTask { for await notice in link.notices { source.yield(.notice(notice)) } }
+      group.addTask { for await signal in session.environment.signals() { source.yield(.signal(signal)) } }
+      group.addTask {
+        // Where no host answers the board begins empty, and events fill it.
+        let replies = try? await HostQuestion(session: session, link: link, time: time).all(.list(includeEnded: false))
+        for status in ListSubcommand.migrations(in: replies ?? []) { source.yield(.status(status)) }
+      }
+      var board = WatchBoard()
+      var block = LiveBlock()
+      for await happening in happenings {
+        let now = session.environment.now()
+        let width = session.environment.columns()
+        switch happening {
+        case .signal(.interrupt):
+          session.environment.writeProgress(block.erase(width: width))
+          return .interrupted
+        case .signal(.redraw): break
+        case .status(let status): board.apply(status, at: now)
+        case .notice(let notice):
+          board.apply(notice, at: now)
+          if notice.isProgress { break }
+          session.environment.writeProgress(block.erase(width: width))
+          show(notice, session)
+        }
+        let lines = board.lines(at: now, width: max(1, width - 1), style: session.policy.progress)
+        session.environment.writeProgress(block.draw(lines, width: width))
+      }
+      return .interrupted
     }
   }
 
@@ -84,4 +128,8 @@ struct WatchSubcommand: OperatorCommand {
     case .restored: session.complain(["The broker is back. Events of the meantime may be missing."])
     }
   }
+}
+
+extension LinkNotice {
+  fileprivate var isProgress: Bool { if case .progress = self { true } else { false } }
 }

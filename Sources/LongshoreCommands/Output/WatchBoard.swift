@@ -1,0 +1,104 @@
+import LongshoreClient
+import LongshoreMessages
+
+/// All migrations that run, one a line, as a terminal shows and redraws them.
+struct WatchBoard: Hashable {
+  /// More than this are not shown: the board has to fit a terminal of 24 lines.
+  static let mostLines = 20
+  /// One that is not heard of for this long is not shown any more, in milliseconds: its end may have been told while nobody listened.
+  static let memory: Int64 = 600_000
+
+  private var states: [MigrationID: FollowedState] = [:]
+  private var waiting: [MigrationID: Waiting] = [:]
+  private var linkLost: String?
+
+  init() {}
+
+  /// Takes in what a host knows of a migration.
+  mutating func apply(_ status: MigrationStatus, at now: Timestamp) {
+    guard !status.phase.isTerminal, states[status.id] == nil else { return }
+    apply(.status(status), of: status.id, guest: status.guest.name, at: now)
+  }
+
+  /// Takes in what the link tells.
+  mutating func apply(_ notice: LinkNotice, at now: Timestamp) {
+    switch notice {
+    case .event(let event):
+      guard !event.data.kind.isTerminal else {
+        states[event.subject] = nil
+        waiting[event.subject] = nil
+        return
+      }
+      waiting[event.subject] = event.data.waiting
+      apply(.event(event), of: event.subject, guest: event.data.guest.name, at: now)
+    case .progress(let event):
+      apply(.progress(event), of: event.subject, guest: event.data.guest.name, at: now)
+      if event.data.phase != .queued { waiting[event.subject] = nil }
+    case .lost(let reason): linkLost = reason
+    case .restored: linkLost = nil
+    case .drain: break
+    }
+  }
+
+  private mutating func apply(_ report: FollowReport, of id: MigrationID, guest: String, at now: Timestamp) {
+    states[id, default: FollowedState(guest: guest, phase: "", heardAt: now)].apply(report, at: now)
+  }
+
+  /// The board's lines, none wider than `width` columns: those that move first, each group in the order in which they began.
+  func lines(at now: Timestamp, width: Int, style: Style) -> [String] {
+    let shown = states.filter { now.milliseconds - $0.value.heardAt.milliseconds < Self.memory }.sorted { left, right in
+      let (first, second) = (waiting[left.key] != nil, waiting[right.key] != nil)
+      if first != second { return second }
+      return (left.value.acceptedAt ?? now, left.key.text) < (right.value.acceptedAt ?? now, right.key.text)
+    }
+    let rows = shown.prefix(Self.mostLines)
+    let guests = min(20, max(8, width / 4), rows.map { $0.value.guest.printable.columns }.max() ?? 0)
+    let ways = min(27, max(10, width / 4), rows.map { way($0.value, style).columns }.max() ?? 0)
+    var lines = rows.map { id, state in
+      let head =
+        state.guest.printable.truncated(to: guests).padded(to: guests) + "  " + way(state, style).truncated(to: ways).padded(to: ways)
+      return head + "  " + rest(state, waiting[id], at: now, width: width - guests - ways - 4, style: style)
+    }
+    if shown.count > rows.count { lines.append(style.dim("and \(shown.count - rows.count) more")) }
+    if let linkLost { lines.append(style.yellow("The broker is away (\(linkLost.printable)); trying again.".truncated(to: width))) }
+    return lines + [style.dim(summary(shown.map(\.key)).truncated(to: width))]
+  }
+
+  private func way(_ state: FollowedState, _ style: Style) -> String {
+    "\(state.source ?? "?") \(style.arrow) \(state.destination ?? "?")".printable
+  }
+
+  /// What follows the guest and its way: what it waits for, or its bar, how much is done and what is left. What does not fit goes, the last
+  /// first.
+  private func rest(_ state: FollowedState, _ waiting: Waiting?, at now: Timestamp, width: Int, style: Style) -> String {
+    if let waiting { return "waits at \(waiting.host), no. \(waiting.position) (\(waiting.limit.printable))".truncated(to: width) }
+    let phase = state.phase.printable
+    guard let progress = state.progress, !state.parts.all.isEmpty else { return phase.truncated(to: width) }
+    let whole = state.parts.whole
+    var tail = [Quantity.percent(whole.furthest).leftPadded(to: 5)]
+    if now.milliseconds - state.heardAt.milliseconds > ProgressBlock.silence {
+      tail.append("silent")
+    } else if whole.isCatchingUp {
+      tail.append("catching up")
+    }
+    if let rate = progress.rateBps { tail.append(Quantity.rate(rate)) }
+    if let left = progress.remainingSeconds, left.isFinite, left >= 0, left < 1e9 { tail.append(Quantity.seconds(left) + " left") }
+    let barWidth = min(20, width - 24)
+    let bar = barWidth >= 6 ? ProgressBar.draw(whole.furthest, width: barWidth, style: style) + " " : ""
+    var used = bar.isEmpty ? 0 : barWidth + 1
+    var text = bar
+    for (number, part) in tail.enumerated() {
+      let more = number == 0 ? part : "  " + part
+      guard used + more.columns <= width else { break }
+      text += more
+      used += more.columns
+    }
+    return text
+  }
+
+  private func summary(_ shown: [MigrationID]) -> String {
+    let waits = shown.count { waiting[$0] != nil }
+    if shown.isEmpty { return "No migrations run. Ctrl-C ends the watching." }
+    return "\(shown.count - waits) moving, \(waits) waiting. Ctrl-C ends the watching, not the migrations."
+  }
+}
