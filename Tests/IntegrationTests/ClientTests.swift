@@ -31,7 +31,7 @@ struct Client: Sendable {
   }()
   static let missingPika: Comment = "LONGSHORE_TEST_PYTHON names no Python that has pika"
 
-  private let program: String
+  let program: String
   private let arguments: [String]
 
   /// Runs the program to its end.

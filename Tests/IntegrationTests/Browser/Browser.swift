@@ -1,0 +1,207 @@
+import FoundationEssentials
+import LongshoreTestKit
+import Subprocess
+import SystemPackage
+import Testing
+
+/// Chromium without a screen, with one page, spoken to by its DevTools protocol over a pipe.
+actor Browser {
+  /// What the browser said of a command or of a script.
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// Where Debian has it.
+  private static let program = "/usr/bin/chromium"
+  /// Whether there is one.
+  static var isThere: Bool { FileManager.default.isExecutableFile(atPath: program) }
+  static let missing: Comment = "needs Debian's package chromium"
+
+  private let write: @Sendable ([UInt8]) async throws -> Void
+  private var session: String?
+  private var lastID = 0
+  private var waiting: [Int: CheckedContinuation<[UInt8], any Error>] = [:]
+  private var hasEnded = false
+
+  private init(write: @escaping @Sendable ([UInt8]) async throws -> Void) { self.write = write }
+
+  /// Starts a browser, lets it be used, and ends it.
+  static func with<Value: Sendable>(_ body: @Sendable (Browser) async throws -> Value) async throws -> Value {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "longshore-browser-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    // The protocol's pipes are the descriptors 3 and 4. The browser ends when its own is closed.
+    let command = """
+      exec \(program) --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run \
+      --remote-debugging-pipe --user-data-dir="$1" about:blank 3<&0 4>&1 </dev/null >/dev/null
+      """
+    return try await Subprocess.run(
+      .path("/bin/sh"), arguments: ["-c", command, "-", folder], input: .inputWriter, output: .sequence, error: .discarded
+    ) { execution in
+      let writer = execution.standardInputWriter
+      let browser = Browser { _ = try await writer.write($0) }
+      return try await withThrowingTaskGroup(of: Void.self) { group in
+        let output = execution.standardOutput
+        group.addTask { try await browser.read(output) }
+        try await browser.attach()
+        let value = try await body(browser)
+        _ = try? await browser.call("Browser.close", [:], inSession: false)
+        try await group.waitForAll()
+        return value
+      }
+    }.closureResult
+  }
+
+  /// Opens an address, and waits until it is there.
+  func open(_ address: String) async throws {
+    _ = try await call("Page.navigate", ["url": .text(address)])
+    try await wait(for: "document.readyState === 'complete' && location.href !== 'about:blank'", "\(address) is there")
+  }
+
+  /// Runs a script, which may be a promise, and returns its value as JSON.
+  @discardableResult
+  func run(_ script: String) async throws -> JSONValue {
+    let result = try await call(
+      "Runtime.evaluate", ["expression": .text(script), "awaitPromise": .flag(true), "returnByValue": .flag(true)])
+    if case .object(let details)? = result["exceptionDetails"] { throw Failure(description: "\(details)") }
+    return result["result"]?["value"] ?? .null
+  }
+
+  /// Waits until a condition holds, which is looked at again with each change of the page.
+  func wait(for condition: String, _ what: String) async throws {
+    try await run(
+      """
+      new Promise((resolve, reject) => {
+        const holds = () => { try { return \(condition); } catch { return false; } };
+        const end = (found) => { observer.disconnect(); clearInterval(timer); clearTimeout(limit); found ? resolve(true) : reject(new Error("not so: " + \(JSONValue.text(what)) + " in " + document.body.innerText.slice(0, 2000))); };
+        const look = () => { if (holds()) end(true); };
+        const observer = new MutationObserver(look);
+        observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+        const timer = setInterval(look, 200), limit = setTimeout(() => end(false), 120000);
+        look();
+      })
+      """)
+  }
+
+  /// Looks at the page as on a screen of a size, light or dark, and keeps what is seen with the test.
+  func keepScreenshot(_ name: String, width: Int = 1280, height: Int = 1000, isDark: Bool = false) async throws {
+    _ = try await call(
+      "Emulation.setDeviceMetricsOverride",
+      ["width": .number(width), "height": .number(height), "deviceScaleFactor": .number(1), "mobile": .flag(width < 500)])
+    _ = try await call(
+      "Emulation.setEmulatedMedia",
+      ["features": .list([.object(["name": .text("prefers-color-scheme"), "value": .text(isDark ? "dark" : "light")])])])
+    let width = try await run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    #expect(width == .number(0), "\(name): the page is wider than the screen")
+    let picture = try await call("Page.captureScreenshot", ["format": .text("png")])
+    guard case .text(let encoded)? = picture["data"], let bytes = Data(base64Encoded: encoded) else {
+      throw Failure(description: "no picture in \(picture)")
+    }
+    Attachment.record([UInt8](bytes), named: "\(name).png")
+  }
+
+  // MARK: The protocol
+
+  private func attach() async throws {
+    let targets = try await call("Target.getTargets", [:], inSession: false)
+    guard case .list(let infos)? = targets["targetInfos"],
+      case .text(let target)? = infos.first(where: { $0["type"] == .text("page") })?["targetId"]
+    else { throw Failure(description: "there is no page") }
+    let attached = try await call("Target.attachToTarget", ["targetId": .text(target), "flatten": .flag(true)], inSession: false)
+    guard case .text(let id)? = attached["sessionId"] else { throw Failure(description: "\(attached)") }
+    session = id
+    _ = try await call("Page.enable", [:])
+  }
+
+  private func call(_ method: String, _ parameters: [String: JSONValue], inSession: Bool = true) async throws -> JSONValue {
+    lastID += 1
+    let id = lastID
+    var message: [String: JSONValue] = ["id": .number(id), "method": .text(method), "params": .object(parameters)]
+    if inSession, let session { message["sessionId"] = .text(session) }
+    let bytes = Array(JSONValue.object(message).description.utf8) + [0]
+    let answer = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<[UInt8], any Error>) in
+      guard !hasEnded else {
+        continuation.resume(throwing: Failure(description: "the browser has ended"))
+        return
+      }
+      waiting[id] = continuation
+      Task { do { try await write(bytes) } catch { take(failure: error, of: id) } }
+    }
+    let reply = try JSONDecoder().decode(JSONValue.self, from: Data(answer))
+    if let error = reply["error"] { throw Failure(description: "\(method): \(error)") }
+    return reply["result"] ?? .null
+  }
+
+  private func take(failure: any Error, of id: Int) { waiting.removeValue(forKey: id)?.resume(throwing: failure) }
+
+  private func read(_ output: SubprocessOutputSequence) async throws {
+    var rest: [UInt8] = []
+    for try await buffer in output {
+      for byte in buffer.withUnsafeBytes({ [UInt8]($0) }) {
+        guard byte == 0 else {
+          rest.append(byte)
+          continue
+        }
+        // Events have no id; nobody waits for them.
+        struct Head: Decodable { var id: Int? }
+        if let id = try JSONDecoder().decode(Head.self, from: Data(rest)).id { waiting.removeValue(forKey: id)?.resume(returning: rest) }
+        rest = []
+      }
+    }
+    hasEnded = true
+    for continuation in waiting.values { continuation.resume(throwing: Failure(description: "the browser has ended")) }
+    waiting = [:]
+  }
+}
+
+/// A value of JSON.
+enum JSONValue: Sendable, Hashable, Codable, CustomStringConvertible {
+  case null
+  case flag(Bool)
+  case number(Int)
+  case decimal(Double)
+  case text(String)
+  case list([JSONValue])
+  case object([String: JSONValue])
+
+  subscript(_ key: String) -> JSONValue? {
+    if case .object(let fields) = self { fields[key] } else { nil }
+  }
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .null
+    } else if let flag = try? container.decode(Bool.self) {
+      self = .flag(flag)
+    } else if let number = try? container.decode(Int.self) {
+      self = .number(number)
+    } else if let number = try? container.decode(Double.self) {
+      self = .decimal(number)
+    } else if let text = try? container.decode(String.self) {
+      self = .text(text)
+    } else if let list = try? container.decode([JSONValue].self) {
+      self = .list(list)
+    } else {
+      self = .object(try container.decode([String: JSONValue].self))
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .flag(let flag): try container.encode(flag)
+    case .number(let number): try container.encode(number)
+    case .decimal(let number): try container.encode(number)
+    case .text(let text): try container.encode(text)
+    case .list(let list): try container.encode(list)
+    case .object(let fields): try container.encode(fields)
+    }
+  }
+
+  /// The JSON text.
+  var description: String {
+    guard let data = try? JSONEncoder().encode(self) else { return "null" }
+    return String(decoding: data, as: UTF8.self)
+  }
+}
