@@ -83,4 +83,19 @@ import Testing
     let line = board.lines(at: Sample.time(1), width: 100, style: .plain)[0]
     #expect(line.contains("90 %") && line.contains("catching up"))
   }
+
+  @Test("the bar is that of what is copied now")
+  func stages() {
+    func line(_ board: WatchBoard) -> String { board.lines(at: Sample.time(9), width: 100, style: .plain)[0] }
+    var board = WatchBoard()
+    func take(_ progress: Progress) {
+      board.apply(.progress(Sample.progressEvent(progress, at: 9)), at: Sample.time(9))
+    }
+    take(Sample.progress(.preparing, template: Sample.amount(95, of: 100)))
+    #expect(line(board).contains("template") && line(board).contains("95 %"))
+    take(Sample.progress(template: Sample.amount(100, of: 100), disks: [Sample.amount(10, of: 100), Sample.amount(30, of: 100)]))
+    #expect(line(board).contains("disks") && line(board).contains("20 %") && !line(board).contains("catching up"))
+    take(Sample.progress(disks: [Sample.amount(99, of: 100)], memory: Sample.amount(5, of: 50)))
+    #expect(line(board).contains("memory") && line(board).contains("10 %"))
+  }
 }

@@ -121,7 +121,11 @@ struct WatchSubcommand: OperatorCommand {
       switch session.options.format {
       case .json, .yaml: session.writeValue(event)
       case .table where session.options.quiet: session.write([event.subject.text])
-      case .table: session.write([EventLine.watched(event, zone: session.environment.zone, style: session.policy.result)])
+      case .table:
+        let (zone, style) = (session.environment.zone, session.policy.result)
+        session.write([
+          session.showsBoard ? EventLine.brief(event, zone: zone, style: style) : EventLine.watched(event, zone: zone, style: style)
+        ])
       }
     case .progress, .drain: return
     case .lost(let reason): session.complain(["The broker is away (\(reason.printable)); trying again."])

@@ -15,6 +15,15 @@ enum EventLine {
     return parts.joined(separator: "  ")
   }
 
+  /// The same where the lines are read as they come, beside what shows the migration: `18:42:10 web-1 alpha → beta  transferring`.
+  static func brief(_ event: MigrationEvent, zone: TimeZoneOffset, style: Style) -> String {
+    let data = event.data
+    let way = "\(data.sourceHost) \(style.arrow) \(data.destinationHost)"
+    let detail = detail(of: event)
+    return "\(zone.time(of: event.time)) \(data.guest.name.printable) \(way)  \(coloured(data.kind, style))"
+      + (detail.isEmpty ? "" : ": \(detail)")
+  }
+
   /// What an event says beyond its kind; empty where that is nothing.
   static func detail(of event: MigrationEvent) -> String {
     let data = event.data

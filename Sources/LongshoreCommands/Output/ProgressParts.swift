@@ -19,6 +19,9 @@ struct ProgressParts: Hashable {
 
   /// More disks than this are shown as one part.
   static let mostDisks = 4
+  /// The names of the parts that are no disks.
+  static let templateName = "template"
+  static let memoryName = "memory"
 
   /// The parts, in the order in which they are copied.
   private(set) var all: [Part] = []
@@ -31,13 +34,13 @@ struct ProgressParts: Hashable {
   /// Takes in what was heard last.
   mutating func update(_ progress: Progress) {
     var amounts: [(String, Progress.Amount)] = []
-    if let template = progress.template { amounts.append(("template", template)) }
+    if let template = progress.template { amounts.append((Self.templateName, template)) }
     if progress.disks.count > Self.mostDisks {
       amounts.append(("\(progress.disks.count) disks", Self.sum(progress.disks.map(\.bytes))))
     } else {
       amounts += progress.disks.map { ($0.target.text, $0.bytes) }
     }
-    if let memory = progress.memory { amounts.append(("memory", memory)) }
+    if let memory = progress.memory { amounts.append((Self.memoryName, memory)) }
     all = amounts.map { part($0.0, $0.1) }
     whole = part("", Self.sum(amounts.map(\.1)))
   }

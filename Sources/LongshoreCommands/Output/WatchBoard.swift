@@ -72,21 +72,19 @@ struct WatchBoard: Hashable {
   /// first.
   private func rest(_ state: FollowedState, _ waiting: Waiting?, at now: Timestamp, width: Int, style: Style) -> String {
     if let waiting { return "waits at \(waiting.host), no. \(waiting.position) (\(waiting.limit.printable))".truncated(to: width) }
-    let phase = state.phase.printable
-    guard let progress = state.progress, !state.parts.all.isEmpty else { return phase.truncated(to: width) }
-    let whole = state.parts.whole
-    var tail = [Quantity.percent(whole.furthest).leftPadded(to: 5)]
+    guard state.progress != nil, let stage = Stage(state.parts) else { return state.phase.printable.truncated(to: width) }
+    var tail = [Quantity.percent(stage.furthest).leftPadded(to: 5)]
     if now.milliseconds - state.heardAt.milliseconds > ProgressBlock.silence {
       tail.append("silent")
-    } else if whole.isCatchingUp {
+    } else if stage.isCatchingUp {
       tail.append("catching up")
     }
-    if let rate = progress.rateBps { tail.append(Quantity.rate(rate)) }
-    if let left = progress.remainingSeconds, left.isFinite, left >= 0, left < 1e9 { tail.append(Quantity.seconds(left) + " left") }
-    let barWidth = min(20, width - 24)
-    let bar = barWidth >= 6 ? ProgressBar.draw(whole.furthest, width: barWidth, style: style) + " " : ""
-    var used = bar.isEmpty ? 0 : barWidth + 1
-    var text = bar
+    if let rate = state.progress?.rateBps, rate > 0 { tail.append(Quantity.rate(rate)) }
+    if let left = state.progress?.remainingSeconds, left.isFinite, left >= 0, left < 1e9 { tail.append(Quantity.seconds(left) + " left") }
+    let barWidth = min(20, width - 32)
+    let bar = barWidth >= 6 ? ProgressBar.draw(stage.furthest, width: barWidth, style: style) + " " : ""
+    var text = stage.name.padded(to: 9) + bar
+    var used = 9 + (bar.isEmpty ? 0 : barWidth + 1)
     for (number, part) in tail.enumerated() {
       let more = number == 0 ? part : "  " + part
       guard used + more.columns <= width else { break }
@@ -100,5 +98,26 @@ struct WatchBoard: Hashable {
     let waits = shown.count { waiting[$0] != nil }
     if shown.isEmpty { return "No migrations run. Ctrl-C ends the watching." }
     return "\(shown.count - waits) moving, \(waits) waiting. Ctrl-C ends the watching, not the migrations."
+  }
+
+  /// What is copied now: templates, then disks, then memory while the disks follow the guest. Each begins with a bar of its own, so that
+  /// none runs backwards.
+  private struct Stage {
+    var name: String
+    var furthest: Double
+    var isCatchingUp: Bool
+
+    init?(_ parts: ProgressParts) {
+      let memory = parts.all.filter { $0.name == ProgressParts.memoryName }
+      let template = parts.all.filter { $0.name == ProgressParts.templateName }
+      let disks = parts.all.filter { $0.name != ProgressParts.memoryName && $0.name != ProgressParts.templateName }
+      let (name, now) = !memory.isEmpty ? ("memory", memory) : !disks.isEmpty ? ("disks", disks) : ("template", template)
+      guard !now.isEmpty else { return nil }
+      let total = now.reduce(0.0) { $0 + Double($1.amount.total) }
+      self.name = name
+      // Each part keeps the furthest it has come, and so does their mean.
+      furthest = total > 0 ? now.reduce(0.0) { $0 + $1.furthest * Double($1.amount.total) } / total : 1
+      isCatchingUp = now.contains(where: \.isCatchingUp)
+    }
   }
 }
