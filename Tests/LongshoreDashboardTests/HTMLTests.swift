@@ -12,6 +12,12 @@ import Testing
     #expect(html.text == "<p title=\"\(escaped)\">\(escaped)</p>")
   }
 
+  @Test("What an agent puts between backticks is set apart, and escaped all the same")
+  func prose() {
+    #expect(Piece.prose("see `<b>` & `x`").text == "see <kbd>&lt;b&gt;</kbd> &amp; <kbd>x</kbd>")
+    #expect(Piece.prose("one ` alone <b>").text == "one ` alone &lt;b&gt;")
+  }
+
   @Test("Parts of addresses are percent-encoded")
   func addresses() {
     let html: HTML = "<a href=\"/x/\(url: "a/b?c&d\"<é")\">"

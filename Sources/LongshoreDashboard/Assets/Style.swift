@@ -36,6 +36,7 @@ extension Asset {
       h3 { font-size: .9rem; margin: .75rem 0 .25rem; }
       p { margin: .25rem 0; }
       code { font: .92em ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; color: var(--quiet); }
+      kbd { font: .92em ui-monospace, "DejaVu Sans Mono", monospace; background: var(--soft); border-radius: 3px; padding: 0 .25em; overflow-wrap: anywhere; }
       li code, p code, td code { background: var(--soft); border-radius: 3px; padding: 0 .25em; color: var(--ink); }
       .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
       .skip { position: absolute; left: -999px; }
@@ -91,7 +92,7 @@ extension Asset {
       th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; font-weight: 400; }
       thead th { color: var(--quiet); font-size: .86em; padding-top: 0; white-space: nowrap; border-bottom: 1px solid var(--line); }
       tbody tr + tr > * { border-top: 1px solid var(--line); }
-      tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 7rem; }
+      tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 9.5rem; }
       .number { text-align: right; white-space: nowrap; }
       .number:not(:last-child) { padding-right: 1.6rem; }
       th:last-child, td:last-child { padding-right: 0; }
@@ -109,8 +110,9 @@ extension Asset {
       progress::-moz-progress-bar { background: var(--bar); }
       progress.caught::-webkit-progress-value { background: var(--caught); }
       progress.caught::-moz-progress-bar { background: var(--caught); }
-      meter::-webkit-meter-inner-element { display: block; height: 100%; }
-      meter::-webkit-meter-bar { background: var(--track); border: 0; border-radius: 5px; height: 100%; }
+      /* Chromium draws the bar half as high as this element. */
+      meter::-webkit-meter-inner-element { display: block; height: 200%; }
+      meter::-webkit-meter-bar { background: var(--track); border: 0; border-radius: 0; }
       meter::-webkit-meter-optimum-value { background: var(--bar); }
       meter::-webkit-meter-suboptimum-value { background: var(--warn); }
       .whole progress { height: 1rem; }
@@ -155,6 +157,7 @@ extension Asset {
       button.danger { border-color: var(--bad); color: var(--bad); }
       .pages ul { gap: .25rem 1rem; margin-top: .75rem; }
 
+      @media (min-width: 64rem) { tbody th { min-width: 13rem; } }
       @media (max-width: 46rem) {
         .top { padding: .5rem .8rem; gap: .3rem .9rem; }
         main { padding: .5rem .8rem 1.5rem; } footer { padding: 0 .8rem 1rem; }
@@ -170,9 +173,10 @@ extension Asset {
         tbody th { font-size: 1.02rem; }
         tbody td.number { text-align: left; }
         tbody td { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr); column-gap: .6rem; }
-        tbody td > * { grid-column: 2; }
+        tbody td > div { grid-column: 2; min-width: 0; }
         tbody td::before { content: attr(data-label); color: var(--quiet); font-size: .86em; grid-column: 1; grid-row: 1; padding-top: .1em; }
-        tbody td:empty { display: none; }
+        tbody td:has(> div:empty) { display: none; }
+        .chart text { font-size: 17px; }
         .way, td time { white-space: normal; }
         .ways { gap: .4rem; }
         .card { padding: .5rem .65rem; }

@@ -324,7 +324,8 @@ struct DashboardModel: Sendable {
       guard let (severity, text) = record.trouble(at: now) else { continue }
       alarms.append(
         Alarm(
-          key: "migration \(record.id)", severity: severity, text: text, reasons: record.reasons, migration: record.id,
+          key: "migration \(record.id)", severity: severity, text: "\(record.guest.name): \(text)", reasons: record.reasons,
+          migration: record.id,
           host: nil, since: record.phaseSince))
     }
     for record in stories.values {
@@ -333,14 +334,14 @@ struct DashboardModel: Sendable {
       else { continue }
       alarms.append(
         Alarm(
-          key: "migration \(record.id)", severity: .alarm, text: "The disks of \(record.guest.name) do not hold what they held before",
+          key: "migration \(record.id)", severity: .alarm, text: "\(record.guest.name): the disks do not hold what they held before",
           reasons: record.reasons, migration: record.id, host: nil, since: end.at))
     }
     let busy = Set(live.values.flatMap { [$0.source, $0.destination] })
     for host in hosts.values where host.isSilent && broker.awayBecause == nil && busy.contains(host.name) {
       alarms.append(
         Alarm(
-          key: "host \(host.name)", severity: .warning, text: "The agent of \(host.name) does not answer, and migrations need it",
+          key: "host \(host.name)", severity: .warning, text: "\(host.name): the agent does not answer, and migrations need it",
           reasons: [], migration: nil, host: host.name, since: host.silentSince ?? now))
     }
     return alarms.sorted { left, right in
@@ -365,11 +366,11 @@ extension MigrationRecord {
   /// What is the matter with it, in a sentence without a full stop; nil where nothing is.
   func trouble(at now: Timestamp) -> (DashboardModel.Alarm.Severity, String)? {
     guard end == nil else { return nil }
-    if phase == .needsAttention { return (.alarm, "\(guest.name) needs attention: the agents cannot decide alone") }
-    if isUnknownToSource { return (.warning, "\(source) does not know the migration of \(guest.name) any more") }
-    if phase == .transferring, !reasons.isEmpty { return (.warning, "The transfer of \(guest.name) does not come to its end") }
+    if phase == .needsAttention { return (.alarm, "it needs attention, the agents cannot decide alone") }
+    if isUnknownToSource { return (.warning, "\(source) does not know the migration any more") }
+    if phase == .transferring, !reasons.isEmpty { return (.warning, "the transfer does not come to its end") }
     if let still = stillFor(at: now) {
-      return (.warning, "No byte of \(guest.name) has moved for \(Quantity.seconds(Double(still / 1000)))")
+      return (.warning, "no byte has moved for \(Quantity.seconds(Double(still / 1000)))")
     }
     return nil
   }

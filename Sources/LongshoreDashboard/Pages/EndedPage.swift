@@ -39,9 +39,9 @@ enum EndedPage {
       " The list is full: those that ended before \(Piece.time(time)) are not in it."
     }
     return """
-      <p class="quiet">\((page.number - 1) * rows + 1) to \(last) of \(page.count), the newest first.\(bounded)</p>
+      <section aria-label="Ended migrations"><p class="quiet">\((page.number - 1) * rows + 1) to \(last) of \(page.count), the newest first.\(bounded)</p>
       \(table(page.rows))
-      \(pages(page, filter))
+      \(pages(page, filter))</section>
       """
   }
 
@@ -68,7 +68,7 @@ enum EndedPage {
           key: row.id.text,
           cells: [
             Piece.guest(row.guest, row.id), Piece.way(row.source, row.destination), "\(Piece.phase(row.phase))\(verification)",
-            Piece.time(row.at), took, downtime, bytes, "\(row.reason ?? "")",
+            Piece.time(row.at), took, downtime, bytes, Piece.prose(row.reason ?? ""),
           ]
         )
       })

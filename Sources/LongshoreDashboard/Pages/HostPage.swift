@@ -35,7 +35,7 @@ enum HostPage {
       return "<span class=\"phase bad\"><span aria-hidden=\"true\">▲</span> does not answer</span>\(since)"
     }
     guard let description = host.description else {
-      return "<span class=\"phase quiet\"><span aria-hidden=\"true\">◌</span> not asked yet</span>"
+      return "<span class=\"phase quiet\"><span aria-hidden=\"true\">◌</span> no answer yet</span>"
     }
     if description.libvirtVersion == nil { return "<span class=\"phase bad\"><span aria-hidden=\"true\">▲</span> libvirt is away</span>" }
     if description.maintenance?.isOn == true {

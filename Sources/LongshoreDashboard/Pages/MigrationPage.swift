@@ -80,7 +80,7 @@ enum MigrationPage {
     }
     return """
       <section class="notice \(isAlarm ? "bad" : "warn")" aria-labelledby="advice-heading" data-alarm="migration \(record.id)">
-      <h2 id="advice-heading"><span class="sign">\(isAlarm ? "▲ Alarm" : "△ Warning")</span> <span data-alarm-text>\(trouble.1).</span></h2>
+      <h2 id="advice-heading"><span class="sign">\(isAlarm ? "▲ Alarm" : "△ Warning")</span> <span data-alarm-text>\(record.guest.name): \(trouble.1).</span></h2>
       \(Piece.reasons(record.reasons))
       <h3>What to do</h3><ol>\(steps.map { step -> HTML in "<li>\(step)</li>" })</ol></section>
       """
@@ -155,7 +155,7 @@ enum MigrationPage {
       let thousandths = Int((part.copied * 1000).rounded(.down))
       let behind: HTML =
         record.end == nil
-        ? part.behind.map { left -> HTML in left > 0 ? "\(Quantity.bytes(left)) to catch up" : "all" }
+        ? part.behind.map { left -> HTML in left > 0 ? "\(Quantity.bytes(left)) to catch up" : "nothing" }
           ?? "\(Quantity.bytes(part.amount.remaining)) left" : "–"
       return (
         key: part.name,

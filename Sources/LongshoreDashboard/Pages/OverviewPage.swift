@@ -51,7 +51,8 @@ enum OverviewPage {
   ) -> HTML {
     let rate = links.reduce(0.0) { $0 + Double($1.rate) }
     let silent = model.hosts.values.filter(\.isSilent).count
-    let hosts: HTML = silent == 0 ? "all answer" : "\(silent) silent"
+    let unheard = model.hosts.values.filter { $0.description == nil && !$0.isSilent }.count
+    let hosts: HTML = silent > 0 ? "\(silent) silent" : unheard > 0 ? "\(unheard) not heard of yet" : "all answer"
     return """
       <dl class="figures">
       <div><dt>under way</dt><dd>\(running.count)</dd></div>
@@ -85,7 +86,8 @@ enum OverviewPage {
     let rate: HTML = isMoving ? progress?.rateBps.map { rate -> HTML in "\(Quantity.rate(rate))" } ?? "–" : "–"
     let left: HTML =
       isMoving ? progress?.remainingSeconds.map { seconds -> HTML in "\(Quantity.seconds(seconds))" } ?? "–" : "–"
-    let trouble = record.trouble(at: now).map { _, text -> HTML in "<p class=\"trouble\">\(text)</p>" }
+    let trouble =
+      record.phase == .needsAttention ? nil : record.trouble(at: now).map { _, text -> HTML in "<p class=\"trouble\">\(text)</p>" }
     let bar =
       record.phase == .verifying
       ? record.verification.map { Piece.bar($0, of: "\(record.guest.name), comparison:", dirtyRate: nil) }

@@ -185,7 +185,14 @@ enum Piece {
   }
 
   /// A reason, with its code.
-  static func reason(_ reason: Reason) -> HTML { "\(reason.message) <code>\(reason.code.text)</code>" }
+  static func reason(_ reason: Reason) -> HTML { "\(prose(reason.message)) <code>\(reason.code.text)</code>" }
+
+  /// A sentence of an agent, in which what stands between backticks is typed or read by machines.
+  static func prose(_ text: String) -> HTML {
+    let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+    guard parts.count % 2 == 1 else { return "\(text)" }
+    return HTML(parts.enumerated().map { index, part in index % 2 == 1 ? "<kbd>\(String(part))</kbd>" : "\(String(part))" })
+  }
 
   /// Reasons as a list; nothing where there are none.
   static func reasons(_ reasons: [Reason]) -> HTML {
@@ -211,8 +218,8 @@ enum Piece {
       let cells = zip(columns, row.cells).enumerated().map { index, pair -> HTML in
         let (column, cell) = pair
         return index == 0
-          ? "<th scope=\"row\" data-label=\"\(column.name)\">\(cell)</th>"
-          : "<td data-label=\"\(column.name)\"\("class=\"number\"", if: column.isNumber)>\(cell)</td>"
+          ? "<th scope=\"row\">\(cell)</th>"
+          : "<td data-label=\"\(column.name)\"\("class=\"number\"", if: column.isNumber)><div>\(cell)</div></td>"
       }
       return "<tr data-key=\"\(row.key)\">\(cells)</tr>\n"
     }

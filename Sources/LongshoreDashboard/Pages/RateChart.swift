@@ -4,7 +4,7 @@ import LongshoreMessages
 enum RateChart {
   private static let width = 720
   private static let height = 170
-  private static let left = 76
+  private static let left = 96
   private static let bottom = 24
   private static let top = 10
 
