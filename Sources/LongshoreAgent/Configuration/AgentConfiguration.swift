@@ -36,6 +36,8 @@ struct AgentConfiguration: Sendable {
   var takesGuests: Bool
   /// The broker's users who may order; nil for all whom the broker lets publish requests.
   var orderingUsers: Set<String>?
+  /// The broker's user of each agent; nil where any user who may publish messages of agents is taken for one.
+  var peerUser: PeerUser?
   /// The pools that guests may be moved into; nil for all.
   var allowedPools: Set<String>?
   /// Whether guests may come that have more memory than is available.
@@ -106,6 +108,12 @@ struct AgentConfiguration: Sendable {
     takesGuests = try settings.truth(.incomingAllowed) ?? true
     overcommitsMemory = try settings.truth(.incomingOvercommitMemory) ?? false
     orderingUsers = try settings.list(.requestsUsers).map(Set.init)
+    peerUser = try settings.text(.peersUser).map(PeerUser.init)
+    if let peerUser, peerUser.name(of: host.host) != broker.user {
+      throw settings.wrong(
+        .peersUser,
+        "by `\(peerUser.pattern)` this host's own user would be \(peerUser.name(of: host.host)), and broker.username is \(broker.user)")
+    }
     allowedPools = try settings.list(.poolsAllowed).map(Set.init)
     limits = HostMigrations.Limits(
       outgoing: try settings.integer(.limitsOutgoing, in: 1...64) ?? 4, incoming: try settings.integer(.limitsIncoming, in: 1...64) ?? 4,

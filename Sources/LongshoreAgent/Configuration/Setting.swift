@@ -34,6 +34,7 @@ enum Setting: String, CaseIterable, Sendable {
   case incomingAllowed = "incoming.allowed"
   case incomingOvercommitMemory = "incoming.overcommitMemory"
   case requestsUsers = "requests.users"
+  case peersUser = "peers.user"
   case poolsAllowed = "pools.allowed"
   case limitsOutgoing = "limits.outgoing"
   case limitsIncoming = "limits.incoming"

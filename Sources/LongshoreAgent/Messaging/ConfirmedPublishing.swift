@@ -10,6 +10,8 @@ internal import MigrationJournal
 /// another one.
 struct ConfirmedPublishing: Sendable {
   let connection: AMQPConnection
+  /// The broker's user whose connection it is.
+  let user: String
   let clock: any HostClock
   let logger: Logger
   /// Gets how long each message took to be confirmed, or to fail.
@@ -40,7 +42,7 @@ struct ConfirmedPublishing: Sendable {
           let start = steady.now
           do {
             try await connection.publish(
-              message.published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+              message.published(by: user), to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
             published(start.duration(to: steady.now), true)
             return .settled(number, nil)
           } catch {

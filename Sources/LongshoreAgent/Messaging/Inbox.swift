@@ -16,6 +16,8 @@ struct Inbox: Service, CustomStringConvertible {
   let here: HostAddress
   /// The broker's users who may order; nil for all.
   let orderingUsers: Set<String>?
+  /// The users of agents; nil where their messages are believed without.
+  let peerUser: PeerUser?
   let connection: AMQPConnection
   let desk: RequestDesk
   let coordinator: MigrationCoordinator
@@ -172,6 +174,7 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func work(of message: PeerMessage, _ delivery: Delivery) -> Work {
+    if let reason = peerUser?.objection(to: message, from: delivery.properties.userID) { return deadLetter(delivery, [reason]) }
     guard let to = message.to else {
       guard message.from.cluster == here.cluster, message.body == .askOffer else {
         return deadLetter(delivery, [Reason(.wrongHost, "\(message.body.typeName) goes to one host, and names none")])

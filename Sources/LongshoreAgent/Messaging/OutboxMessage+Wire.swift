@@ -12,13 +12,14 @@ extension OutboxMessage {
       type: reply.typeName, persistent: false)
   }
 
-  /// The message as it is published.
-  var published: AMQP.Message {
+  /// The message as a user of the broker publishes it, who is named in it: the broker lets nobody name another, so that who gets it can
+  /// tell whose it is.
+  func published(by user: String) -> AMQP.Message {
     AMQP.Message(
       body: body,
       properties: AMQP.Message.Properties(
         contentType: contentType, headers: headers.mapValues { .string($0) },
         deliveryMode: persistent ? .persistent : .transient, correlationID: correlationID, messageID: messageID, type: type,
-        appID: "longshore"))
+        userID: user, appID: "longshore"))
   }
 }

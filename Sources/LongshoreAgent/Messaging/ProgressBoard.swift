@@ -10,6 +10,7 @@ actor ProgressBoard {
 
   private let here: HostAddress
   private let connection: AMQPConnection
+  private let user: String
   private let clock: any HostClock
   private var latest: [MigrationID: Progress] = [:]
   private var judgements: [MigrationID: (notices: [Reason], isStuck: Bool)] = [:]
@@ -21,12 +22,16 @@ actor ProgressBoard {
   private let copied: @Sendable (CopiedBytes) -> Void
   private let startedAt: Now
 
-  /// - Parameter copied: Gets what was copied, as it is told.
+  /// - Parameters:
+  ///   - user: The broker's user whose connection it is.
+  ///   - copied: Gets what was copied, as it is told.
   init(
-    here: HostAddress, connection: AMQPConnection, clock: any HostClock, copied: @escaping @Sendable (CopiedBytes) -> Void = { _ in }
+    here: HostAddress, connection: AMQPConnection, user: String, clock: any HostClock,
+    copied: @escaping @Sendable (CopiedBytes) -> Void = { _ in }
   ) {
     self.here = here
     self.connection = connection
+    self.user = user
     self.clock = clock
     self.copied = copied
     startedAt = clock.now()
@@ -53,7 +58,7 @@ actor ProgressBoard {
       body: MessageCoding.encode(event),
       properties: Message.Properties(
         contentType: Wire.eventContentType, deliveryMode: .transient, correlationID: id.text, messageID: event.id,
-        type: ProgressEvent.type, appID: "longshore"))
+        type: ProgressEvent.type, userID: user, appID: "longshore"))
     let key = event.routingKey(host: here)
     Task {
       await withTaskGroup(of: Void.self) { [connection, clock] group in

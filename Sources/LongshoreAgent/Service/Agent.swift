@@ -68,9 +68,11 @@ struct Agent {
     let exporter = NBDExporter(
       address: configuration.nbdAddress, ports: configuration.nbdPorts, directory: exports, credentials: configuration.nbdCredentials)
     let identities = LayerIdentities(journal: journal)
-    let publishing = ConfirmedPublishing(connection: publisher, clock: clock, logger: logger) { metrics.published($0, isConfirmed: $1) }
+    let publishing = ConfirmedPublishing(
+      connection: publisher, user: configuration.broker.user, clock: clock, logger: logger
+    ) { metrics.published($0, isConfirmed: $1) }
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
-    let progress = ProgressBoard(here: here, connection: publisher, clock: clock) { metrics.copied($0) }
+    let progress = ProgressBoard(here: here, connection: publisher, user: configuration.broker.user, clock: clock) { metrics.copied($0) }
     let inspector = GuestInspector(here: here.host, images: images) { try? identities.known($0) }
     let pacer = BandwidthPacer(schedules: configuration.bandwidth, clock: clock, logger: logger)
     let offers = LayerOffers(
@@ -209,7 +211,8 @@ struct Agent {
           return true
         }),
       Inbox(
-        here: here, orderingUsers: configuration.orderingUsers, connection: consumer, desk: desk, coordinator: coordinator, offers: offers,
+        here: here, orderingUsers: configuration.orderingUsers, peerUser: configuration.peerUser, connection: consumer, desk: desk,
+        coordinator: coordinator, offers: offers,
         mailbox: mailbox, templates: TemplateOffers(here: here.host, catalogue: catalogue, images: images, offers: offers),
         descriptions: descriptions, dryRuns: dryRuns,
         checks: checks, trials: trials, paths: paths, hostOffers: hostOffers,

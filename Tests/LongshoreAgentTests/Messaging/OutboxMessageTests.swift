@@ -22,7 +22,7 @@ struct OutboxMessageTests {
     #expect(message.type == "accepted")
     #expect(message.persistent == false)
     #expect(message.mandatory == false)
-    #expect(message.published.properties.deliveryMode == .transient)
+    #expect(message.published(by: "agent-alpha").properties.deliveryMode == .transient)
     #expect(try MessageCoding.read(Reply.self, from: message.body) == reply)
   }
 
@@ -51,7 +51,7 @@ struct OutboxMessageTests {
     #expect(message.routingKey == "lab.beta")
     #expect(message.mandatory)
     #expect(message.persistent)
-    #expect(message.published.properties.deliveryMode == .persistent)
+    #expect(message.published(by: "agent-alpha").properties.deliveryMode == .persistent)
     #expect(try MessageCoding.read(PeerMessage.self, from: message.body) == peer)
   }
 
@@ -65,11 +65,12 @@ struct OutboxMessageTests {
     #expect(message.exchange == Wire.events)
     #expect(message.routingKey == "lab.alpha.\(MigrationSamples.guest.uuid).prepared")
     #expect(message.persistent)
-    let published = message.published
+    let published = message.published(by: "agent-alpha")
     #expect(published.properties.contentType == Wire.eventContentType)
     #expect(published.properties.messageID == "\(MigrationSamples.id)/3")
     #expect(published.properties.correlationID == MigrationSamples.id.text)
     #expect(published.properties.type == "io.longshore.migration.prepared.v1")
+    #expect(published.properties.userID == "agent-alpha")
     #expect(published.body == message.body)
   }
 
@@ -77,7 +78,7 @@ struct OutboxMessageTests {
   func headers() {
     let message = OutboxMessage(
       exchange: Wire.deadLetters, routingKey: "k", body: [1], contentType: "text/plain", messageID: "m", headers: ["x-reason": "why"])
-    #expect(message.published.properties.headers == ["x-reason": .string("why")])
-    #expect(message.published.properties.contentType == "text/plain")
+    #expect(message.published(by: "agent-alpha").properties.headers == ["x-reason": .string("why")])
+    #expect(message.published(by: "agent-alpha").properties.contentType == "text/plain")
   }
 }
