@@ -194,7 +194,9 @@ let package = Package(
       dependencies: [
         "LongshoreAgent", "LongshoreTestKit", "PrometheusMetrics",
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -26,10 +26,16 @@ public struct NumberedEvent<Content: NumberedEventContent>: Sendable, Hashable, 
   public var datacontenttype = "application/json"
   /// The event's number within its subject, from 1 without a gap, as ten digits so that texts sort as numbers do.
   public var sequence: String
+  /// The trace that the order belongs to, by CloudEvents' extension for distributed tracing; nil where it is in none.
+  public var traceparent: String?
+  /// What tracers pass on with it.
+  public var tracestate: String?
   /// What happened.
   public var data: Content
 
-  init(of subject: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: Content) {
+  init(of subject: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: Content, trace: TraceContext? = nil) {
+    traceparent = trace?.traceparent
+    tracestate = trace?.tracestate
     let digits = String(sequence)
     self.sequence = String(repeating: "0", count: max(0, 10 - digits.count)) + digits
     id = "\(subject)/\(sequence)"
@@ -44,8 +50,13 @@ public struct NumberedEvent<Content: NumberedEventContent>: Sendable, Hashable, 
   public func routingKey(host: HostAddress) -> String { "\(host.routingKey).\(data.routingWord).\(data.kindWord)" }
 
   private enum CodingKeys: String, CodingKey {
-    case specversion, id, source, type, subject, time, datacontenttype, sequence, data
+    case specversion, id, source, type, subject, time, datacontenttype, sequence, traceparent, tracestate, data
   }
+}
+
+extension NumberedEvent {
+  /// The trace that the order belongs to; nil where it is in none, or what is said is none.
+  public var trace: TraceContext? { traceparent.flatMap { TraceContext(traceparent: $0, tracestate: tracestate) } }
 }
 
 /// A numbered event of a migration.
@@ -53,8 +64,10 @@ public typealias MigrationEvent = NumberedEvent<MigrationEventData>
 
 extension MigrationEvent {
   /// An event of a migration.
-  public init(migration: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: MigrationEventData) {
-    self.init(of: migration, host: host, sequence: sequence, time: time, data: data)
+  public init(
+    migration: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: MigrationEventData, trace: TraceContext? = nil
+  ) {
+    self.init(of: migration, host: host, sequence: sequence, time: time, data: data, trace: trace)
   }
 }
 

@@ -113,9 +113,14 @@ public struct PeerMessage: Sendable, Hashable {
   public var journal: String
   /// What is said.
   public var body: Body
+  /// Where it belongs in a trace; nil where it is in none. It is not in the message's JSON, but in its header fields.
+  public var trace: TraceContext?
 
   /// A message.
-  public init(migration: MigrationID, from: HostAddress, to: HostAddress?, journal: String, body: Body) {
+  public init(
+    migration: MigrationID, from: HostAddress, to: HostAddress?, journal: String, body: Body, trace: TraceContext? = nil
+  ) {
+    self.trace = trace
     self.migration = migration
     self.from = from
     self.to = to

@@ -386,7 +386,9 @@ extension MessageSamples {
       full.seconds = 72.5
     }
     return (sparse == full ? [sparse] : [sparse, full]).enumerated().map { index, data in
-      DrainEvent(drain: migration, host: source, sequence: index + 1, time: time, data: data)
+      var event = DrainEvent(drain: migration, host: source, sequence: index + 1, time: time, data: data)
+      if index == 1 { (event.traceparent, event.tracestate) = trace }
+      return event
     }
   }
 }
@@ -450,9 +452,13 @@ extension MessageSamples {
   /// Samples of one kind.
   public static func events(of kind: MigrationEventData.Kind) -> [MigrationEvent] {
     eventData(of: kind).enumerated().map { index, data in
-      MigrationEvent(migration: migration, host: source, sequence: index + 1, time: time, data: data)
+      var event = MigrationEvent(migration: migration, host: source, sequence: index + 1, time: time, data: data)
+      if kind == .accepted { (event.traceparent, event.tracestate) = trace }
+      return event
     }
   }
+
+  private static var trace: (String, String) { ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "congo=t61rcWkgMzE") }
 
   private static func eventData(of kind: MigrationEventData.Kind) -> [MigrationEventData] {
     func data(

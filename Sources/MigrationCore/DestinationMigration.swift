@@ -133,6 +133,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public let plan: MigrationPlan?
   /// When it came.
   public let acceptedAt: Now
+  /// The trace that the source's order belongs to; nil where it is in none.
+  public private(set) var trace: TraceContext?
 
   /// Where it stands.
   public private(set) var phase: Phase
@@ -168,10 +170,12 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
 
   /// A migration that a first `prepare` brings.
   public static func prepare(
-    id: MigrationID, source: HostAddress, plan: MigrationPlan, endpoint: DestinationEndpoint, place: QueuePlace? = nil, at now: Now
+    id: MigrationID, source: HostAddress, plan: MigrationPlan, endpoint: DestinationEndpoint, place: QueuePlace? = nil,
+    trace: TraceContext? = nil, at now: Now
   ) -> (DestinationMigration, [DestinationEffect]) {
     var migration = DestinationMigration(
       id: id, source: source, plan: plan, acceptedAt: now, phase: .queued, endpoint: endpoint)
+    migration.trace = trace
     if let place, place != migration.place { migration.ownPlace = place }
     return (migration, [migration.progress])
   }

@@ -71,13 +71,13 @@ public struct HostMigrations: Sendable, Hashable {
   /// - Throws: ``Rejected`` where another migration has the guest.
   public func accept(
     _ request: RequestKey, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]? = nil, destination: HostAddress,
-    deadlineSeconds: Int64, patience: Patience, at now: Now
+    deadlineSeconds: Int64, patience: Patience, trace: TraceContext? = nil, at now: Now
   ) throws(Rejected) -> HostStep {
     if let busy = lock(onGuest: guest.uuid) { throw Rejected(busy) }
     let (migration, effects) = SourceMigration.accept(
       id: request.id, order: order, guest: guest, sourcePools: sourcePools, source: here, destination: destination,
       deadlineSeconds: deadlineSeconds, patience: patience,
-      place: distinct(QueuePlace(priority: order.priority ?? .normal), in: .source, at: now), at: now)
+      place: distinct(QueuePlace(priority: order.priority ?? .normal), in: .source, at: now), trace: trace, at: now)
     var step = HostStep(at: now)
     step.request = request
     step.source = migration
@@ -177,20 +177,22 @@ public struct HostMigrations: Sendable, Hashable {
     let id = message.migration
     switch message.body {
     case .prepare(let plan):
-      if let busy = lock(onGuest: plan.guest.uuid) { return telling(.prepareFailed(busy), of: id, to: message.from, at: now) }
+      if let busy = lock(onGuest: plan.guest.uuid) {
+        return telling(.prepareFailed(busy), of: id, to: message.from, trace: message.trace, at: now)
+      }
       return beginning(
         DestinationMigration.prepare(
           id: id, source: message.from, plan: plan, endpoint: endpoint,
-          place: distinct(plan.queue ?? QueuePlace(), in: .destination, at: now), at: now), at: now)
+          place: distinct(plan.queue ?? QueuePlace(), in: .destination, at: now), trace: message.trace, at: now), at: now)
     case .rollback, .disown:
       return beginning(DestinationMigration.tombstone(id: id, source: message.from, endpoint: endpoint, at: now), at: now)
     case .confirm:
       let reason = Reason(.postCheckFailed, "the destination knows nothing of this migration")
-      return telling(.confirmFailed([reason]), of: id, to: message.from, at: now)
-    case .compare: return telling(.compared(DestinationMigration.nothingToCompare), of: id, to: message.from, at: now)
+      return telling(.confirmFailed([reason]), of: id, to: message.from, trace: message.trace, at: now)
+    case .compare: return telling(.compared(DestinationMigration.nothingToCompare), of: id, to: message.from, trace: message.trace, at: now)
     case .release, .assign:
       // Nothing is locked by a migration that this journal does not know.
-      return telling(.released, of: id, to: message.from, at: now)
+      return telling(.released, of: id, to: message.from, trace: message.trace, at: now)
     default: return nil
     }
   }
@@ -202,9 +204,11 @@ public struct HostMigrations: Sendable, Hashable {
     return step
   }
 
-  private func telling(_ body: PeerMessage.Body, of id: MigrationID, to peer: HostAddress, at now: Now) -> HostStep {
+  private func telling(
+    _ body: PeerMessage.Body, of id: MigrationID, to peer: HostAddress, trace: TraceContext?, at now: Now
+  ) -> HostStep {
     var step = HostStep(at: now)
-    step.messages = [message(body, of: id, to: peer)]
+    step.messages = [message(body, of: id, to: peer, trace: trace)]
     return step
   }
 
@@ -217,8 +221,11 @@ public struct HostMigrations: Sendable, Hashable {
       case .emit(let data):
         sequence += 1
         step.messages.append(
-          .event(MigrationEvent(migration: migration.id, host: here, sequence: sequence, time: step.at.wall, data: data)))
-      case .tell(let body): step.messages.append(message(body, of: migration.id, to: migration.destination))
+          .event(
+            MigrationEvent(migration: migration.id, host: here, sequence: sequence, time: step.at.wall, data: data, trace: migration.trace))
+        )
+      case .tell(let body):
+        step.messages.append(message(body, of: migration.id, to: migration.destination, trace: migration.trace))
       case .startTransfer: step.startsTransfer = true
       default: break
       }
@@ -226,10 +233,14 @@ public struct HostMigrations: Sendable, Hashable {
   }
 
   private func record(_ effects: [DestinationEffect], of migration: DestinationMigration, in step: inout HostStep) {
-    for case .tell(let body) in effects { step.messages.append(message(body, of: migration.id, to: migration.source)) }
+    for case .tell(let body) in effects {
+      step.messages.append(message(body, of: migration.id, to: migration.source, trace: migration.trace))
+    }
   }
 
-  private func message(_ body: PeerMessage.Body, of id: MigrationID, to peer: HostAddress) -> HostStep.Message {
-    .peer(PeerMessage(migration: id, from: here, to: peer, journal: journal, body: body))
+  private func message(
+    _ body: PeerMessage.Body, of id: MigrationID, to peer: HostAddress, trace: TraceContext? = nil
+  ) -> HostStep.Message {
+    .peer(PeerMessage(migration: id, from: here, to: peer, journal: journal, body: body, trace: trace))
   }
 }

@@ -128,6 +128,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public let deadline: Deadline
   /// How long to wait for what.
   public let patience: Patience
+  /// The trace that the order belongs to; nil where it is in none.
+  public let trace: TraceContext?
 
   /// Where it stands.
   public private(set) var phase: Phase
@@ -174,11 +176,12 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   /// A migration of an order that was accepted at `now`, and what is to be done at once.
   public static func accept(
     id: MigrationID, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]? = nil, source: HostAddress,
-    destination: HostAddress, deadlineSeconds: Int64, patience: Patience, place: QueuePlace = QueuePlace(), at now: Now
+    destination: HostAddress, deadlineSeconds: Int64, patience: Patience, place: QueuePlace = QueuePlace(), trace: TraceContext? = nil,
+    at now: Now
   ) -> (SourceMigration, [SourceEffect]) {
     var migration = SourceMigration(
       id: id, order: order, guest: guest, sourcePools: sourcePools, source: source, destination: destination, acceptedAt: now,
-      deadline: Deadline(start: now, allowance: deadlineSeconds * 1000), patience: patience, phase: .queued)
+      deadline: Deadline(start: now, allowance: deadlineSeconds * 1000), patience: patience, trace: trace, phase: .queued)
     if place != QueuePlace() { migration.ownPlace = place }
     let effects = [migration.event(.accepted, at: now)]
     migration.revision = 1
@@ -187,7 +190,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private init(
     id: MigrationID, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]?, source: HostAddress,
-    destination: HostAddress, acceptedAt: Now, deadline: Deadline, patience: Patience, phase: Phase
+    destination: HostAddress, acceptedAt: Now, deadline: Deadline, patience: Patience, trace: TraceContext?, phase: Phase
   ) {
     self.id = id
     self.order = order
@@ -198,6 +201,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     self.acceptedAt = acceptedAt
     self.deadline = deadline
     self.patience = patience
+    self.trace = trace
     self.phase = phase
     updatedAt = acceptedAt.wall
   }

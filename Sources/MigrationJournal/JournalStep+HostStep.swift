@@ -23,7 +23,8 @@ extension OutboxMessage {
   public static func event<Content>(_ event: NumberedEvent<Content>, host: HostAddress) -> OutboxMessage {
     OutboxMessage(
       exchange: Wire.events, routingKey: event.routingKey(host: host), body: MessageCoding.encode(event),
-      contentType: Wire.eventContentType, messageID: event.id, correlationID: event.subject.text, type: event.type)
+      contentType: Wire.eventContentType, messageID: event.id, correlationID: event.subject.text, type: event.type,
+      headers: event.trace?.fields ?? [:])
   }
 
   /// A message to another agent.
@@ -33,6 +34,6 @@ extension OutboxMessage {
       exchange: Wire.peers, routingKey: (message.to?.routingKey ?? message.from.cluster.text), body: body,
       contentType: Wire.jsonContentType,
       messageID: "\(message.migration)/\(message.body.typeName)", correlationID: message.migration.text,
-      type: message.body.typeName, mandatory: true)
+      type: message.body.typeName, headers: message.trace?.fields ?? [:], mandatory: true)
   }
 }

@@ -61,6 +61,8 @@ struct AgentConfiguration: Sendable {
   var secretFiles: [String]
   /// The least important messages that are logged.
   var logLevel: Logger.Level
+  /// The form of the lines that are logged.
+  var logFormat: LogFormat
 
   /// An address and a port on which to listen.
   struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
@@ -136,6 +138,13 @@ struct AgentConfiguration: Sendable {
     secretFiles =
       [try settings.text(.brokerPasswordFile), try settings.text(.brokerTLSKeyFile)].compactMap(\.self)
       + (nbdCredentials.map { folder in ["server-key", "client-key"].map { "\(folder)/\($0).pem" } } ?? [])
+    logFormat = .logfmt
+    if let text = try settings.text(.logFormat) {
+      guard let format = LogFormat(rawValue: text) else {
+        throw settings.wrong(.logFormat, "\(text) is not one of \(LogFormat.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      logFormat = format
+    }
     logLevel = .info
     if let text = try settings.text(.logLevel) {
       guard let level = Logger.Level(rawValue: text) else {

@@ -49,6 +49,7 @@ enum Setting: String, CaseIterable, Sendable {
   case runDirectory = "run.directory"
   case metricsListen = "metrics.listen"
   case logLevel = "log.level"
+  case logFormat = "log.format"
 
   /// What a setting's value is.
   enum Kind: String {

@@ -2,11 +2,17 @@ internal import LongshoreMessages
 internal import MigrationCore
 internal import Tracing
 
-/// Runs an effect within a span that names the migration, for tracers that follow what an agent does.
-func withEffectSpan(_ name: String, of migration: MigrationID, _ body: () async -> Void) async {
-  await withSpan("longshore \(name)") { span in
-    span.attributes[LogKeys.migration] = migration.text
-    await body()
+/// Runs an effect within a span that names the migration, for tracers that follow what an agent does. Spans are short, and belong to
+/// the trace of the order: one for a whole migration would be open for hours, and lost with the agent.
+func withEffectSpan(
+  _ name: String, of migration: MigrationID, in trace: TraceContext?, tracer: any Tracer = InstrumentationSystem.tracer,
+  _ body: () async -> Void
+) async {
+  await withWork(of: migration, in: trace, instrument: tracer) {
+    await tracer.withSpan("longshore \(name)") { span in
+      span.attributes[LogKeys.migration] = migration.text
+      await body()
+    }
   }
 }
 

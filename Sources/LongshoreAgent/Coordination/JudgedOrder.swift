@@ -13,6 +13,8 @@ struct JudgedOrder: Sendable {
     var destination: HostAddress
     var deadlineSeconds: Int64
     var patience: Patience
+    /// The trace that the order belongs to; nil where it is in none.
+    var trace: TraceContext?
   }
 
   /// Why an order is refused.
@@ -35,7 +37,7 @@ struct JudgedOrder: Sendable {
         return .success(
           try migrations.accept(
             key, order: content.command, guest: content.guest, sourcePools: content.sourcePools, destination: content.destination,
-            deadlineSeconds: content.deadlineSeconds, patience: content.patience, at: now))
+            deadlineSeconds: content.deadlineSeconds, patience: content.patience, trace: content.trace, at: now))
       } catch {
         return .failure(Refusal(reasons: [error.reason]))
       }

@@ -442,9 +442,9 @@ actor MigrationCoordinator {
     case .setTimer(let timer, let milliseconds):
       guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
       await report(.timerFired(timer), id: id)
-    case .ask(let body): await ask(body, of: migration)
+    case .ask(let body): await withWork(of: id, in: migration.trace) { await ask(body, of: migration) }
     default:
-      await withEffectSpan(effect.word, of: id) {
+      await withEffectSpan(effect.word, of: id, in: migration.trace) {
         await sourceRunner.run(effect, of: migration) { await self.report($0, id: id) }
       }
     }
@@ -455,7 +455,7 @@ actor MigrationCoordinator {
     switch effect {
     case .awaitAdmission: if migration.waiting == nil { admit(to: .destination) }
     default:
-      await withEffectSpan(effect.word, of: id) {
+      await withEffectSpan(effect.word, of: id, in: migration.trace) {
         await destinationRunner.run(effect, of: migration) { await self.report($0, id: id) }
       }
     }
@@ -515,6 +515,15 @@ actor MigrationCoordinator {
     switch migration.publicPhase {
     case .needsAttention: logger.error("A migration needs attention", metadata: metadata)
     case .failed: logger.warning("A migration failed; the guest is at the source", metadata: metadata)
+    case .cancelled: logger.info("A migration was cancelled; the guest is at the source", metadata: metadata)
+    case .completed:
+      if let totals = migration.totals {
+        if let downtime = totals.downtimeMs { metadata["downtime_ms"] = "\(downtime)" }
+        metadata["disk_bytes"] = "\(totals.diskBytes)"
+        metadata["memory_bytes"] = "\(totals.memoryBytes)"
+      }
+      metadata["seconds"] = "\(migration.acceptedAt.milliseconds(until: clock.now()) / 1000)"
+      logger.info("A migration has completed; the guest is at the destination", metadata: metadata)
     default: logger.info("A migration goes on", metadata: metadata)
     }
   }

@@ -67,6 +67,11 @@ struct RecentLogHandler: LogHandler {
     set { inner.metadata = newValue }
   }
 
+  var metadataProvider: Logger.MetadataProvider? {
+    get { inner.metadataProvider }
+    set { inner.metadataProvider = newValue }
+  }
+
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { inner[metadataKey: key] }
     set { inner[metadataKey: key] = newValue }
@@ -74,7 +79,8 @@ struct RecentLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     inner.log(event: event)
-    let all = inner.metadata.merging(event.metadata ?? [:]) { $1 }
+    let provided = LineLogHandler.sharedModules.contains(event.source) ? nil : inner.metadataProvider?.get()
+    let all = inner.metadata.merging(provided ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
     let values = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
     let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     recent.note(

@@ -9,12 +9,12 @@ struct BrokerPeerLink: PeerLink, ClusterLink {
   let publishing: ConfirmedPublishing
 
   func announce(_ body: PeerMessage.Body, of id: MigrationID) async throws {
-    try await publishing.publish(.peer(PeerMessage(migration: id, from: here, to: nil, journal: journalID, body: body)))
+    try await publishing.publish(.peer(PeerMessage(migration: id, from: here, to: nil, journal: journalID, body: body, trace: .current)))
   }
 
   func send(_ body: PeerMessage.Body, of migration: MigrationID, to host: HostAddress) async throws {
     let message = OutboxMessage.peer(
-      PeerMessage(migration: migration, from: here, to: host, journal: journalID, body: body))
+      PeerMessage(migration: migration, from: here, to: host, journal: journalID, body: body, trace: .current))
     do {
       try await publishing.publish(message)
     } catch let error as AMQPError where error.code == .unroutable {

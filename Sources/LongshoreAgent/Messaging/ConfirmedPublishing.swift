@@ -41,8 +41,10 @@ struct ConfirmedPublishing: Sendable {
           let steady = ContinuousClock()
           let start = steady.now
           do {
-            try await connection.publish(
-              message.published(by: user), to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+            try await withPublishingSpan(of: message, by: user) { published in
+              try await connection.publish(
+                published, to: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory)
+            }
             published(start.duration(to: steady.now), true)
             return .settled(number, nil)
           } catch {

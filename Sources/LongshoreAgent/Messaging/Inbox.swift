@@ -79,10 +79,13 @@ struct Inbox: Service, CustomStringConvertible {
     var isPaused = false
     while !Task.isCancelled {
       do {
-        switch work {
-        case .orders(let orders): try await desk.take(orders.map(\.order))
-        case .request(let request, let delivery): try await take(request, delivery)
-        case .peer(let message, _): try await take(message)
+        try await withProcessingSpan(of: work.deliveries, from: here.inbox) { () async throws(JournalError) in
+          switch work {
+          case .orders(let orders): try await desk.take(orders.map(\.order))
+          case .request(let request, let delivery): try await take(request, delivery)
+          case .peer(let message, _):
+            try await withWork(of: message.migration, in: message.trace) { () async throws(JournalError) in try await take(message) }
+          }
         }
         if isPaused {
           consumer.resume()
@@ -161,13 +164,19 @@ struct Inbox: Service, CustomStringConvertible {
     if let reason = objection(to: request, of: delivery.properties.userID) { return refusal(of: delivery, id: request.id, [reason]) }
     guard case .migrate(let order) = request.command, order.dryRun != true else { return .request(request, delivery) }
     return .orders([
-      (IncomingOrder(content: .migrate(request, order), sentAt: delivery.sentAt) { tell($0, id: request.id, delivery) }, delivery)
+      (
+        IncomingOrder(content: .migrate(request, order), sentAt: delivery.sentAt, trace: TraceContext(delivery.properties.headers)) {
+          tell($0, id: request.id, delivery)
+        }, delivery
+      )
     ])
   }
 
   private func readPeerMessage(_ delivery: Delivery) -> Work {
     do throws(UnreadableMessage) {
-      return work(of: try MessageCoding.read(PeerMessage.self, from: delivery.body), delivery)
+      var message = try MessageCoding.read(PeerMessage.self, from: delivery.body)
+      message.trace = TraceContext(delivery.properties.headers)
+      return work(of: message, delivery)
     } catch {
       return deadLetter(delivery, error.reasons)
     }

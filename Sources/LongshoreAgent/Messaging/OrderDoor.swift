@@ -23,9 +23,12 @@ struct OrderDoor: Sendable {
 
   /// Looks up what an order names.
   ///
-  /// - Parameter answer: The message that tells who sent it what became of it.
+  /// - Parameters:
+  ///   - trace: The trace that the order belongs to; nil where it is in none.
+  ///   - answer: The message that tells who sent it what became of it.
   func judge(
-    _ order: MigrateCommand, id: MigrationID, answer: @escaping @Sendable (HostMigrations.Acceptance) -> OutboxMessage?
+    _ order: MigrateCommand, id: MigrationID, trace: TraceContext? = nil,
+    answer: @escaping @Sendable (HostMigrations.Acceptance) -> OutboxMessage?
   ) async -> JudgedOrder {
     let key = RequestKey(id: id, digest: Self.digest(of: order))
     switch await locate(order) {
@@ -36,7 +39,7 @@ struct OrderDoor: Sendable {
         content: .success(
           JudgedOrder.Content(
             command: order, guest: way.guest, sourcePools: await sourcePools(of: way.guest), destination: way.destination,
-            deadlineSeconds: order.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience)),
+            deadlineSeconds: order.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience, trace: trace)),
         answer: answer)
     }
   }

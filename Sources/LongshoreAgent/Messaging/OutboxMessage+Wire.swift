@@ -9,7 +9,7 @@ extension OutboxMessage {
     return OutboxMessage(
       exchange: Wire.replies, routingKey: address, body: MessageCoding.encode(reply), contentType: Wire.jsonContentType,
       messageID: "\(reply.id?.text ?? "-")/\(reply.typeName)", correlationID: request.correlationID ?? reply.id?.text,
-      type: reply.typeName, persistent: false)
+      type: reply.typeName, headers: TraceContext(request.headers)?.fields ?? [:], persistent: false)
   }
 
   /// The message as a user of the broker publishes it, who is named in it: the broker lets nobody name another, so that who gets it can

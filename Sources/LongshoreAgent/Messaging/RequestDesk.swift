@@ -18,6 +18,8 @@ struct IncomingOrder: Sendable {
   var content: Content
   /// When it was sent, as the message says; nil where it does not.
   var sentAt: Timestamp?
+  /// The trace that it belongs to; nil where it is in none.
+  var trace: TraceContext?
   /// The message that tells who sent it what became of it; nil where nobody is to be told.
   var answer: @Sendable (HostMigrations.Acceptance) -> OutboxMessage?
 }
@@ -148,7 +150,7 @@ struct RequestDesk: Sendable {
     case .unusable(let reasons): return refused(reasons)
     case .migrate(let request, let command):
       if let reason = objection(to: request, sentAt: order.sentAt) { return refused([reason]) }
-      return await door.judge(command, id: request.id, answer: order.answer)
+      return await door.judge(command, id: request.id, trace: order.trace, answer: order.answer)
     }
   }
 

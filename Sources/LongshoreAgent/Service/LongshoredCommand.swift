@@ -55,7 +55,9 @@ public struct LongshoredCommand: AsyncParsableCommand {
       return
     }
     let recentLog = RecentLog()
-    var logger = Logger(label: "longshored") { RecentLogHandler(StreamLogHandler.standardError(label: $0), recentLog) }
+    var logger = Logger(label: "longshored") { [format = configuration.logFormat] _ in
+      RecentLogHandler(LineLogHandler(format: format), recentLog)
+    }
     logger.logLevel = configuration.logLevel
     do {
       let agent = try Agent(
