@@ -92,7 +92,6 @@ extension MigrationTests {
         let answer = try await lab.on(
           .alpha, "curl", "--silent", "--max-time", "5", "--write-out", "%{http_code}", "http://127.0.0.1:9477/readyz")
         if answer.hasSuffix(status) { return answer }
-        try await Task.sleep(for: .milliseconds(100))
       }
     }
 

@@ -3,7 +3,7 @@ import LongshoreMessages
 import LongshoreTestKit
 import Testing
 
-extension MigrationTests {
+extension ThreeNodeTests {
   /// Migrations that wait for their turn, of real guests.
   @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct Queues {
     @Test("with a limit of one the most urgent go first; the queue shows them, and they are moved, kept over a restart, and cancelled")

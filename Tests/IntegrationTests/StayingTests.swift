@@ -1,7 +1,7 @@
 import LongshoreMessages
 import Testing
 
-extension MigrationTests {
+extension ThreeNodeTests {
   /// Migrations that end with the guest where it was, and nothing changed anywhere.
   @Suite(.serialized, .residentGuest) struct Staying {
     @Test("what is in the way is named, and nothing is touched", arguments: Obstacle.all)

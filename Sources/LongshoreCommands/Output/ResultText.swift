@@ -107,6 +107,10 @@ enum ResultText {
     if !events.contains(where: { $0.data.reasons?.isEmpty == false }) {
       lines += (status.reasons ?? []).map { "    - \($0.words)" }
     }
+    if status.phase == .needsAttention {
+      lines += ["", style.yellow("What to do:")]
+      lines += Advice.inAttention(status).map { "  - \($0)" }
+    }
     if !status.phase.isTerminal, let progress = status.progress {
       lines.append("")
       lines += progressTable(progress, style: style)
