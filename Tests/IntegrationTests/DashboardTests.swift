@@ -41,7 +41,7 @@ struct DashboardTests {
               Issue.record("the bar was not seen")
               return
             }
-            let numbers = values.compactMap { value -> Int? in if case .number(let number) = value { number } else { nil } }
+            let numbers = values.compactMap { value -> Decimal? in if case .number(let number) = value { number } else { nil } }
             #expect(numbers.count == values.count && numbers.count >= 3 && numbers == numbers.sorted(), "\(values)")
             #expect(try await orchestrator.end(of: id).kind == .completed)
             try await browser.open(dashboard.address + "migrations/\(id)")

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import LongshoreMessages
 import LongshoreTestKit
 import Subprocess
 import SystemPackage
@@ -86,7 +87,7 @@ actor Browser {
   func keepScreenshot(_ name: String, width: Int = 1280, height: Int = 1000, isDark: Bool = false) async throws {
     _ = try await call(
       "Emulation.setDeviceMetricsOverride",
-      ["width": .number(width), "height": .number(height), "deviceScaleFactor": .number(1), "mobile": .flag(width < 500)])
+      ["width": .number(Decimal(width)), "height": .number(Decimal(height)), "deviceScaleFactor": .number(1), "mobile": .flag(width < 500)])
     _ = try await call(
       "Emulation.setEmulatedMedia",
       ["features": .list([.object(["name": .text("prefers-color-scheme"), "value": .text(isDark ? "dark" : "light")])])])
@@ -115,7 +116,7 @@ actor Browser {
   private func call(_ method: String, _ parameters: [String: JSONValue], inSession: Bool = true) async throws -> JSONValue {
     lastID += 1
     let id = lastID
-    var message: [String: JSONValue] = ["id": .number(id), "method": .text(method), "params": .object(parameters)]
+    var message: [String: JSONValue] = ["id": .number(Decimal(id)), "method": .text(method), "params": .object(parameters)]
     if inSession, let session { message["sessionId"] = .text(session) }
     let bytes = Array(JSONValue.object(message).description.utf8) + [0]
     let answer = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<[UInt8], any Error>) in
@@ -150,58 +151,5 @@ actor Browser {
     hasEnded = true
     for continuation in waiting.values { continuation.resume(throwing: Failure(description: "the browser has ended")) }
     waiting = [:]
-  }
-}
-
-/// A value of JSON.
-enum JSONValue: Sendable, Hashable, Codable, CustomStringConvertible {
-  case null
-  case flag(Bool)
-  case number(Int)
-  case decimal(Double)
-  case text(String)
-  case list([JSONValue])
-  case object([String: JSONValue])
-
-  subscript(_ key: String) -> JSONValue? {
-    if case .object(let fields) = self { fields[key] } else { nil }
-  }
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let flag = try? container.decode(Bool.self) {
-      self = .flag(flag)
-    } else if let number = try? container.decode(Int.self) {
-      self = .number(number)
-    } else if let number = try? container.decode(Double.self) {
-      self = .decimal(number)
-    } else if let text = try? container.decode(String.self) {
-      self = .text(text)
-    } else if let list = try? container.decode([JSONValue].self) {
-      self = .list(list)
-    } else {
-      self = .object(try container.decode([String: JSONValue].self))
-    }
-  }
-
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .null: try container.encodeNil()
-    case .flag(let flag): try container.encode(flag)
-    case .number(let number): try container.encode(number)
-    case .decimal(let number): try container.encode(number)
-    case .text(let text): try container.encode(text)
-    case .list(let list): try container.encode(list)
-    case .object(let fields): try container.encode(fields)
-    }
-  }
-
-  /// The JSON text.
-  var description: String {
-    guard let data = try? JSONEncoder().encode(self) else { return "null" }
-    return String(decoding: data, as: UTF8.self)
   }
 }
