@@ -88,6 +88,22 @@ import Testing
     #expect(second.copied == 1 && second.isCatchingUp && second.remaining == Sample.gibibyte + 3 << 20)
   }
 
+  @Test("A template that is copied before its disks are known does not fill the bar")
+  func templates() throws {
+    var bar = CopyBar()
+    func update(_ template: Progress.Amount?, _ disks: [Progress.Amount], memory: Progress.Amount? = nil) -> Double {
+      var progress = Sample.progress(at: 1, disks: disks, memory: memory).data
+      progress.template = template
+      bar.update(progress)
+      return bar.copied
+    }
+    let share = CopyBar.shareOfTemplates
+    #expect(abs(update(Sample.amount(95, of: 100), []) - 0.95 * share) < 1e-9)
+    #expect(abs(update(Sample.amount(100, of: 100), [Sample.amount(10, of: 100)]) - (share + 0.1 * (1 - share))) < 1e-9)
+    #expect(abs(update(nil, [Sample.amount(50, of: 100)]) - (share + 0.5 * (1 - share))) < 1e-9, "it is in place")
+    #expect(update(nil, [Sample.amount(100, of: 100)], memory: Sample.amount(100, of: 100)) == 1)
+  }
+
   @Test("A queue has places, reasons and the expected start, by host")
   func queue() throws {
     func queued(_ migration: String, _ position: Int) -> MigrationEvent {

@@ -27,6 +27,8 @@ struct CopyBar: Sendable, Hashable {
     var behind: UInt64? { isCopiedOnce ? amount.remaining : nil }
   }
 
+  /// Templates are copied first, when it is not known yet how much of the disks there is to copy: this part of the bar is theirs.
+  static let shareOfTemplates = 0.2
   /// Memory is copied last and is unknown before: until it is known, the bar keeps this for it.
   static let reservedForMemory = 0.05
   /// More parts than these are not told apart: no guest has as many disks.
@@ -38,6 +40,7 @@ struct CopyBar: Sendable, Hashable {
   private(set) var copied = 0.0
 
   private var furthest: [String: (Double, Bool)] = [:]
+  private var hasTemplates = false
 
   /// A bar at its beginning.
   init() {}
@@ -51,7 +54,10 @@ struct CopyBar: Sendable, Hashable {
   /// Takes in what was heard last.
   mutating func update(_ progress: Progress) {
     var parts: [Part] = []
-    if let template = progress.template { parts.append(part("templates", .template, template, isLater: false)) }
+    if let template = progress.template {
+      parts.append(part("templates", .template, template, isLater: false))
+      hasTemplates = true
+    }
     for disk in progress.disks.prefix(Self.mostParts) {
       parts.append(part(disk.target.text, .disk, disk.bytes, isLater: false))
     }
@@ -76,7 +82,16 @@ struct CopyBar: Sendable, Hashable {
     return Part(name: name, kind: kind, amount: amount, copied: copied, isCopiedOnce: isCopiedOnce)
   }
 
-  private func whole(of parts: [Part]) -> Double {
+  private func whole(of all: [Part]) -> Double {
+    let rest = fraction(of: all.filter { $0.kind != .template })
+    // Templates that are told of no more are in place.
+    let template = all.first { $0.kind == .template }?.copied ?? (hasTemplates ? 1 : nil)
+    guard let template else { return rest }
+    return Self.shareOfTemplates * template + (1 - Self.shareOfTemplates) * rest
+  }
+
+  /// How far the first copy of disks and memory has come.
+  private func fraction(of parts: [Part]) -> Double {
     let total = parts.reduce(0.0) { $0 + Double($1.amount.total) }
     guard total > 0 else { return 0 }
     let done = parts.reduce(0.0) { $0 + Double($1.amount.total) * $1.copied }

@@ -10,6 +10,13 @@ actor Browser {
   /// What the browser said of a command or of a script.
   struct Failure: Error, CustomStringConvertible {
     var description: String
+
+    /// Whether a script was ended because the browser left its page. What Chromium says then depends on how far it was.
+    var isOfPageThatWasLeft: Bool {
+      ["Inspected target navigated or closed", "Execution context was destroyed", "Cannot find context"].contains {
+        description.contains($0)
+      }
+    }
   }
 
   /// Where Debian has it.
@@ -54,8 +61,9 @@ actor Browser {
 
   /// Opens an address, and waits until it is there.
   func open(_ address: String) async throws {
+    try await run("window.isLeft = true")
     _ = try await call("Page.navigate", ["url": .text(address)])
-    try await wait(for: "document.readyState === 'complete' && location.href !== 'about:blank'", "\(address) is there")
+    try await wait(for: "!window.isLeft && document.readyState === 'complete'", "\(address) is there")
   }
 
   /// Runs a script, which may be a promise, and returns its value as JSON.
@@ -67,8 +75,19 @@ actor Browser {
     return result["result"]?["value"] ?? .null
   }
 
-  /// Waits until a condition holds, which is looked at again with each change of the page.
+  /// Waits until a condition holds, which is looked at again with each change of the page, and on the next page where this one is left
+  /// meanwhile.
   func wait(for condition: String, _ what: String) async throws {
+    while true {
+      do {
+        return try await waitOnPage(for: condition, what)
+      } catch let failure as Failure where failure.isOfPageThatWasLeft {
+        continue
+      }
+    }
+  }
+
+  private func waitOnPage(for condition: String, _ what: String) async throws {
     try await run(
       """
       new Promise((resolve, reject) => {
