@@ -176,7 +176,7 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "DigestsTests", dependencies: ["Digests"], swiftSettings: strict),
+    .testTarget(name: "DigestsTests", dependencies: ["Digests", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(name: "DomainXMLTests", dependencies: ["DomainXML", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
       name: "LongshoreMessagesTests", dependencies: ["LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 import Glibc
 import LongshoreMessages
+import LongshoreTestKit
 import Testing
 
 @testable import LongshoreAgent
@@ -17,7 +18,7 @@ struct HostDiagnosisTests {
     ] as [(Int64, Check.Outcome)])
   func certificates(now: Int64, outcome: Check.Outcome) async throws {
     try await withTemporaryFolder { folder in
-      let path = try folder.write(Array(Self.pem.utf8), to: "certificate.pem")
+      let path = try folder.write(Array(SampleCertificate.pem.utf8), to: "certificate.pem")
       let host = try #require(NodeName("alpha"))
       let checks = HostDiagnosis.check(certificates: [path, path], at: now, on: host)
       #expect(checks.map(\.outcome) == (outcome == .refused ? [.refused, .refused] : [outcome]))
@@ -38,21 +39,4 @@ struct HostDiagnosisTests {
       #expect(!FileProbe.isReadableByAll(folder.file("none")))
     }
   }
-
-  /// Valid from 2026-11-26T00:45:06Z to 2126-11-02T00:45:06Z; its key was thrown away.
-  private static let pem = """
-    -----BEGIN CERTIFICATE-----
-    MIIBsTCCAVagAwIBAgIUZJ/nJM0CCMoOWEkbd81fP/xmcWAwCgYIKoZIzj0EAwIw
-    GzEZMBcGA1UEAwwQYmV0YS5leGFtcGxlLm5ldDAgFw0yNjExMjYwMDQ1MDZaGA8y
-    MTI2MTEwMjAwNDUwNlowGzEZMBcGA1UEAwwQYmV0YS5leGFtcGxlLm5ldDBZMBMG
-    ByqGSM49AgEGCCqGSM49AwEHA0IABPxjfiJBFLGEM+wPcEXo0wZC9W+Muy16LxY2
-    zP7luUEcrWEzi9CMWMDY1RuiG5YNldcMhxdOQyOVAlefKRLNv1yjdjB0MB0GA1Ud
-    DgQWBBQIvU5YluydcscWxEfQq6wP03dGazAfBgNVHSMEGDAWgBQIvU5YluydcscW
-    xEfQq6wP03dGazAPBgNVHRMBAf8EBTADAQH/MCEGA1UdEQQaMBiCEGJldGEuZXhh
-    bXBsZS5uZXSHBMAAAgIwCgYIKoZIzj0EAwIDSQAwRgIhAL34t/0jTeGqj6AHzVvX
-    3q0CoOt67LDB/G7hWbJP642CAiEAxxQPkZxTkOw8Pmo2MMbKA7gOlYmeaFNVl8mA
-    MBLgpig=
-    -----END CERTIFICATE-----
-
-    """
 }
