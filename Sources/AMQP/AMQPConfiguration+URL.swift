@@ -3,7 +3,8 @@ extension AMQPConfiguration {
   ///
   /// `amqps` turns on TLS and changes the default port to 5671. User, password and virtual host are percent-decoded. Several
   /// hosts may be given, separated by commas. Query items: `heartbeat` and `connection_timeout` (seconds), `cacertfile`,
-  /// `certfile`, `keyfile`, `server_name_indication`, `verify` (`verify_peer` or `verify_none`), `name`.
+  /// `certfile`, `keyfile`, `server_name_indication`, `verify` (`verify_peer` or `verify_none`), `auth_mechanism` (`plain` or
+  /// `external`), `name`.
   ///
   /// - Throws: ``AMQPError`` with the code ``AMQPError/Code/invalidConfiguration``. It never shows the URL's password.
   public init(url: String) throws(AMQPError) {
@@ -77,6 +78,12 @@ extension AMQPConfiguration {
     case "heartbeat": heartbeat = try Self.seconds(value, name)
     case "connection_timeout": connectTimeout = try Self.seconds(value, name)
     case "name": connectionName = value
+    case "auth_mechanism":
+      switch value.lowercased() {
+      case "plain": authentication = .password
+      case "external": authentication = .certificate
+      default: throw Self.invalid("auth_mechanism is neither plain nor external")
+      }
     case "cacertfile", "certfile", "keyfile", "server_name_indication", "verify":
       guard var settings = tls else { throw Self.invalid("\(name) needs the scheme amqps") }
       switch name {

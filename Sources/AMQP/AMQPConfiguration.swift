@@ -4,9 +4,12 @@ public struct AMQPConfiguration: Sendable {
   public var addresses: [Address]
   /// The virtual host.
   public var virtualHost: String
-  /// The user's name.
+  /// How the broker learns who the user is.
+  public var authentication: Authentication
+  /// The user's name. With ``Authentication/certificate`` the broker takes the name from the certificate; this one must be the same
+  /// where messages name their user.
   public var user: String
-  /// The user's password. Appears in no description, error or log.
+  /// The user's password, unused with ``Authentication/certificate``. Appears in no description, error or log.
   public var password: String
   /// TLS, if the broker is to be reached with it.
   public var tls: TLS?
@@ -31,14 +34,16 @@ public struct AMQPConfiguration: Sendable {
 
   /// Creates a configuration with RabbitMQ's usual defaults.
   public init(
-    addresses: [Address] = [Address()], virtualHost: String = "/", user: String = "guest", password: String = "guest",
-    tls: TLS? = nil, heartbeat: Duration = .seconds(10), connectTimeout: Duration = .seconds(5),
+    addresses: [Address] = [Address()], virtualHost: String = "/", authentication: Authentication = .password,
+    user: String = "guest", password: String = "guest", tls: TLS? = nil, heartbeat: Duration = .seconds(10),
+    connectTimeout: Duration = .seconds(5),
     handshakeTimeout: Duration = .seconds(10), operationTimeout: Duration = .seconds(20),
     shutdownTimeout: Duration = .seconds(10), maximumBodySize: Int = 16 << 20, connectionName: String? = nil,
     backOff: BackOff = BackOff()
   ) {
     self.addresses = addresses
     self.virtualHost = virtualHost
+    self.authentication = authentication
     self.user = user
     self.password = password
     self.tls = tls
@@ -69,6 +74,14 @@ extension AMQPConfiguration {
 
     /// `host:port`, with brackets around IPv6.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  }
+
+  /// How the broker learns who the user is.
+  public enum Authentication: Hashable, Sendable {
+    /// By name and password (SASL PLAIN).
+    case password
+    /// By the client's certificate (SASL EXTERNAL, RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl`). Needs TLS with a certificate.
+    case certificate
   }
 
   /// TLS 1.2 or newer, with the broker's certificate verified.
@@ -132,6 +145,9 @@ extension AMQPConfiguration {
     guard maximumBodySize > 0 else { throw invalid("the largest body must have at least one byte") }
     if let tls, (tls.certificateFile == nil) != (tls.keyFile == nil) {
       throw invalid("a client certificate needs both its certificate file and its key file")
+    }
+    if authentication == .certificate, tls?.certificateFile == nil {
+      throw invalid("authentication by certificate needs TLS with a client certificate")
     }
   }
 }

@@ -19,6 +19,14 @@ static inline amqp_rpc_reply_t rabbitmq_login_plain(amqp_connection_state_t stat
                                     user, password);
 }
 
+/// `amqp_login_with_properties` for SASL EXTERNAL: the broker takes the user from the certificate that it was shown.
+static inline amqp_rpc_reply_t rabbitmq_login_external(amqp_connection_state_t state, const char *vhost, int channel_max,
+                                                       int frame_max, int heartbeat, const amqp_table_t *properties,
+                                                       const char *user) {
+  return amqp_login_with_properties(state, vhost, channel_max, frame_max, heartbeat, properties,
+                                    AMQP_SASL_METHOD_EXTERNAL, user);
+}
+
 /// Has OpenSSL itself match the broker's certificate with `name`, a DNS name or an IP address. librabbitmq's own check
 /// knows neither IP addresses nor a name other than the one connected to. Returns 1 on success, as OpenSSL does.
 static inline int rabbitmq_ssl_expect_name(amqp_socket_t *socket, const char *name) {

@@ -25,19 +25,18 @@ extension MigrationTests {
     func senders() async throws {
       let lab = try await Lab.find()
       try await lab.clear()
-      // All of the lab have one user.
-      try await lab.withLimits(["LONGSHORED_PEERS_USER": "longshore"], on: Lab.Host.allCases) {
-        try await Guest.with(.linked, in: lab) { guest in
-          try await Orchestrator.with(lab) { orchestrator in
-            let id = try await orchestrator.migrate(guest, from: .alpha)
-            #expect(try await orchestrator.end(of: id).kind == .completed)
-            let message = PeerMessage(
-              migration: id, from: HostAddress(cluster: try #require(NodeName(Lab.cluster)), host: try #require(NodeName("alpha"))),
-              to: HostAddress(cluster: try #require(NodeName(Lab.cluster)), host: try #require(NodeName("beta"))), journal: "j",
-              body: .rollback(Reason(.cancelled, "a lie")))
-            let body = MessageCoding.encode(message)
-            try await orchestrator.publish(body, to: .beta, exchange: Wire.peers, correlation: nil)
-            try await orchestrator.deadLetter(body, for: .notAuthorised)
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          let id = try await orchestrator.migrate(guest, from: .alpha)
+          #expect(try await orchestrator.end(of: id).kind == .completed)
+          let message = PeerMessage(
+            migration: id, from: HostAddress(cluster: try #require(NodeName(Lab.cluster)), host: try #require(NodeName("alpha"))),
+            to: HostAddress(cluster: try #require(NodeName(Lab.cluster)), host: try #require(NodeName("beta"))), journal: "j",
+            body: .rollback(Reason(.cancelled, "a lie")))
+          let body = MessageCoding.encode(message)
+          for (count, user) in [nil, "agent-beta", "longshore"].enumerated() {
+            try await orchestrator.publish(body, to: .beta, exchange: Wire.peers, correlation: nil, user: user)
+            try await orchestrator.deadLetter(body, for: .notAuthorised, count: count + 1)
           }
         }
       }

@@ -1,3 +1,4 @@
+import AMQP
 import LongshoreMessages
 import LongshoreTestKit
 import Testing
@@ -56,15 +57,19 @@ extension MigrationTests {
 extension Lab {
   /// Runs the body while both agents reach the broker through a relay.
   fileprivate func withRelay(_ body: (Relay) async throws -> Void) async throws {
-    let parts = try brokerAddress.split(separator: ":").map(String.init)
-    let port = try #require(parts.last.flatMap { UInt16($0) })
-    let relay = try Relay(to: parts[0], port: port, on: parts[0])
+    // It looks for what it waits for in what passes, which TLS would hide.
+    let broker = try #require(AMQPConfiguration(url: administratorURL).addresses.first)
+    let relay = try Relay(to: broker.host, port: broker.port, on: brokerAddress)
     defer { relay.stop() }
     try await finally {
       for host in Host.allCases {
         try await command("agent", "kill", host.rawValue)
-        try await command(
-          "agent", "--env", "LONGSHORED_BROKER_ADDRESSES=\(relay.host):\(relay.port)", "start", host.rawValue)
+        try await startAgent(
+          on: host,
+          with: [
+            "LONGSHORED_BROKER_ADDRESSES": "\(relay.host):\(relay.port)", "LONGSHORED_BROKER_TLS_ENABLED": "false",
+            "LONGSHORED_BROKER_AUTHENTICATION": "password", "LONGSHORED_BROKER_PASSWORD_FILE": "/etc/longshore/broker-password",
+          ])
       }
       try await body(relay)
     } do: {

@@ -103,7 +103,7 @@ struct DashboardTests {
   /// Has a host of its own tell the ends of many migrations.
   private static func publish(_ count: Int, to lab: Lab) async throws {
     let connection = try AMQPConnection(
-      configuration: try AMQPConfiguration(url: lab.brokerURL), topology: Topology(),
+      configuration: try AMQPConfiguration(url: lab.administratorURL), topology: Topology(),
       logger: Logger(label: "longshore.tests") { _ in SwiftLogNoOpLogHandler() })
     async let running: Void = connection.run()
     try await connection.waitUntilConnected()

@@ -83,7 +83,8 @@ extension MigrationTests {
             let late = PeerMessage(
               migration: id, from: MigrationSamples.source, to: MigrationSamples.destination, journal: "late",
               body: .prepare(MigrationSamples.plan))
-            try await orchestrator.publish(MessageCoding.encode(late), to: .beta, exchange: Wire.peers, correlation: nil)
+            try await orchestrator.publish(
+              MessageCoding.encode(late), to: .beta, exchange: Wire.peers, correlation: nil, user: "agent-alpha")
             // It is answered after what came before it was taken.
             _ = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .describe), of: .beta)
           }

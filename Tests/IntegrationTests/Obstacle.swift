@@ -117,8 +117,8 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
       unmake: "virsh --quiet undefine other"),
     Obstacle(
       testDescription: "a destination's libvirt that the source does not reach", code: .libvirtUnreachable, finder: .alpha,
-      make: "iptables --wait 30 -A OUTPUT -p tcp --dport 16509 -j REJECT --reject-with tcp-reset",
-      unmake: "iptables --wait 30 -D OUTPUT -p tcp --dport 16509 -j REJECT --reject-with tcp-reset"),
+      make: "iptables --wait 30 -A OUTPUT -p tcp -m multiport --dports 16509,16514 -j REJECT --reject-with tcp-reset",
+      unmake: "iptables --wait 30 -D OUTPUT -p tcp -m multiport --dports 16509,16514 -j REJECT --reject-with tcp-reset"),
     Obstacle(
       testDescription: "closed ports for disks and memory", code: .portClosed, finder: .alpha,
       make: "iptables --wait 30 -A OUTPUT -p tcp --dport 49152:49215 -j REJECT --reject-with tcp-reset",

@@ -88,7 +88,7 @@ class Agent:
     """An agent that runs within the `with` statement."""
 
     def __init__(self, lab, folder, host, guests, journal=None, places=1):
-        url = lab.environment["LONGSHORE_BROKER"]
+        url = lab.environment["LONGSHORE_TEST_BROKER"]
         user, password, broker = re.match(r"amqp://([^:]+):([^@]+)@([^/]+)", url).groups()
         os.makedirs(folder, exist_ok=True)
         settings = {

@@ -48,7 +48,7 @@ def measure(lab, runs):
 
 
 def _command(lab, who, loop, queue):
-    url = lab.environment["LONGSHORE_BROKER"]
+    url = lab.environment["LONGSHORE_TEST_BROKER"]
     user, password, host, port = re.match(r"amqp://([^:]+):([^@]+)@([^:/]+):(\d+)", url).groups()
     if who == "loop":
         return [loop, host, port, user, password, queue, *map(str, (MESSAGES, SIZE, WINDOW))]

@@ -35,7 +35,7 @@ class Fleet:
 
     def __init__(self, lab):
         self.command = [f"{lab.binaries}/longshore-bench", "fleet", "--agents", str(AGENTS)]
-        self.command += ["--broker", lab.environment["LONGSHORE_BROKER"]]
+        self.command += ["--broker", lab.environment["LONGSHORE_TEST_BROKER"]]
 
     def __enter__(self):
         self.process = subprocess.Popen(

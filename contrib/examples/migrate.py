@@ -9,7 +9,9 @@ Exit status: 0 completed, 1 failed, 2 cancelled, 3 rejected, 64 wrong usage,
 
 import argparse
 import json
+import ssl
 import sys
+import urllib.parse
 import uuid
 
 import pika
@@ -26,9 +28,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def broker(url):
-    if not url.startswith(("amqp://", "amqps://")):
+    """The broker of a URL, with the certificates that it names as RabbitMQ's
+    own clients have it: cacertfile, certfile, keyfile and
+    server_name_indication."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("amqp", "amqps"):
         raise ValueError(url)
-    return pika.URLParameters(url)
+    query = dict(urllib.parse.parse_qsl(parts.query))
+    files = {key: query.pop(key, None) for key in ("certfile", "keyfile")}
+    authority = query.pop("cacertfile", None)
+    name = query.pop("server_name_indication", parts.hostname)
+    rest = parts._replace(query=urllib.parse.urlencode(query))
+    parameters = pika.URLParameters(urllib.parse.urlunsplit(rest))
+    if parts.scheme == "amqps":
+        context = ssl.create_default_context(cafile=authority)
+        if files["certfile"]:
+            context.load_cert_chain(**files)
+        parameters.ssl_options = pika.SSLOptions(context, name)
+    return parameters
 
 
 def parse_arguments():

@@ -2,24 +2,46 @@
 # The lab's RabbitMQ, of one node or a cluster of three: its nodes, ports, files and Erlang port mapper are the lab's own,
 # so that it meets neither the machine's broker nor another lab's. Every node has an address, and a folder of that number.
 
+# shellcheck source-path=SCRIPTDIR
+source "$LAB_SOURCE/tls.sh"
+
 broker_folder() { printf '%s/broker' "$LAB_STATE"; }
 broker_node_folder() { printf '%s/%s' "$(broker_folder)" "$1"; }
 broker_node_name() { printf 'longshore-%s-%s@localhost' "$LAB_NAME" "$1"; }
-broker_address() { printf '%s:%s' "$(broker_node_address "$1")" "$(broker_port)"; }
 
-# The broker as clients name it, with all its nodes.
-broker_url() {
+# Where the hosts reach a node, with TLS where the lab has it, and where the machine reaches it without: broker_address NODE
+broker_address() {
+  if [[ $LAB_TLS == yes ]]; then
+    printf '%s:%s' "$(broker_node_address "$1")" "$(broker_tls_port)"
+  else
+    printf '%s:%s' "$(broker_node_address "$1")" "$(broker_port)"
+  fi
+}
+broker_plain_address() { printf '127.0.0.%s:%s' "$1" "$(broker_port)"; }
+
+# The same of all nodes, with commas: broker_addresses COMMAND
+broker_addresses() {
   local node addresses=()
   for node in $(broker_nodes); do
-    addresses+=("$(broker_address "$node")")
+    addresses+=("$("$1" "$node")")
   done
-  (IFS=, && broker_url_of "${addresses[*]}")
+  (IFS=, && printf '%s' "${addresses[*]}")
 }
-broker_url_of() { printf 'amqp://longshore:longshore@%s/%%2f' "$1"; }
 
-# The first node with TLS, as the machine reaches it. Its certificate is for this name alone.
+# The broker as operators name it, with all its nodes.
+broker_url() { broker_url_of "$(broker_addresses broker_address)"; }
+broker_url_of() {
+  local options=''
+  [[ $LAB_TLS == no ]] || options="?cacertfile=$(tls_folder)/ca.pem&server_name_indication=broker"
+  printf '%s://operator:operator@%s/%%2f%s' "$([[ $LAB_TLS == yes ]] && printf amqps || printf amqp)" "$1" "$options"
+}
+
+# The broker as tests name it: from this machine, as the administrator, who may do everything and in everybody's name.
+broker_test_url() { printf 'amqp://longshore:longshore@%s/%%2f' "$(broker_addresses broker_plain_address)"; }
+
+# The first node with TLS, as the machine reaches it.
 broker_tls_url() {
-  printf 'amqps://longshore:longshore@localhost:%s/%%2f?cacertfile=%s' "$(broker_tls_port)" "$(broker_folder)/tls/ca.pem"
+  printf 'amqps://longshore:longshore@localhost:%s/%%2f?cacertfile=%s' "$(broker_tls_port)" "$(tls_folder)/ca.pem"
 }
 
 broker_running() { [[ -n $(broker_processes "$1") ]]; }
@@ -62,7 +84,7 @@ broker_environment() {
 # Nodes that were down together are started together: the one that was last up has what the others wait for.
 broker_start() {
   local node launched=()
-  broker_certify
+  broker_equip
   if [[ ! -f $(broker_folder)/formed ]]; then
     broker_form
     return
@@ -105,19 +127,22 @@ broker_launch() {
   folder=$(broker_node_folder "$node")
   mkdir -p "$folder"
   : >"$folder/rabbitmq-env.conf"
-  printf '[].\n' >"$folder/enabled_plugins"
+  printf '[rabbitmq_auth_mechanism_ssl].\n' >"$folder/enabled_plugins"
   printf '[].\n' >"$folder/advanced.config"
   cat >"$folder/rabbitmq.conf" <<END
-listeners.tcp.loopback = 127.0.0.$node:$(broker_port)
-listeners.tcp.lab = $(broker_address "$node")
+listeners.tcp.loopback = $(broker_plain_address "$node")
+listeners.$([[ $LAB_TLS == yes ]] && printf ssl || printf tcp).lab = $(broker_address "$node")
 listeners.ssl.loopback = 127.0.0.$node:$(broker_tls_port)
-ssl_options.cacertfile = $(broker_folder)/tls/ca.pem
-ssl_options.certfile = $(broker_folder)/tls/server.pem
-ssl_options.keyfile = $(broker_folder)/tls/server.key
+ssl_options.cacertfile = $(tls_folder)/ca.pem
+ssl_options.certfile = $(broker_folder)/server.pem
+ssl_options.keyfile = $(broker_folder)/server.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+ssl_cert_login_from = common_name
+auth_mechanisms.1 = PLAIN
+auth_mechanisms.2 = EXTERNAL
 loopback_users = none
-default_user = longshore
-default_pass = longshore
-default_user_tags.administrator = true
+load_definitions = $(broker_folder)/definitions.json
 disk_free_limit.absolute = 50MB
 END
   if ((LAB_BROKERS > 1)); then
@@ -136,29 +161,40 @@ broker_await() {
     die "the broker does not answer on $(broker_address "$1"); its output: $(broker_node_folder "$1")/broker.log"
 }
 
-# Makes what the nodes share: an authority of the lab's own, the broker's key and certificate, and the cookie by which the
-# nodes know each other.
-broker_certify() {
+# Makes what the nodes share: the broker's key and certificate, its users with what they may do, and the cookie by which the nodes
+# know each other.
+broker_equip() {
   local folder
-  folder=$(broker_folder)/tls
-  [[ ! -f $folder/server.pem ]] || return 0
+  folder=$(broker_folder)
+  [[ ! -f $folder/definitions.json ]] || return 0
   mkdir -p "$folder"
-  chmod 700 "$(broker_folder)"
-  (umask 277 && openssl rand -hex 20 >"$(broker_folder)/.erlang.cookie.new")
-  mv -f "$(broker_folder)/.erlang.cookie.new" "$(broker_folder)/.erlang.cookie"
+  chmod 700 "$folder"
+  (umask 277 && openssl rand -hex 20 >"$folder/.erlang.cookie.new")
+  mv -f "$folder/.erlang.cookie.new" "$folder/.erlang.cookie"
+  tls_certificate "$folder/server.pem" "$folder/server.key" localhost DNS:localhost,DNS:broker
+  broker_definitions >"$folder/definitions.json.new"
+  mv "$folder/definitions.json.new" "$folder/definitions.json"
+}
+
+# Everybody's password is their name.
+broker_password_file() { printf '%s/passwords' "$(broker_folder)"; }
+
+# The users that contrib/rabbitmq makes for the hosts, and the tests' administrator, to whom nothing is forbidden.
+broker_definitions() {
+  local host hosts
+  read -r -a hosts <<<"$LAB_HOSTS"
   {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
-      -subj "/CN=Longshore lab $LAB_NAME" -keyout "$folder/ca.key" -out "$folder/ca.pem"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
-      -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
-      -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -keyout "$folder/server.key" -out "$folder/server.pem.new"
-  } 2>"$folder/openssl.log" || die "no certificate for the broker: $(<"$folder/openssl.log")"
-  mv "$folder/server.pem.new" "$folder/server.pem"
+    printf '%s %s\n' operator operator orchestrator orchestrator monitor monitor longshore longshore
+    for host in "${hosts[@]}"; do
+      printf '%s %s\n' "agent-$host" "agent-$host"
+    done
+  } >"$(broker_password_file)"
+  "$LAB_SOURCE/../rabbitmq/definitions" --passwords "$(broker_password_file)" --administrator longshore lab "${hosts[@]}"
 }
 
 broker_answers() {
   # shellcheck disable=SC2034  # the connection ends with the subshell
-  (exec {connection}<>"/dev/tcp/$(broker_node_address "$1")/$(broker_port)") 2>/dev/null
+  (exec {connection}<>"/dev/tcp/127.0.0.$1/$(broker_port)") 2>/dev/null
 }
 
 broker_replicas_online() {

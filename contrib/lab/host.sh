@@ -4,7 +4,7 @@
 # The folders of the machine that each host has a version of its own of. Those that only the lab needs are made and, when
 # the last lab goes, removed.
 readonly LAB_MOUNT_POINTS=(
-  /etc/libvirt /etc/longshore /var/lib/libvirt /var/lib/longshore /var/cache/libvirt /var/log/libvirt
+  /etc/libvirt /etc/longshore /etc/pki /var/lib/libvirt /var/lib/longshore /var/cache/libvirt /var/log/libvirt
 )
 readonly LAB_MADE_MOUNT_POINTS=/run/longshore-lab.mount-points
 
@@ -57,6 +57,7 @@ host_configure() {
   local host=$1 folder other
   folder=$(host_folder "$host")
   mkdir -p "${LAB_MOUNT_POINTS[@]/#/$folder}" "$folder/var/log/libvirt/qemu"
+  tls_host "$host"
   {
     printf '127.0.0.1 localhost\n'
     for other in $LAB_HOSTS; do
@@ -67,8 +68,8 @@ host_configure() {
 
   cat >"$folder/etc/libvirt/libvirtd.conf" <<END
 host_uuid = "$(host_uuid "$host")"
-listen_tls = 0
-listen_tcp = 1
+listen_tls = $([[ $LAB_TLS == yes ]] && printf 1 || printf 0)
+listen_tcp = $([[ $LAB_TLS == yes ]] && printf 0 || printf 1)
 listen_addr = "$(host_address "$host")"
 auth_tcp = "none"
 auth_unix_rw = "none"
@@ -88,23 +89,51 @@ cgroup_controllers = [ ]
 namespaces = [ ]
 migration_address = "$(host_address "$host")"
 migration_host = "$(host_address "$host")"
+default_tls_x509_verify = 1
+migrate_tls_force = $([[ $LAB_TLS == yes ]] && printf 1 || printf 0)
 END
 
-  printf 'longshore\n' >"$folder/etc/longshore/broker-password"
+  printf 'agent-%s\n' "$host" >"$folder/etc/longshore/broker-password"
   chmod 600 "$folder/etc/longshore/broker-password"
   cat >"$folder/etc/longshore/longshored.yaml" <<END
 cluster: lab
 host: $host
 broker:
   addresses: [$(broker_addresses_of "$host")]
-  username: longshore
-  passwordFile: /etc/longshore/broker-password
+  username: agent-$host
   virtualHost: "/"
+END
+  if [[ $LAB_TLS == yes ]]; then
+    cat <<END
+  authentication: certificate
+  tls:
+    enabled: true
+    caFile: /etc/longshore/tls/ca.pem
+    certificateFile: /etc/longshore/tls/agent.pem
+    keyFile: /etc/longshore/tls/agent.key
+    serverName: broker
 libvirt:
   uri: "qemu:///system"
-  reachableAs: "qemu+tcp://$host/system"
+  reachableAs: "$(libvirt_uri "$host")"
 migration:
   address: "$(host_address "$host")"
+  tlsName: $host
+nbd:
+  credentials: /etc/pki/qemu
+END
+  else
+    cat <<END
+  passwordFile: /etc/longshore/broker-password
+libvirt:
+  uri: "qemu:///system"
+  reachableAs: "$(libvirt_uri "$host")"
+migration:
+  address: "$(host_address "$host")"
+END
+  fi >>"$folder/etc/longshore/longshored.yaml"
+  cat >>"$folder/etc/longshore/longshored.yaml" <<END
+peers:
+  user: agent-{host}
 journal:
   path: /var/lib/longshore/journal.sqlite
 run:

@@ -61,7 +61,7 @@ lab_open() {
 # Writes the lab's settings, whole or not at all.
 lab_record() {
   local key
-  for key in LAB_INDEX LAB_HOSTS LAB_BROKERS LAB_SAME_PATHS LAB_SHARED_POOL LAB_POOL_TYPE LAB_QEMU_USER LAB_RATE LAB_KVM LAB_AGENT; do
+  for key in LAB_INDEX LAB_HOSTS LAB_BROKERS LAB_SAME_PATHS LAB_SHARED_POOL LAB_POOL_TYPE LAB_QEMU_USER LAB_TLS LAB_RATE LAB_KVM LAB_AGENT; do
     printf '%s=%q\n' "$key" "${!key}"
   done >"$LAB_STATE/lab.conf.new"
   mv "$LAB_STATE/lab.conf.new" "$LAB_STATE/lab.conf"
@@ -109,6 +109,8 @@ host_number() {
 }
 host_address() { printf '198.18.%s.%s' "$LAB_INDEX" "$(host_number "$1")"; }
 host_folder() { printf '%s/%s' "$LAB_STATE" "$1"; }
+# A host's libvirt as other hosts reach it.
+libvirt_uri() { printf 'qemu+%s://%s/system' "$([[ $LAB_TLS == yes ]] && printf tls || printf tcp)" "$1"; }
 host_uuid() { uuidgen --sha1 --namespace @dns --name "$1.$LAB_NAME.longshore.invalid"; }
 
 # The pools of a host.

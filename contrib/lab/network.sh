@@ -105,12 +105,13 @@ link_attach() {
 # Cuts a host off a node of the broker: broker_cut HOST NODE drop|reset
 # `drop` loses every packet and tells nobody; `reset` answers each one, so that both ends know at once.
 broker_cut() {
-  local verdict=(-j DROP)
+  local verdict=(-j DROP) ports
   # What says that a connection is reset must itself pass.
   [[ $3 == drop ]] || verdict=(! --tcp-flags RST RST -j REJECT --reject-with tcp-reset)
   broker_restore "$1" "$2"
-  broker_filter "$1" -A OUTPUT -p tcp -d "$(broker_node_address "$2")" --dport "$(broker_port)" "${verdict[@]}"
-  broker_filter "$1" -A INPUT -p tcp -s "$(broker_node_address "$2")" --sport "$(broker_port)" "${verdict[@]}"
+  ports=$(broker_port),$(broker_tls_port)
+  broker_filter "$1" -A OUTPUT -p tcp -d "$(broker_node_address "$2")" -m multiport --dports "$ports" "${verdict[@]}"
+  broker_filter "$1" -A INPUT -p tcp -s "$(broker_node_address "$2")" -m multiport --sports "$ports" "${verdict[@]}"
 }
 
 # Lets a host reach a node of the broker again: broker_restore HOST NODE

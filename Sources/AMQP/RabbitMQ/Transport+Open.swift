@@ -104,9 +104,17 @@ extension Transport {
     unsafe amqp_set_handshake_timeout(connection, &timeout)
     let arena = Arena()
     var properties = unsafe arena.table(clientProperties(configuration))
-    let reply = unsafe rabbitmq_login_plain(
-      connection, configuration.virtualHost, 0, Int32(frameMax), Int32(configuration.heartbeat.components.seconds),
-      &properties, configuration.user, configuration.password)
+    let heartbeat = Int32(configuration.heartbeat.components.seconds)
+    let reply =
+      switch configuration.authentication {
+      case .password:
+        unsafe rabbitmq_login_plain(
+          connection, configuration.virtualHost, 0, Int32(frameMax), heartbeat, &properties, configuration.user,
+          configuration.password)
+      case .certificate:
+        unsafe rabbitmq_login_external(
+          connection, configuration.virtualHost, 0, Int32(frameMax), heartbeat, &properties, configuration.user)
+      }
     switch unsafe reply.reply_type {
     case AMQP_RESPONSE_NORMAL: return
     case AMQP_RESPONSE_SERVER_EXCEPTION:

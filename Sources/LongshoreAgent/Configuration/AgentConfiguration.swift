@@ -206,8 +206,7 @@ struct AgentConfiguration: Sendable {
     }
     if broker.addresses.isEmpty { throw settings.wrong(.brokerAddresses, "the list is empty: name at least one broker") }
     broker.virtualHost = try settings.text(.brokerVirtualHost) ?? "/"
-    broker.user = try settings.text(.brokerUsername) ?? "guest"
-    broker.password = try password(settings) ?? "guest"
+    try setCredentials(of: &broker, settings)
     broker.heartbeat = .milliseconds(try settings.duration(.brokerHeartbeat, in: 1000...600_000) ?? 10_000)
     if isTLS {
       broker.tls = AMQPConfiguration.TLS(
@@ -215,7 +214,33 @@ struct AgentConfiguration: Sendable {
         keyFile: try settings.text(.brokerTLSKeyFile), serverName: try settings.text(.brokerTLSServerName),
         verifiesServer: try settings.truth(.brokerTLSVerify) ?? true)
     }
+    if broker.authentication == .certificate, broker.tls?.certificateFile == nil || broker.tls?.keyFile == nil {
+      throw settings.wrong(
+        .brokerAuthentication, "a certificate needs broker.tls.enabled, broker.tls.certificateFile and broker.tls.keyFile")
+    }
     return broker
+  }
+
+  private static func setCredentials(of broker: inout AMQPConfiguration, _ settings: SettingsReader) throws {
+    let user = try settings.text(.brokerUsername)
+    let password = try password(settings)
+    switch try settings.text(.brokerAuthentication) ?? "password" {
+    case "password":
+      broker.user = user ?? "guest"
+      broker.password = password ?? "guest"
+    case "certificate":
+      guard let user else {
+        throw settings.wrong(
+          .brokerAuthentication, "a certificate needs broker.username too: the name that the broker takes from the certificate")
+      }
+      guard password == nil else {
+        throw settings.wrong(.brokerAuthentication, "with a certificate there is no password: take broker.password and passwordFile away")
+      }
+      broker.authentication = .certificate
+      broker.user = user
+      broker.password = ""
+    case let other: throw settings.wrong(.brokerAuthentication, "\(other) is neither password nor certificate")
+    }
   }
 
   private static func password(_ settings: SettingsReader) throws -> String? {

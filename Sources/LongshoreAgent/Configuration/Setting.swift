@@ -8,6 +8,7 @@ enum Setting: String, CaseIterable, Sendable {
   case host
   case brokerAddresses = "broker.addresses"
   case brokerVirtualHost = "broker.virtualHost"
+  case brokerAuthentication = "broker.authentication"
   case brokerUsername = "broker.username"
   case brokerPassword = "broker.password"
   case brokerPasswordFile = "broker.passwordFile"

@@ -9,6 +9,7 @@ struct URLTests {
     #expect(configuration.virtualHost == "/")
     #expect(configuration.user == "guest")
     #expect(configuration.tls == nil)
+    #expect(configuration.authentication == .password)
   }
 
   @Test func allPartsArePercentDecoded() throws {
@@ -33,7 +34,8 @@ struct URLTests {
   @Test func queryItemsSetTLSAndTimes() throws {
     let configuration = try AMQPConfiguration(
       url: "amqps://h?cacertfile=/ca.pem&certfile=/c.pem&keyfile=/k.pem&server_name_indication=name&heartbeat=7"
-        + "&connection_timeout=3&name=agent%201&verify=verify_none")
+        + "&connection_timeout=3&name=agent%201&verify=verify_none&auth_mechanism=EXTERNAL")
+    #expect(configuration.authentication == .certificate)
     #expect(
       configuration.tls
         == AMQPConfiguration.TLS(
@@ -48,6 +50,7 @@ struct URLTests {
     "amqp://u:s3cret%2@h", "amqp://u:s3cret%ff@h", "amqp://u:s3cret@::1", "amqp://u:s3cret@[::1", "amqp://u:s3cret@h/a/b",
     "amqp://u:s3cret@h?verify=verify_none", "amqps://u:s3cret@h?verify=maybe", "amqp://u:s3cret@h?heartbeat=-1",
     "amqp://u:s3cret@h?unknown=1", "amqp://u:s3cret@h#fragment", "amqps://u:s3cret@h?certfile=/c.pem",
+    "amqps://u:s3cret@h?auth_mechanism=external", "amqps://u:s3cret@h?auth_mechanism=digest",
   ])
   func aWrongURLIsRefusedWithoutShowingThePassword(url: String) throws {
     let error = #expect(throws: AMQPError.self) { try AMQPConfiguration(url: url) }

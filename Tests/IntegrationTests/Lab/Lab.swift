@@ -65,10 +65,14 @@ struct Lab: Sendable {
   /// How many nodes the broker has.
   var brokerNodes: Int { get throws { try #require(variables["LONGSHORE_LAB_BROKERS"].flatMap { Int($0) }) } }
 
-  /// The address of the broker's first node: `host:port`.
-  var brokerAddress: String { get throws { try #require(variables["LONGSHORE_BROKER_ADDRESS"]) } }
+  /// The broker's URL for the administrator, to whom nothing is forbidden, not even to send in the name of others: with all its nodes,
+  /// from this machine, without TLS.
+  var administratorURL: String { get throws { try #require(variables["LONGSHORE_TEST_BROKER"]) } }
 
-  /// The broker's URL, with all its nodes.
+  /// The address on which the broker's first node is there for the hosts.
+  var brokerAddress: String { get throws { try #require(variables["LONGSHORE_LAB_BROKER_ADDRESS"]) } }
+
+  /// The broker's URL for operators, with all its nodes.
   var brokerURL: String { get throws { try #require(variables["LONGSHORE_BROKER"]) } }
 
   /// The folder of everything that the lab has.

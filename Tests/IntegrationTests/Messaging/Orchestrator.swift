@@ -58,7 +58,7 @@ extension Orchestrator {
     let topology = Topology(
       queues: sources.map { Queue("\(name).\($0.0)", kind: kind, arguments: ["x-expires": 600_000]) },
       bindings: sources.map { Binding(.queue("\(name).\($0.0)"), to: $0.1, routingKey: $0.2) })
-    var configuration = try AMQPConfiguration(url: lab.brokerURL)
+    var configuration = try AMQPConfiguration(url: lab.administratorURL)
     configuration.connectionName = "longshore-tests"
     configuration.backOff = BackOff(minimum: .milliseconds(50), maximum: .milliseconds(500))
     var logger = Logger(label: "longshore.tests")

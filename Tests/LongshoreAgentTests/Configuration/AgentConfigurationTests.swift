@@ -152,6 +152,22 @@ struct AgentConfigurationTests {
     #expect(tls.verifiesServer == false)
   }
 
+  @Test("The broker may know the agent by its certificate, and then there is a name and no password")
+  func certificate() async throws {
+    let tls = "tls: {enabled: true, certificateFile: /c.pem, keyFile: /k.pem}"
+    let broker = try await configuration("broker: {authentication: certificate, username: agent-kvm1, \(tls)}").broker
+    #expect(broker.authentication == .certificate)
+    #expect(broker.user == "agent-kvm1")
+    #expect(broker.password.isEmpty)
+    for wrong in [
+      "authentication: certificate, \(tls)", "authentication: certificate, username: u", "authentication: maybe",
+      "authentication: certificate, username: u, password: p, \(tls)",
+      "authentication: certificate, username: u, tls: {enabled: true, certificateFile: /c.pem}",
+    ] {
+      #expect(try await failure("broker: {\(wrong)}").key == "broker.authentication", "\(wrong)")
+    }
+  }
+
   @Test("A password file gives its first line", arguments: ["s3 cret", "s3 cret\n", "s3 cret\r\nmore\n"])
   func passwordFile(_ content: String) async throws {
     try await withTemporaryFolder { folder in
