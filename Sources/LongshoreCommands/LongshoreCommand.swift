@@ -23,7 +23,8 @@ public struct LongshoreCommand: AsyncParsableCommand {
       QueueSubcommand.self, DrainSubcommand.self, DrainsSubcommand.self, MaintenanceSubcommand.self,
       TuneSubcommand.self, ForceCompleteSubcommand.self,
       ResolveSubcommand.self,
-      DoctorSubcommand.self, ReportSubcommand.self, HostsSubcommand.self, DeadLettersSubcommand.self, GraceSubcommand.self,
+      DoctorSubcommand.self, ReportSubcommand.self, HostsSubcommand.self, HostSubcommand.self, SettingsSubcommand.self,
+      DeadLettersSubcommand.self, GraceSubcommand.self,
       OrphansSubcommand.self, TemplatesSubcommand.self,
       DashboardSubcommand.self,
     ])

@@ -21,6 +21,9 @@ package enum UntrustedAnswers {
       lines += shown([.status(status)], at: status.updatedAt)
     case .migrations(let migrations): lines += ResultText.migrations(migrations, zone: zone, style: style)
     case .host(let host): lines += ResultText.hosts([(reply.from, host)], style: style)
+    case .inventory(let inventory): lines += InventoryText.host(inventory, of: reply.from.host, zone: zone, style: style)
+    case .configured(let settings, let changes):
+      lines += InventoryText.settings(settings, zone: zone) + InventoryText.changes(changes)
     case .grace(let disks):
       let host = reply.from.host
       lines += LeftoverText.grace(disks.map { (host, $0) }, at: now, zone: zone, style: style)

@@ -19,6 +19,10 @@ public struct Reply: Sendable, Hashable {
     case migrations([MigrationStatus])
     /// The answer to `describe`.
     case host(HostDescription)
+    /// The answer to `inventory`.
+    case inventory(HostInventory)
+    /// The answer to `configure`: what holds from then on, and what was changed.
+    case configured(HostSettings, changes: [HostSettingChange])
     /// The answer to `list-grace`, `extend-grace` and `purge-grace`: the disks that were asked for.
     case grace([SetAsideDisk])
     /// The answer to `list-orphans` and `remove-orphans`.
@@ -199,7 +203,7 @@ public struct HostDescription: Sendable, Hashable, Codable {
 extension Reply: Codable {
   private enum Keys: String, CodingKey {
     case schema, type, id, from, reasons, changes, reason, checks, disks, estimate, migration, migrations, host, grace, orphans, templates,
-      work, queue, drain, drains, maintenance, diagnosis, report
+      work, queue, drain, drains, maintenance, diagnosis, report, inventory, settings
   }
 
   public init(from decoder: any Decoder) throws {
@@ -220,6 +224,11 @@ extension Reply: Codable {
     case "status": body = .status(try container.decode(MigrationStatus.self, forKey: .migration))
     case "migrations": body = .migrations(try container.decode([MigrationStatus].self, forKey: .migrations))
     case "host": body = .host(try container.decode(HostDescription.self, forKey: .host))
+    case "inventory": body = .inventory(try container.decode(HostInventory.self, forKey: .inventory))
+    case "configured":
+      body = .configured(
+        try container.decode(HostSettings.self, forKey: .settings),
+        changes: try container.decode([HostSettingChange].self, forKey: .changes))
     case "grace": body = .grace(try container.decode([SetAsideDisk].self, forKey: .grace))
     case "orphans": body = .orphans(try container.decode([Orphan].self, forKey: .orphans))
     case "templates": body = .templates(try container.decode([TemplateFile].self, forKey: .templates))
@@ -252,6 +261,10 @@ extension Reply: Codable {
     case .status(let status): try container.encode(status, forKey: .migration)
     case .migrations(let all): try container.encode(all, forKey: .migrations)
     case .host(let host): try container.encode(host, forKey: .host)
+    case .inventory(let inventory): try container.encode(inventory, forKey: .inventory)
+    case .configured(let settings, let changes):
+      try container.encode(settings, forKey: .settings)
+      try container.encode(changes, forKey: .changes)
     case .grace(let disks): try container.encode(disks, forKey: .grace)
     case .orphans(let orphans): try container.encode(orphans, forKey: .orphans)
     case .templates(let templates): try container.encode(templates, forKey: .templates)
@@ -276,6 +289,8 @@ extension Reply: Codable {
     case .status: "status"
     case .migrations: "migrations"
     case .host: "host"
+    case .inventory: "inventory"
+    case .configured: "configured"
     case .grace: "grace"
     case .orphans: "orphans"
     case .templates: "templates"

@@ -18,6 +18,10 @@ public struct Request: Sendable, Hashable {
     case list(includeEnded: Bool)
     /// Tell what the host is: versions, pools, guests.
     case describe
+    /// Tell what the host is and has: the machine, pools, guests with their disks.
+    case inventory(InventoryQuestion)
+    /// Change settings of the host for good.
+    case configure(HostSettingsChange)
     /// Tell the source disks that are set aside.
     case listGrace
     /// Keep disks that are set aside until another time.
@@ -376,6 +380,8 @@ extension Request: Codable {
     case "status": command = .status(migration: try container.decode(MigrationID.self, forKey: .migration))
     case "list": command = .list(includeEnded: try container.decodeIfPresent(Bool.self, forKey: .includeEnded) ?? false)
     case "describe": command = .describe
+    case "inventory": command = .inventory(try InventoryQuestion(from: decoder))
+    case "configure": command = .configure(try HostSettingsChange(from: decoder))
     case "list-grace": command = .listGrace
     case "extend-grace":
       command = .extendGrace(try GraceSelection(from: decoder), until: try container.decode(Timestamp.self, forKey: .until))
@@ -435,6 +441,8 @@ extension Request: Codable {
     case .steerDrain(let steering): try steering.encode(to: encoder)
     case .setMaintenance(let on): try container.encode(on, forKey: .on)
     case .diagnose(let order): try order.encode(to: encoder)
+    case .inventory(let question): try question.encode(to: encoder)
+    case .configure(let change): try change.encode(to: encoder)
     case .describe, .listGrace, .listOrphans, .queue: break
     }
   }
@@ -450,6 +458,8 @@ extension Request: Codable {
     case .status: "status"
     case .list: "list"
     case .describe: "describe"
+    case .inventory: "inventory"
+    case .configure: "configure"
     case .listGrace: "list-grace"
     case .extendGrace: "extend-grace"
     case .purgeGrace: "purge-grace"

@@ -76,6 +76,8 @@ extension MessageSamples {
     case setMaintenance = "set-maintenance"
     case diagnose
     case report
+    case inventory
+    case configure
 
     /// The kind of a command.
     public init(_ command: Request.Command) {
@@ -107,6 +109,8 @@ extension MessageSamples {
       case .setMaintenance: self = .setMaintenance
       case .diagnose: self = .diagnose
       case .report: self = .report
+      case .inventory: self = .inventory
+      case .configure: self = .configure
       }
     }
   }
@@ -186,6 +190,16 @@ extension MessageSamples {
       ]
     case .setMaintenance: [.setMaintenance(on: false), .setMaintenance(on: true)]
     case .report: [.report(migration: migration)]
+    case .inventory:
+      [
+        .inventory(InventoryQuestion()), .inventory(InventoryQuestion(guest: resource("web-1"))),
+        .inventory(InventoryQuestion(after: resource(guest.uuid))),
+      ]
+    case .configure:
+      [
+        .configure(HostSettingsChange(reset: HostSettings.Name.allCases)),
+        .configure(HostSettingsChange(deadlineSeconds: Request.deadlineRange.upperBound)),
+      ]
     case .diagnose: [.diagnose(DiagnosisOrder()), .diagnose(DiagnosisOrder(waysTo: [destination.host], waysOnly: true))]
     }
   }
@@ -223,7 +237,7 @@ extension MessageSamples {
   /// The kinds of ``Reply/Body``, by their names on the wire.
   public enum ReplyKind: String, Sendable, CaseIterable {
     case accepted, rejected, tuned, forced, checked, status, migrations, host, grace, orphans, templates, queue, drain, drains, maintenance,
-      diagnosis, report
+      diagnosis, report, inventory, configured
     case templateWork = "template-work"
 
     /// The kind of a reply.
@@ -247,6 +261,8 @@ extension MessageSamples {
       case .maintenance: self = .maintenance
       case .diagnosis: self = .diagnosis
       case .report: self = .report
+      case .inventory: self = .inventory
+      case .configured: self = .configured
       }
     }
   }
@@ -274,6 +290,14 @@ extension MessageSamples {
     case .status: MigrationPhase.allCases.map { reply(.status(sparseStatus($0))) } + [reply(.status(fullStatus))]
     case .migrations: [reply(.migrations([])), reply(.migrations([sparseStatus(.queued), fullStatus]))]
     case .host: [reply(.host(sparseHost)), reply(.host(fullHost))]
+    case .inventory: [sparseInventory, smallInventory, fullInventory].map { reply(.inventory($0)) }
+    case .configured:
+      [
+        reply(.configured(sparseInventory.settings, changes: [])),
+        reply(
+          .configured(
+            fullInventory.settings, changes: HostSettings.Name.allCases.map { HostSettingChange($0, from: 86_400, to: 172_800) })),
+      ]
     case .grace: [reply(.grace([])), reply(.grace(setAsideDisks))]
     case .orphans: [reply(.orphans([])), reply(.orphans(orphans))]
     case .templates: [reply(.templates([])), reply(.templates(templates))]
@@ -334,6 +358,53 @@ extension MessageSamples {
       .init(name: "archive", type: "dir", active: false, capacity: .max, available: 0),
     ],
     guests: [.init(uuid: guest.uuid, name: guest.name, state: "running")], maintenance: maintenance)
+}
+
+// MARK: - Inventories
+
+extension MessageSamples {
+  private static let sparseInventory = HostInventory(
+    machine: .init(agentVersion: LongshoreVersion.current, maintenance: Maintenance(isOn: false), migrations: 0),
+    settings: HostSettings(deadlineSeconds: .init(86_400)))
+
+  private static let smallInventory = HostInventory(
+    machine: .init(
+      agentVersion: LongshoreVersion.current, processors: .init(count: 4, sockets: 1, architecture: "x86_64"),
+      maintenance: Maintenance(isOn: false), migrations: 0),
+    settings: sparseInventory.settings)
+
+  private static let fullInventory = HostInventory(
+    machine: .init(
+      uuid: "3a1f0c5e-8b7d-4e2a-9c6f-5d4e3f2a1b0c", agentVersion: LongshoreVersion.current, libvirtVersion: "9.0.0", hypervisor: "QEMU",
+      hypervisorVersion: "7.2.0", processors: .init(count: 64, sockets: 2, mhz: 2600, architecture: "x86_64"),
+      memory: 274_877_906_944, memoryAvailable: 68_719_476_736, maintenance: maintenance, migrations: 1),
+    settings: HostSettings(deadlineSeconds: .init(172_800, since: time)),
+    pools: [
+      .init(
+        uuid: "9b2c7d1e-4f5a-4b6c-8d7e-0f1a2b3c4d5e", name: "archive", type: "dir", active: false, allowed: false, capacity: .max,
+        allocation: 0, available: 0),
+      .init(
+        uuid: "0c1d2e3f-4a5b-4c6d-9e7f-8a9b0c1d2e3f", name: "primary", type: "netfs", active: true, allowed: true,
+        capacity: 1_099_511_627_776, allocation: 824_633_720_832, available: 274_877_906_944, path: "/srv/pools/primary",
+        sourceHosts: ["nfs1.example.org"], sourceDirectory: "/export/primary"),
+    ],
+    guests: [
+      .init(
+        uuid: "00000000-0000-4000-8000-000000000001", name: "appliance", state: "shut off", persistent: true, processors: 1,
+        memory: 536_870_912, interfaces: [.init(type: "user")]),
+      .init(
+        uuid: guest.uuid, name: guest.name, title: "Web server 1", state: "running", persistent: true, processors: 4,
+        memory: 8_589_934_592, architecture: "x86_64", machine: "pc-q35-7.2",
+        disks: [
+          .init(
+            id: "c5a4b2f1-6d3e-5a7b-8c9d-0e1f2a3b4c5d", target: "vda", bus: "virtio", device: "disk", readOnly: false,
+            serial: "7d1a5b9c0e2f4a6b8c3d", pool: "primary", volume: "web-1.qcow2", source: "/srv/pools/primary/web-1.qcow2",
+            format: "qcow2", capacity: 21_474_836_480, allocation: 3_221_225_472, template: "debian-12.qcow2"),
+          .init(id: "1e2d3c4b-5a69-5788-8c7d-6e5f4a3b2c1d", target: "sda", device: "cdrom", readOnly: true),
+        ],
+        interfaces: [.init(mac: "52:54:00:12:34:56", type: "bridge", source: "br0", model: "virtio")],
+        migration: .init(migration, incoming: false)),
+    ], next: resource(guest.uuid))
 }
 
 // MARK: - Drains

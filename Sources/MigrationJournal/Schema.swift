@@ -196,6 +196,16 @@ struct Schema {
         -- When the message was stored, in milliseconds since 1970; NULL where an earlier version has stored it.
         ALTER TABLE outbox ADD COLUMN stored INTEGER;
         """),
+    Version(
+      name: "7",
+      statements: """
+        -- Settings that requests have changed, until they are changed or reset. The others are as the configuration says.
+        CREATE TABLE setting (
+          name TEXT PRIMARY KEY NOT NULL,
+          value INTEGER NOT NULL,
+          since INTEGER NOT NULL                 -- milliseconds since 1970
+        ) STRICT, WITHOUT ROWID;
+        """),
   ])
 
   /// The migrator of these versions.

@@ -12,6 +12,8 @@ struct StorageTests {
       #expect(try await connection.pool(uuid: pool.uuid)?.name == "default-pool")
       #expect(try await connection.pool(named: "nothing") == nil)
       #expect(try await connection.volume(path: "/nothing/at/all") == nil)
+      #expect(try await connection.describeVolume(path: "/nothing/at/all") == nil)
+      #expect(try await connection.describeVolume(named: "nothing", inPool: "default-pool") == nil)
     }
   }
 
@@ -52,9 +54,31 @@ struct StorageTests {
       #expect(try await pool.volumes().map(\.key).contains(volume.key))
       #expect(try await pool.volume(named: name)?.key == volume.key)
       #expect(try await connection.volume(path: "/default-pool/\(name)")?.name == name)
+      let described = try #require(try await connection.describeVolume(path: "/default-pool/\(name)"))
+      #expect(described.pool == "default-pool" && described.name == name && described.format == "qcow2")
+      #expect(described.capacity == 64 << 20 && described.backingPath == nil)
+      #expect(try await connection.describeVolume(named: name, inPool: "default-pool") == described)
+      #expect(try await connection.describeVolume(named: name, inPool: "nothing") == nil)
       try await volume.delete()
       #expect(try await pool.volume(named: name) == nil)
     }
+  }
+
+  @Test("describes a volume with what is behind it")
+  func backing() throws {
+    let volume = try StorageVolumeDescription(
+      pool: "primary",
+      xml: """
+        <volume type='file'><name>web &amp; 1.qcow2</name><key>/p/web-1.qcow2</key><capacity unit='bytes'>21474836480</capacity>
+        <allocation unit='bytes'>200704</allocation><target><path>/p/web-1.qcow2</path><format type='qcow2'/></target>
+        <backingStore><path>/p/debian.qcow2</path><format type='qcow2'/></backingStore></volume>
+        """)
+    #expect(
+      volume
+        == StorageVolumeDescription(
+          pool: "primary", name: "web & 1.qcow2", capacity: 20 << 30, allocation: 200_704, format: "qcow2",
+          backingPath: "/p/debian.qcow2"))
+    #expect(throws: LibvirtError.self) { try StorageVolumeDescription(pool: "primary", xml: "<volume><name>x</name></volume>") }
   }
 
   @Test("is refreshed again while it has jobs, with growing pauses, and not for ever")

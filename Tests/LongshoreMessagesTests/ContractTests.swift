@@ -90,6 +90,7 @@ struct ContractTests {
         "MigrationPhase", "SetAsideDisk.State", "Orphan.Kind", "Orphan.State", "MissingMedium", "ImageProperties.Preallocation",
         "TemplateConflict", "DeadlineAction", "LimitChange.Limit", "TemplateWork.Kind", "TemplateWork.Phase", "TemplateWork.File.State",
         "MigrationPriority", "DrainFailureRule", "DrainSteering.Action", "DrainGuest.State", "DrainStatus.Phase", "DrainEventData.Kind",
+        "HostSettings.Name", "HostSettings.Value.Origin",
       ])
     #expect(coverage.optionalFieldCount > 30)
   }

@@ -12,6 +12,8 @@ struct AgentConfiguration: Sendable {
 
   /// This host, as messages are addressed to it.
   var host: HostAddress
+  /// The host's UUID in inventories, in lower case; nil for that of libvirt.
+  var hostUUID: String?
   /// The broker.
   var broker: AMQPConfiguration
   /// The URI of this host's libvirt.
@@ -84,6 +86,12 @@ struct AgentConfiguration: Sendable {
       throw settings.wrong(.host, "the host's own name \(hostname) cannot be used: give one of a-z, 0-9 and -")
     }
     host = HostAddress(cluster: cluster, host: name)
+    if let text = try settings.text(.hostUUID) {
+      guard let uuid = UUIDText.normal(text) else {
+        throw settings.wrong(.hostUUID, "\(text) is not a UUID, such as 3a1f0c5e-8b7d-4e2a-9c6f-5d4e3f2a1b0c")
+      }
+      hostUUID = uuid
+    }
     broker = try Self.broker(settings, connectionName: "longshored \(name)")
     libvirtURI = try settings.text(.libvirtURI) ?? "qemu:///system"
     let address = try settings.text(.migrationAddress) ?? hostname

@@ -6,6 +6,7 @@
 enum Setting: String, CaseIterable, Sendable {
   case cluster
   case host
+  case hostUUID = "hostUUID"
   case brokerAddresses = "broker.addresses"
   case brokerVirtualHost = "broker.virtualHost"
   case brokerAuthentication = "broker.authentication"

@@ -259,6 +259,18 @@ actor MigrationCoordinator {
   /// The migration that moves a guest out of this host; nil where none does.
   func outgoing(_ uuid: String) -> SourceMigration? { migrations.sources.values.first { $0.guest.uuid == uuid } }
 
+  /// The migrations that guests are in, by the guests' UUIDs.
+  var motions: [String: HostInventory.Guest.Motion] {
+    var motions: [String: HostInventory.Guest.Motion] = [:]
+    for migration in migrations.destinations.values where migration.locksGuest {
+      if let guest = migration.plan?.guest.uuid { motions[guest] = HostInventory.Guest.Motion(migration.id, incoming: true) }
+    }
+    for migration in migrations.sources.values {
+      motions[migration.guest.uuid] = HostInventory.Guest.Motion(migration.id, incoming: false)
+    }
+    return motions
+  }
+
   /// How many migrations run, out of and into this host.
   var running: Int { migrations.count }
 

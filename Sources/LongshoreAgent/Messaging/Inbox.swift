@@ -376,10 +376,10 @@ extension Request {
     switch command {
     case .migrate(let order): order.dryRun != true
     case .cancel, .cancelQueued, .moveQueued, .tune, .forceComplete, .resolve, .extendGrace, .purgeGrace, .removeOrphans, .prefetchTemplate,
-      .steerDrain, .setMaintenance:
+      .steerDrain, .setMaintenance, .configure:
       true
     case .drain(let order): order.dryRun != true
-    case .status, .list, .queue, .describe, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork,
+    case .status, .list, .queue, .describe, .inventory, .listGrace, .listOrphans, .listTemplates, .verifyTemplates, .templateWork,
       .drainStatus, .listDrains, .diagnose, .report:
       false
     }

@@ -11,7 +11,7 @@ struct OrderDoor: Sendable {
   let here: HostAddress
   let coordinator: MigrationCoordinator
   let libvirt: LibvirtLink
-  let defaultDeadlineSeconds: Int64
+  let defaults: HostDefaults
   let patience: Patience
   let logger: Logger
 
@@ -39,7 +39,7 @@ struct OrderDoor: Sendable {
         content: .success(
           JudgedOrder.Content(
             command: order, guest: way.guest, sourcePools: await sourcePools(of: way.guest), destination: way.destination,
-            deadlineSeconds: order.deadlineSeconds ?? defaultDeadlineSeconds, patience: patience, trace: trace)),
+            deadlineSeconds: order.deadlineSeconds ?? defaults.deadlineSeconds, patience: patience, trace: trace)),
         answer: answer)
     }
   }

@@ -52,6 +52,8 @@ struct RequestDesk: Sendable {
   let door: OrderDoor
   let diagnosis: HostDiagnosis
   let reports: MigrationReports
+  let inventory: InventoryReader
+  let defaults: HostDefaults
   /// Whether the configuration lets guests come.
   let takesGuests: Bool
   let clock: any HostClock
@@ -88,6 +90,8 @@ struct RequestDesk: Sendable {
         return .accepted
       }
     case .describe: return .host(try await describe())
+    case .inventory(let question): return .inventory(await inventory.read(question, maintenance: try maintenance()))
+    case .configure(let change): return try configure(change, request: request)
     case .listGrace: return try await answer("list the disks that are set aside") { .grace(try setAside.list()) }
     case .extendGrace(let selection, let end):
       return try await answer("keep the disks") { .grace(try setAside.extend(selection, until: end)) }
@@ -350,10 +354,30 @@ struct RequestDesk: Sendable {
       reasons: migration.reasons, progress: migration.isTerminal ? nil : await progress.progress(of: migration.id))
   }
 
+  /// Whether the host takes guests.
+  private func maintenance() throws(JournalError) -> Maintenance {
+    guard takesGuests else { return Maintenance(isOn: true) }
+    return try journal.maintenance() ?? Maintenance(isOn: false)
+  }
+
+  /// Changes settings for good, and says so in the log.
+  private func configure(_ change: HostSettingsChange, request: Request) throws(JournalError) -> Reply.Body {
+    let (settings, changes) = try defaults.configure(change, at: clock.now())
+    for change in changes {
+      logger.notice(
+        "A setting was changed",
+        metadata: [
+          LogKeys.request: "\(request.id)", LogKeys.setting: "\(change.setting.rawValue)", LogKeys.from: "\(change.from)",
+          LogKeys.to: "\(change.to)",
+        ])
+    }
+    return .configured(settings, changes: changes)
+  }
+
   private func describe() async throws(JournalError) -> HostDescription {
     var host = HostDescription(
       agentVersion: LongshoreVersion.current, libvirtVersion: nil, hypervisorVersion: nil, migrations: await coordinator.running,
-      pools: [], guests: [], maintenance: takesGuests ? try journal.maintenance() ?? Maintenance(isOn: false) : Maintenance(isOn: true))
+      pools: [], guests: [], maintenance: try maintenance())
     do {
       let connection = try await libvirt.connection()
       let versions = try await connection.versions()

@@ -52,6 +52,7 @@ struct Agent {
     written.tell(health)
     let (changes, changed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let outboxChanged: @Sendable () -> Void = { changed.yield() }
+    let defaults = try HostDefaults(deadlineSeconds: configuration.deadlineSeconds, journal: journal)
 
     let libvirt = LibvirtLink(uri: configuration.libvirtURI, logger: logger)
     let images = QemuImg()
@@ -139,7 +140,7 @@ struct Agent {
     let dryRuns = DryRuns()
     let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
     let door = OrderDoor(
-      here: here, coordinator: coordinator, libvirt: libvirt, defaultDeadlineSeconds: configuration.deadlineSeconds,
+      here: here, coordinator: coordinator, libvirt: libvirt, defaults: defaults,
       patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), logger: logger)
     let hostOffers = HostOfferMailbox()
     let sampler = GuestSampler(clock: clock)
@@ -172,6 +173,10 @@ struct Agent {
           secrets: configuration.secretFiles, journal: configuration.journalPath),
         dryRuns: dryRuns, peers: peers, clock: clock),
       reports: MigrationReports(here: here, journal: journal, libvirt: libvirt, recent: recentLog, clock: clock),
+      inventory: InventoryReader(
+        uuid: configuration.hostUUID, libvirt: libvirt, coordinator: coordinator, defaults: defaults,
+        allowedPools: configuration.allowedPools, clock: clock, logger: logger),
+      defaults: defaults,
       takesGuests: configuration.takesGuests, clock: clock,
       logger: logger)
 

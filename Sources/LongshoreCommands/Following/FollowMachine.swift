@@ -99,7 +99,7 @@ struct FollowMachine: Hashable {
     case .rejected: return isAccepted ? [] : finish(.refused(reply))
     case .status(let status): return take(status)
     case .tuned, .forced, .migrations, .host, .grace, .orphans, .templates, .templateWork, .queue, .drain, .drains,
-      .maintenance, .diagnosis, .report:
+      .maintenance, .diagnosis, .report, .inventory, .configured:
       return []
     }
   }
