@@ -125,7 +125,10 @@ let package = Package(
       swiftSettings: strictUnoptimised),
     .target(
       name: "LongshoreClient",
-      dependencies: ["AMQP", "Digests", "LongshoreMessages", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "AMQP", "Digests", "LongshoreMessages", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
       swiftSettings: strict),
     .target(
       name: "LongshoreDashboard",

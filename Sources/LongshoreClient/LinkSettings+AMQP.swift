@@ -1,4 +1,4 @@
-import AMQP
+package import AMQP
 import Logging
 import LongshoreMessages
 
@@ -11,7 +11,7 @@ extension LinkSettings {
   }
 
   /// The connection's configuration.
-  func configuration() throws(LinkError) -> AMQPConfiguration {
+  package func configuration() throws(LinkError) -> AMQPConfiguration {
     var configuration: AMQPConfiguration
     do throws(AMQPError) {
       configuration = try AMQPConfiguration(url: broker)

@@ -6,8 +6,8 @@ import Testing
 @testable import LongshoreDashboard
 
 @Suite("The dashboard's server", .timeLimit(.minutes(1))) struct DashboardServerTests {
-  private static func busy() -> DashboardModel {
-    DashboardModel(events: Array(Sample.history().prefix(4)) + Sample.history("old", from: -50))
+  private static func busy() -> ClusterModel {
+    ClusterModel(events: Array(Sample.history().prefix(4)) + Sample.history("old", from: -50))
   }
 
   @Test("Pages are there, with headers that let nothing foreign in")
@@ -65,7 +65,7 @@ import Testing
   func readiness() async throws {
     try await RunningDashboard.with { dashboard in
       #expect(try await dashboard.get("/healthz").status == 200)
-      for input in [DashboardModel.Input.brokerBack, .replayed, .round(HostRound(askedAt: Sample.start))] {
+      for input in [ClusterModel.Input.brokerBack, .replayed, .round(HostRound(askedAt: Sample.start))] {
         #expect(try await dashboard.get("/readyz").status == 503)
         await dashboard.state.apply(input)
       }
@@ -106,7 +106,7 @@ import Testing
 
   @Test("Who does not read is dropped, and holds up nobody")
   func slowReaders() async throws {
-    var model = DashboardModel(cluster: Sample.cluster)
+    var model = ClusterModel(cluster: Sample.cluster)
     for number in 0..<200 {
       model.apply(.event(Sample.event(4, .transferring, at: 1, of: "m-\(number)", guest: "guest-\(number)")), at: Sample.start)
     }

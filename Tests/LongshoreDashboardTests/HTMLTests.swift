@@ -1,6 +1,7 @@
 import LongshoreMessages
 import Testing
 
+@testable import LongshoreClient
 @testable import LongshoreDashboard
 
 @Suite("What is written into pages") struct HTMLTests {
@@ -79,10 +80,10 @@ struct HostilePages {
   let all: [HTML]
 
   init(guest name: String) throws {
-    var model = DashboardModel(cluster: Sample.cluster)
+    var model = ClusterModel(cluster: Sample.cluster)
     let now = Sample.time(100)
     let reasons = [Reason(Reason.Code(name), name)]
-    var inputs: [DashboardModel.Input] = Sample.history("done", guest: name).map { .event($0) }
+    var inputs: [ClusterModel.Input] = Sample.history("done", guest: name).map { .event($0) }
     inputs += Sample.history("live", from: 50, guest: name).prefix(4).map { .event($0) }
     inputs += (0..<8).map { step in
       .progress(

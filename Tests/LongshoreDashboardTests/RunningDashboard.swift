@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 import ServiceLifecycle
 import Synchronization
@@ -23,18 +24,18 @@ struct RunningDashboard: Sendable {
     }
   }
 
-  let state: DashboardState
+  let state: ClusterState
   let hub: LiveHub
   let actions: Actions
   let port: Int
 
   /// Listens on a free port, lets the server be used, and ends it. Pages are told anew only when the test calls `hub.tick()`.
   static func with(
-    _ model: DashboardModel = DashboardModel(cluster: Sample.cluster), hasToken: Bool = false, limits: LiveHub.Limits = LiveHub.Limits(),
+    _ model: ClusterModel = ClusterModel(cluster: Sample.cluster), hasToken: Bool = false, limits: LiveHub.Limits = LiveHub.Limits(),
     actions: Actions = Actions(), _ use: @Sendable (RunningDashboard) async throws -> Void
   ) async throws {
     let now: @Sendable () -> Timestamp = { Sample.time(100) }
-    let state = DashboardState(model, now: now)
+    let state = ClusterState(model, now: now)
     let gate = hasToken ? ActionGate(token: token, now: now) : nil
     let hub = LiveHub(state, limits: limits, canAct: hasToken, now: now)
     let (ports, teller) = AsyncStream.makeStream(of: Int.self)

@@ -1,5 +1,6 @@
 import LongshoreMessages
 
+@testable import LongshoreClient
 @testable import LongshoreDashboard
 
 /// Values that the tests share. Times are seconds after `start`.
@@ -97,7 +98,7 @@ enum Sample {
   }
 }
 
-extension DashboardModel {
+extension ClusterModel {
   /// A model that has heard these, one after the other.
   init(_ inputs: [Input], limits: Limits = Limits(), now: Double = 0) {
     self.init(cluster: Sample.cluster, limits: limits)

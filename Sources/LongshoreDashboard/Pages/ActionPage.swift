@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Pages of those who may do more than look.

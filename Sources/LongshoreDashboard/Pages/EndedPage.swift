@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// The migrations that have ended, filtered and in pages.
@@ -5,14 +6,14 @@ enum EndedPage {
   /// Rows of a page.
   static let rows = 50
 
-  static func page(_ model: DashboardModel, filter: EndedList.Filter, number: Int) -> Page {
+  static func page(_ model: ClusterModel, filter: EndedList.Filter, number: Int) -> Page {
     let page = model.ended.page(number, of: rows, filter)
     return Page(
       title: "Ended", place: .ended, head: "<h1>Ended migrations</h1>\(form(model, filter))",
       parts: [Page.Part(id: "ended", content: list(model, page, filter))])
   }
 
-  private static func form(_ model: DashboardModel, _ filter: EndedList.Filter) -> HTML {
+  private static func form(_ model: ClusterModel, _ filter: EndedList.Filter) -> HTML {
     let hosts = model.hosts.keys.map(\.text).sorted().prefix(1000).map { name -> HTML in
       "<option\("selected", if: filter.host?.text == name)>\(name)</option>"
     }
@@ -30,7 +31,7 @@ enum EndedPage {
       """
   }
 
-  private static func list(_ model: DashboardModel, _ page: EndedList.Page, _ filter: EndedList.Filter) -> HTML {
+  private static func list(_ model: ClusterModel, _ page: EndedList.Page, _ filter: EndedList.Filter) -> HTML {
     guard page.count > 0 else {
       return "<p class=\"empty\">\(filter == .all ? "None has ended yet." : "None of those in the list is so." as HTML)</p>"
     }

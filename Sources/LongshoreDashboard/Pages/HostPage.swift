@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// One host: what moves in and out, its pools and guests.
@@ -6,7 +7,7 @@ enum HostPage {
   static let mostGuests = 500
 
   /// The page; nil where the host is not known.
-  static func page(_ model: DashboardModel, _ name: NodeName, at now: Timestamp) -> Page? {
+  static func page(_ model: ClusterModel, _ name: NodeName, at now: Timestamp) -> Page? {
     guard let host = model.hosts[name] else { return nil }
     let (out, into) = model.moving(name)
     let drains = model.allDrains.filter { $0.host == name }

@@ -1,10 +1,11 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// One migration: where it stands, its disks, its rates, its story and its plan.
 enum MigrationPage {
   /// The page; nil where nothing is known of the migration.
   /// - Parameter cancellation: What lets the reader cancel it; nothing where that is not possible.
-  static func page(_ model: DashboardModel, _ id: MigrationID, at now: Timestamp, cancellation: HTML = .none) -> Page? {
+  static func page(_ model: ClusterModel, _ id: MigrationID, at now: Timestamp, cancellation: HTML = .none) -> Page? {
     guard let record = model.migration(id) else { return model.ended.row(of: id).map(rowAlone) }
     let name = record.guest.name.isEmpty ? record.guest.uuid : record.guest.name
     return Page(

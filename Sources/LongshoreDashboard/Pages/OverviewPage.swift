@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// What the whole cluster does.
@@ -7,7 +8,7 @@ enum OverviewPage {
   /// The ended ones that are shown.
   static let recent = 8
 
-  static func page(_ model: DashboardModel, at now: Timestamp) -> Page {
+  static func page(_ model: ClusterModel, at now: Timestamp) -> Page {
     let alarms = model.alarms(at: now)
     let running = model.running
     let queue = model.queue
@@ -28,7 +29,7 @@ enum OverviewPage {
   }
 
   /// What wants somebody to look; nothing where nothing does.
-  static func alarms(_ alarms: [DashboardModel.Alarm]) -> HTML {
+  static func alarms(_ alarms: [ClusterModel.Alarm]) -> HTML {
     guard !alarms.isEmpty else { return .none }
     let items = alarms.prefix(mostRows).map { alarm -> HTML in
       let isAlarm = alarm.severity == .alarm
@@ -46,8 +47,8 @@ enum OverviewPage {
   }
 
   private static func figures(
-    _ model: DashboardModel, running: [MigrationRecord], queue: [MigrationRecord], alarms: [DashboardModel.Alarm],
-    links: [DashboardModel.LinkLoad]
+    _ model: ClusterModel, running: [MigrationRecord], queue: [MigrationRecord], alarms: [ClusterModel.Alarm],
+    links: [ClusterModel.LinkLoad]
   ) -> HTML {
     let rate = links.reduce(0.0) { $0 + Double($1.rate) }
     let silent = model.hosts.values.filter(\.isSilent).count
@@ -152,7 +153,7 @@ enum OverviewPage {
         rows: Array(rows)))
   }
 
-  private static func links(_ links: [DashboardModel.LinkLoad]) -> HTML {
+  private static func links(_ links: [ClusterModel.LinkLoad]) -> HTML {
     guard !links.isEmpty else { return .none }
     let rows = links.prefix(mostRows).map { link -> (key: String, cells: [HTML]) in
       let highest = max(link.highest, link.rate, 1)
@@ -177,7 +178,7 @@ enum OverviewPage {
         ], rows: Array(rows)) + more(links.count))
   }
 
-  private static func hosts(_ model: DashboardModel) -> HTML {
+  private static func hosts(_ model: ClusterModel) -> HTML {
     guard !model.hosts.isEmpty else { return Piece.section("hosts", "Hosts", "<p class=\"empty\">No host is known yet.</p>") }
     var traffic: [NodeName: (out: Int, into: Int)] = [:]
     for record in model.running + model.queue {
@@ -206,7 +207,7 @@ enum OverviewPage {
         ], rows: Array(rows)) + more(hosts.count))
   }
 
-  private static func recentlyEnded(_ model: DashboardModel) -> HTML {
+  private static func recentlyEnded(_ model: ClusterModel) -> HTML {
     let page = model.ended.page(1, of: recent, .all)
     guard page.count > 0 else { return Piece.section("recent", "Ended", "<p class=\"empty\">None has ended yet.</p>") }
     return Piece.section(

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// A page: what stays, and the parts that change while it is looked at.
@@ -85,7 +86,7 @@ struct PageFrame: Sendable {
   /// Who has logged in, where one can; nothing where the dashboard is read-only.
   var session: HTML = .none
 
-  init(_ model: DashboardModel, session: HTML = .none) {
+  init(_ model: ClusterModel, session: HTML = .none) {
     cluster = model.cluster
     self.session = session
     let broker = model.broker

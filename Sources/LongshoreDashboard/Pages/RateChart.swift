@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// The rates of a migration over time, as a chart of SVG.

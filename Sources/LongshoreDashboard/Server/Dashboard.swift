@@ -47,10 +47,10 @@ package struct Dashboard: Sendable {
     var logger = Logger(label: "longshore.dashboard") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = settings.isVerbose ? .debug : .notice
     let now: @Sendable () -> Timestamp = { Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded())) }
-    let state = DashboardState(DashboardModel(cluster: settings.cluster), now: now)
-    var times = DashboardFeed.Times()
+    let state = ClusterState(ClusterModel(cluster: settings.cluster), now: now)
+    var times = ClusterFeed.Times()
     times.history = options.history
-    let feed = DashboardFeed(
+    let feed = ClusterFeed(
       state, settings: settings, times: times, logger: logger, now: now, open: AMQPOrchestratorLink.open)
     let gate = options.actionToken.map { ActionGate(token: $0, now: now) }
     let hub = LiveHub(state, canAct: gate != nil, now: now)

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// What can be done from the dashboard.
@@ -13,4 +14,19 @@ struct ActionRefusal: Error, Hashable {
   var reasons: [Reason]
   /// What happened where no host gave a reason.
   var message: String?
+}
+
+/// How long a host may take to take an order.
+private let orderTime = Duration.seconds(10)
+
+extension ClusterFeed: DashboardActions {
+  func cancel(_ migration: MigrationID, at source: HostAddress) async throws {
+    let reply: Reply
+    do {
+      reply = try await ask(.cancel(migration: migration), of: source.host, within: orderTime)
+    } catch {
+      throw ActionRefusal(reasons: [], message: "\(error.message). Whether the host has taken it is not known: look again.")
+    }
+    if case .rejected(let reasons) = reply.body { throw ActionRefusal(reasons: reasons, message: nil) }
+  }
 }

@@ -17,7 +17,7 @@ struct DashboardResponder: Sendable {
   /// The cookie of a session.
   static let cookie = "longshore-session"
 
-  let state: DashboardState
+  let state: ClusterState
   let hub: LiveHub
   /// Who may do more than look; nil where nobody may.
   let gate: ActionGate?
@@ -71,7 +71,7 @@ struct DashboardResponder: Sendable {
 
   // MARK: Pages
 
-  private func page(_ page: Page, of model: DashboardModel? = nil, isLive: Bool, _ request: HTTPQuestion? = nil) async -> Response {
+  private func page(_ page: Page, of model: ClusterModel? = nil, isLive: Bool, _ request: HTTPQuestion? = nil) async -> Response {
     var known = model
     if known == nil { known = await state.model }
     guard let known else { return Response(status: .internalServerError) }

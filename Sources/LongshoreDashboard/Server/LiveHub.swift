@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import LongshoreClient
 import LongshoreMessages
 import NIOCore
 import ServiceLifecycle
@@ -63,7 +64,7 @@ actor LiveHub: Service {
     var parts: [String: HTML] = [:]
   }
 
-  private let state: DashboardState
+  private let state: ClusterState
   private let limits: Limits
   private let canAct: Bool
   private let now: @Sendable () -> Timestamp
@@ -72,7 +73,7 @@ actor LiveHub: Service {
   private var rounds = 0
   private var hasEnded = false
 
-  init(_ state: DashboardState, limits: Limits = Limits(), canAct: Bool, now: @escaping @Sendable () -> Timestamp) {
+  init(_ state: ClusterState, limits: Limits = Limits(), canAct: Bool, now: @escaping @Sendable () -> Timestamp) {
     self.state = state
     self.limits = limits
     self.canAct = canAct
@@ -149,7 +150,7 @@ actor LiveHub: Service {
     views = [:]
   }
 
-  private func rendered(_ address: PageAddress, _ model: DashboardModel) -> (title: String, parts: [String: HTML]) {
+  private func rendered(_ address: PageAddress, _ model: ClusterModel) -> (title: String, parts: [String: HTML]) {
     let page = address.page(of: model, at: now(), canAct: canAct)
     let frame = PageFrame(model)
     var parts = ["connection": frame.connection, "banner": frame.banner]

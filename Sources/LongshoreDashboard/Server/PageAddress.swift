@@ -1,4 +1,5 @@
 import FoundationEssentials
+import LongshoreClient
 import LongshoreMessages
 
 /// A page as its URL names it.
@@ -34,7 +35,7 @@ enum PageAddress: Sendable, Hashable {
 
   /// The page as it is now.
   /// - Parameter canAct: Whether who has the token can do more than look.
-  func page(of model: DashboardModel, at now: Timestamp, canAct: Bool) -> Page {
+  func page(of model: ClusterModel, at now: Timestamp, canAct: Bool) -> Page {
     switch self {
     case .overview: return OverviewPage.page(model, at: now)
     case .ended(let filter, let number): return EndedPage.page(model, filter: filter, number: number)

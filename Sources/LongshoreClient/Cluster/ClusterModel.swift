@@ -1,28 +1,40 @@
-import LongshoreMessages
+package import LongshoreMessages
 
-/// All that the dashboard knows, from what it has heard: a value without clock or connection.
+/// All that a reader of the events knows of a cluster, from what it has heard: a value without clock or connection.
 ///
 /// Events may come late, twice and in any order; the whole history comes again when the broker was away. Memory is bounded by
 /// ``Limits`` whatever is heard.
-struct DashboardModel: Sendable {
+package struct ClusterModel: Sendable {
   /// How much is kept.
-  struct Limits: Sendable, Hashable {
+  package struct Limits: Sendable, Hashable {
     /// Migrations that go on.
-    var live = 4_000
+    package var live: Int
     /// Rows of those that have ended.
-    var ended = 10_000
+    package var ended: Int
     /// Of those, the newest of which the whole story is kept.
-    var stories = 500
+    package var stories: Int
     /// Drains.
-    var drains = 100
+    package var drains: Int
     /// Hosts.
-    var hosts = 4_000
+    package var hosts: Int
     /// Pairs of hosts whose highest rate is remembered.
-    var links = 4_000
+    package var links: Int
+
+    /// Limits, of which some can be others.
+    package init(
+      live: Int = 4_000, ended: Int = 10_000, stories: Int = 500, drains: Int = 100, hosts: Int = 4_000, links: Int = 4_000
+    ) {
+      self.live = live
+      self.ended = ended
+      self.stories = stories
+      self.drains = drains
+      self.hosts = hosts
+      self.links = links
+    }
   }
 
   /// What can be heard.
-  enum Input: Sendable, Hashable {
+  package enum Input: Sendable, Hashable {
     /// A numbered event of a migration.
     case event(MigrationEvent)
     /// A numbered event of a drain.
@@ -31,6 +43,8 @@ struct DashboardModel: Sendable {
     case progress(ProgressEvent)
     /// All hosts were asked, and these have answered.
     case round(HostRound)
+    /// A host has told how a migration stands.
+    case status(MigrationStatus)
     /// The connection to the broker is lost, or could not be made.
     case brokerLost(reason: String)
     /// The connection to the broker is there.
@@ -40,37 +54,37 @@ struct DashboardModel: Sendable {
   }
 
   /// How the broker stands.
-  struct Broker: Sendable, Hashable {
+  package struct Broker: Sendable, Hashable {
     /// Why it is away; nil while it is there.
-    var awayBecause: String? = "not connected yet"
+    package var awayBecause: String? = "not connected yet"
     /// Since when it is away; nil while it is there, and before the first connection.
-    var awaySince: Timestamp?
+    package var awaySince: Timestamp?
     /// Whether the history has been read.
-    var isReplayed = false
+    package var isReplayed = false
     /// Whether there was a connection.
-    var wasConnected = false
+    package var wasConnected = false
   }
 
   /// What the hosts of one pair move between them.
-  struct LinkLoad: Sendable, Hashable {
+  package struct LinkLoad: Sendable, Hashable {
     /// The source host.
-    var source: NodeName
+    package var source: NodeName
     /// The destination host.
-    var destination: NodeName
+    package var destination: NodeName
     /// The migrations that are under way on it.
-    var moving: Int
+    package var moving: Int
     /// Those that wait for their turn.
-    var waiting: Int
+    package var waiting: Int
     /// Bytes a second, by what was last measured.
-    var rate: UInt64
+    package var rate: UInt64
     /// The highest rate that was seen on it.
-    var highest: UInt64
+    package var highest: UInt64
   }
 
   /// What wants somebody to look.
-  struct Alarm: Sendable, Hashable {
+  package struct Alarm: Sendable, Hashable {
     /// How much.
-    enum Severity: Sendable, Hashable {
+    package enum Severity: Sendable, Hashable {
       /// Somebody has to do something.
       case alarm
       /// Something goes on that may need somebody.
@@ -78,40 +92,40 @@ struct DashboardModel: Sendable {
     }
 
     /// What it is about, unique among alarms: `migration ID`, `host NAME`.
-    var key: String
+    package var key: String
     /// How much.
-    var severity: Severity
+    package var severity: Severity
     /// What is the matter, in a sentence without a full stop.
-    var text: String
+    package var text: String
     /// Why.
-    var reasons: [Reason]
+    package var reasons: [Reason]
     /// The migration that it is about.
-    var migration: MigrationID?
+    package var migration: MigrationID?
     /// The host that it is about.
-    var host: NodeName?
+    package var host: NodeName?
     /// Since when.
-    var since: Timestamp
+    package var since: Timestamp
   }
 
   /// Bytes that have not moved for this long in a transfer are said to stand still, in milliseconds.
-  static let stillAfter: Int64 = 30_000
+  package static let stillAfter: Int64 = 30_000
   /// A migration whose disks were found to differ stays an alarm for this long after its end, in milliseconds.
-  static let contentAlarmFor: Int64 = 86_400_000
+  package static let contentAlarmFor: Int64 = 86_400_000
 
   /// The cluster.
-  let cluster: NodeName
+  package let cluster: NodeName
   /// How much is kept.
-  let limits: Limits
+  package let limits: Limits
   /// How the broker stands.
-  private(set) var broker = Broker()
+  package private(set) var broker = Broker()
   /// When anything was last heard.
-  private(set) var heardAt: Timestamp?
+  package private(set) var heardAt: Timestamp?
   /// The migrations that have ended.
-  private(set) var ended: EndedList
+  package private(set) var ended: EndedList
   /// The hosts that are known.
-  private(set) var hosts: [NodeName: HostRecord] = [:]
+  package private(set) var hosts: [NodeName: HostRecord] = [:]
   /// A number that changes with all that is known.
-  private(set) var revision: UInt64 = 0
+  package private(set) var revision: UInt64 = 0
 
   private var live: [MigrationID: MigrationRecord] = [:]
   private var stories: [MigrationID: MigrationRecord] = [:]
@@ -126,7 +140,7 @@ struct DashboardModel: Sendable {
   }
 
   /// Nothing is known.
-  init(cluster: NodeName, limits: Limits = Limits()) {
+  package init(cluster: NodeName, limits: Limits = Limits()) {
     self.cluster = cluster
     self.limits = limits
     ended = EndedList(limit: limits.ended)
@@ -135,8 +149,8 @@ struct DashboardModel: Sendable {
   // MARK: What is heard
 
   /// Takes in what was heard.
-  /// - Parameter now: The dashboard's clock.
-  mutating func apply(_ input: Input, at now: Timestamp) {
+  /// - Parameter now: The reader's clock.
+  package mutating func apply(_ input: Input, at now: Timestamp) {
     revision &+= 1
     switch input {
     case .event(let event):
@@ -153,6 +167,9 @@ struct DashboardModel: Sendable {
       record.apply(progress, now: now)
       keep(record)
     case .round(let round): take(round, now)
+    case .status(let status):
+      heardAt = now
+      take(status, now)
     case .brokerLost(let reason):
       broker.awayBecause = reason
       if broker.wasConnected { broker.awaySince = broker.awaySince ?? now }
@@ -188,16 +205,7 @@ struct DashboardModel: Sendable {
       hosts[name]?.answer(description, at: now)
     }
     for name in hosts.keys where round.hosts[name] == nil { hosts[name]?.stayedSilent(at: now) }
-    for status in round.migrations.values.joined() where !ended.contains(status.id) {
-      know(status.sourceHost)
-      know(status.destinationHost)
-      guard var record = live[status.id] else {
-        keep(MigrationRecord(status, now: now))
-        continue
-      }
-      record.apply(status, now: now)
-      keep(record)
-    }
+    for status in round.migrations.values.joined() { take(status, now) }
     for entry in round.queues.values.joined() { live[entry.id]?.apply(entry) }
     for status in round.drains.values.joined() {
       if drains[status.id] == nil { drains[status.id] = DrainRecord(status) } else { drains[status.id]?.apply(status) }
@@ -210,6 +218,15 @@ struct DashboardModel: Sendable {
       live[id]?.absences += 1
     }
     if !round.hosts.isEmpty { heardAt = now }
+  }
+
+  private mutating func take(_ status: MigrationStatus, _ now: Timestamp) {
+    guard !ended.contains(status.id) else { return }
+    know(status.sourceHost)
+    know(status.destinationHost)
+    guard var record = live[status.id] else { return keep(MigrationRecord(status, now: now)) }
+    record.apply(status, now: now)
+    keep(record)
   }
 
   /// Keeps a migration where it belongs.
@@ -272,12 +289,12 @@ struct DashboardModel: Sendable {
   // MARK: What is known
 
   /// The migrations that are under way, those that were accepted first at the front.
-  var running: [MigrationRecord] {
+  package var running: [MigrationRecord] {
     live.values.filter { !$0.isQueued }.sorted { ($0.acceptedAt, $0.id.text) < ($1.acceptedAt, $1.id.text) }
   }
 
   /// The migrations that wait for their turn, by where they wait and their place there.
-  var queue: [MigrationRecord] {
+  package var queue: [MigrationRecord] {
     live.values.filter(\.isQueued).sorted { left, right in
       (left.waitsAt.text, left.waiting?.position ?? .max, left.acceptedAt, left.id.text)
         < (right.waitsAt.text, right.waiting?.position ?? .max, right.acceptedAt, right.id.text)
@@ -285,10 +302,16 @@ struct DashboardModel: Sendable {
   }
 
   /// The story of a migration; nil where nothing is known of it, or its row alone.
-  func migration(_ id: MigrationID) -> MigrationRecord? { live[id] ?? stories[id] }
+  package func migration(_ id: MigrationID) -> MigrationRecord? { live[id] ?? stories[id] }
+
+  /// The migrations of which the whole story is kept, in no order.
+  package var records: [MigrationRecord] { Array(live.values) + Array(stories.values) }
+
+  /// The migration that moves a guest now; nil where none does.
+  package func migration(ofGuest uuid: String) -> MigrationRecord? { live.values.first { $0.guest.uuid == uuid } }
 
   /// The drains, those that go on before those that have ended, the newest first.
-  var allDrains: [DrainRecord] {
+  package var allDrains: [DrainRecord] {
     drains.values.sorted { left, right in
       if left.phase.isTerminal != right.phase.isTerminal { return right.phase.isTerminal }
       return (left.updatedAt, left.id.text) > (right.updatedAt, right.id.text)
@@ -296,7 +319,7 @@ struct DashboardModel: Sendable {
   }
 
   /// The links that are used, by the hosts' names.
-  var links: [LinkLoad] {
+  package var links: [LinkLoad] {
     var links: [Pair: LinkLoad] = [:]
     for record in live.values {
       let pair = Pair(source: record.source, destination: record.destination)
@@ -312,13 +335,13 @@ struct DashboardModel: Sendable {
   }
 
   /// The migrations that move guests out of a host and into it.
-  func moving(_ host: NodeName) -> (out: [MigrationRecord], into: [MigrationRecord]) {
+  package func moving(_ host: NodeName) -> (out: [MigrationRecord], into: [MigrationRecord]) {
     let all = live.values.sorted { ($0.acceptedAt, $0.id.text) < ($1.acceptedAt, $1.id.text) }
     return (all.filter { $0.source == host }, all.filter { $0.destination == host && $0.source != host })
   }
 
   /// What wants somebody to look, alarms before warnings, the oldest first.
-  func alarms(at now: Timestamp) -> [Alarm] {
+  package func alarms(at now: Timestamp) -> [Alarm] {
     var alarms: [Alarm] = []
     for record in live.values {
       guard let (severity, text) = record.trouble(at: now) else { continue }
@@ -353,10 +376,10 @@ struct DashboardModel: Sendable {
 
 extension MigrationRecord {
   /// The host at which it waits.
-  var waitsAt: NodeName { waiting?.host ?? source }
+  package var waitsAt: NodeName { waiting?.host ?? source }
 
   /// Bytes a second that it moves, by what was last measured.
-  var rate: UInt64 {
+  package var rate: UInt64 {
     switch phase {
     case .preparing, .transferring: progress?.rateBps ?? 0
     default: 0
@@ -364,7 +387,7 @@ extension MigrationRecord {
   }
 
   /// What is the matter with it, in a sentence without a full stop; nil where nothing is.
-  func trouble(at now: Timestamp) -> (DashboardModel.Alarm.Severity, String)? {
+  package func trouble(at now: Timestamp) -> (ClusterModel.Alarm.Severity, String)? {
     guard end == nil else { return nil }
     if phase == .needsAttention { return (.alarm, "it needs attention, the agents cannot decide alone") }
     if isUnknownToSource { return (.warning, "\(source) does not know the migration any more") }
@@ -376,9 +399,9 @@ extension MigrationRecord {
   }
 
   /// For how long no byte has moved in its transfer, in milliseconds; nil while bytes move, or need not.
-  func stillFor(at now: Timestamp) -> Int64? {
+  package func stillFor(at now: Timestamp) -> Int64? {
     guard end == nil, phase == .transferring, let movedAt else { return nil }
     let still = now.milliseconds - movedAt.milliseconds
-    return still > DashboardModel.stillAfter ? still : nil
+    return still > ClusterModel.stillAfter ? still : nil
   }
 }

@@ -1,48 +1,60 @@
 import FoundationEssentials
-import Logging
-import LongshoreClient
-import LongshoreMessages
+package import Logging
+package import LongshoreMessages
 import ServiceLifecycle
 import Synchronization
 
-/// Hears what happens, and asks the hosts what they are, as long as the dashboard runs. Where the broker is away it goes on trying.
-actor DashboardFeed: Service, DashboardActions {
+/// Hears what happens, and asks the hosts what they are, as long as it runs. Where the broker is away it goes on trying.
+package actor ClusterFeed: Service {
   /// Opens a link, lets it be used, and closes it.
-  typealias LinkOpener =
+  package typealias LinkOpener =
     @Sendable (LinkSettings, Subscription, _ use: @escaping @Sendable (any OrchestratorLink) async throws -> Void) async throws -> Void
 
   /// Times.
-  struct Times: Sendable {
+  package struct Times: Sendable {
     /// How far back events are read.
-    var history = Duration.seconds(7 * 86_400)
+    package var history = Duration.seconds(7 * 86_400)
     /// How often hosts are asked.
-    var interval = Duration.seconds(10)
+    package var interval = Duration.seconds(10)
     /// How long hosts may take to answer.
-    var answer = Duration.seconds(3)
+    package var answer = Duration.seconds(3)
     /// The history has been read when nothing of it came for this long.
-    var quiet = Duration.seconds(1)
+    package var quiet = Duration.seconds(1)
     /// How long to wait before the broker is tried again, at first.
-    var retry = Duration.seconds(1)
+    package var retry = Duration.seconds(1)
     /// How long to wait at most.
-    var longestRetry = Duration.seconds(15)
-    /// How long a host may take to take an order.
-    var order = Duration.seconds(10)
+    package var longestRetry = Duration.seconds(15)
+
+    /// Times as they are unless they are changed.
+    package init() {}
   }
 
-  private let state: DashboardState
+  /// What a page of all migrations, queues and drains asks.
+  package static let allQuestions: [Request.Command] = [.describe, .list(includeEnded: false), .queue, .listDrains(includeEnded: true)]
+
+  private let state: ClusterState
   private let settings: LinkSettings
+  private let questions: [Request.Command]
   private let times: Times
   private let open: LinkOpener
   private let now: @Sendable () -> Timestamp
   private let logger: Logger
+  private let heard: (@Sendable (MigrationEvent) async -> Void)?
   private var link: (any OrchestratorLink)?
   private var isConnected = false
 
-  init(
-    _ state: DashboardState, settings: LinkSettings, times: Times = Times(), logger: Logger, now: @escaping @Sendable () -> Timestamp,
-    open: @escaping LinkOpener
+  /// A feed of a state.
+  /// - Parameters:
+  ///   - questions: What all hosts are asked at each round.
+  ///   - heard: Is told each numbered event of a migration, also those of the past.
+  package init(
+    _ state: ClusterState, settings: LinkSettings, questions: [Request.Command] = ClusterFeed.allQuestions, times: Times = Times(),
+    logger: Logger, now: @escaping @Sendable () -> Timestamp, open: @escaping LinkOpener,
+    heard: (@Sendable (MigrationEvent) async -> Void)? = nil
   ) {
     self.state = state
+    self.questions = questions
+    self.heard = heard
     self.settings = settings
     self.times = times
     self.logger = logger
@@ -50,7 +62,7 @@ actor DashboardFeed: Service, DashboardActions {
     self.open = open
   }
 
-  func run() async throws {
+  package func run() async throws {
     await cancelWhenGracefulShutdown { await self.hearUntilCancelled() }
   }
 
@@ -108,6 +120,7 @@ actor DashboardFeed: Service, DashboardActions {
         case .event(let event):
           watch.heard(at: event.time)
           await state.apply(.event(event))
+          await heard?(event)
         case .drain(let event):
           watch.heard(at: event.time)
           await state.apply(.drain(event))
@@ -124,7 +137,7 @@ actor DashboardFeed: Service, DashboardActions {
   /// - Returns: How many have answered.
   private func ask(_ link: any OrchestratorLink) async -> Int {
     let start = now()
-    let questions: [Request.Command] = [.describe, .list(includeEnded: false), .queue, .listDrains(includeEnded: true)]
+    let questions = questions
     let (replies, hasFailed) = await withTaskGroup(of: ([Reply], Bool).self) { group in
       for question in questions {
         group.addTask { await self.all(question, over: link) }
@@ -168,16 +181,35 @@ actor DashboardFeed: Service, DashboardActions {
       id: id, host: host, notAfter: now().adding(milliseconds: (time.components.seconds + 60) * 1000), command: command)
   }
 
-  func cancel(_ migration: MigrationID, at source: HostAddress) async throws {
-    guard let link else { throw ActionRefusal(reasons: [], message: "The broker is away; nothing was asked.") }
-    let reply: Reply
-    do {
-      reply = try await link.ask(request(.cancel(migration: migration), host: source, within: times.order), of: source, within: times.order)
-    } catch {
-      throw ActionRefusal(reasons: [], message: "\(error.message). Whether the host has taken it is not known: look again.")
+  /// Asks one host.
+  /// - Throws: ``LinkError``, with `unreachable` where the broker is away and nothing was asked.
+  package func ask(_ command: Request.Command, of host: NodeName, id: MigrationID? = nil, within time: Duration) async throws(LinkError)
+    -> Reply
+  {
+    let address = HostAddress(cluster: settings.cluster, host: host)
+    guard let link else { throw Self.away("asking \(address)") }
+    var request = request(command, host: address, within: time)
+    if let id { request.id = id }
+    return try await link.ask(request, of: address, within: time)
+  }
+
+  /// Asks all hosts, and returns what has come when the time is over.
+  /// - Parameter enough: Whether those that have answered are all that are waited for.
+  /// - Throws: ``LinkError``, with `unreachable` where the broker is away and nothing was asked.
+  package func askAll(
+    _ command: Request.Command, within time: Duration, until enough: @Sendable ([Reply]) -> Bool = { _ in false }
+  ) async throws -> [Reply] {
+    guard let link else { throw Self.away("asking the hosts of cluster \(settings.cluster)") }
+    var replies: [Reply] = []
+    for try await reply in link.askAll(request(command, within: time), in: settings.cluster, within: time) {
+      replies.append(reply)
+      if enough(replies) { break }
     }
-    if case .rejected(let reasons) = reply.body { throw ActionRefusal(reasons: reasons, message: nil) }
-    logger.notice("A migration is cancelled from the dashboard", metadata: ["migration.id": .string(migration.text)])
+    return replies
+  }
+
+  private static func away(_ operation: String) -> LinkError {
+    LinkError(.unreachable, "the broker is away; nothing was asked", while: operation)
   }
 }
 

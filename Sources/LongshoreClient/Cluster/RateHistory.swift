@@ -1,28 +1,28 @@
-import LongshoreMessages
+package import LongshoreMessages
 
 /// The rates of a migration over its time, in a bounded number of samples: where they become too many, neighbours are joined.
-struct RateHistory: Sendable, Hashable {
+package struct RateHistory: Sendable, Hashable {
   /// What was measured over an interval that ends at a time.
-  struct Sample: Sendable, Hashable {
+  package struct Sample: Sendable, Hashable {
     /// The end of the interval.
-    var time: Timestamp
+    package var time: Timestamp
     /// Bytes a second that were copied.
-    var rate: UInt64
+    package var rate: UInt64
     /// Bytes a second of memory that the guest changed; nil where it was not measured.
-    var dirtyRate: UInt64?
+    package var dirtyRate: UInt64?
   }
 
   /// The most samples that are kept.
-  static let most = 240
+  package static let most = 240
 
   /// The samples, the oldest first.
-  private(set) var samples: [Sample] = []
+  package private(set) var samples: [Sample] = []
 
   /// No samples.
-  init() {}
+  package init() {}
 
   /// Takes in what was measured. What is older than the last sample is not taken.
-  mutating func add(_ sample: Sample) {
+  package mutating func add(_ sample: Sample) {
     guard samples.last.map({ $0.time < sample.time }) ?? true else { return }
     samples.append(sample)
     if samples.count > Self.most { join() }

@@ -1,58 +1,58 @@
-import LongshoreMessages
+package import LongshoreMessages
 
 /// How far a copy has come: each part, and all of them as one bar that never runs backwards.
 ///
 /// A guest that runs writes on, so that what is left to copy can grow. A part is first *copied once*, from nothing to all of it; what
 /// the guest changes after that is *caught up* with, which is told by bytes and rates and moves no bar.
-struct CopyBar: Sendable, Hashable {
+package struct CopyBar: Sendable, Hashable {
   /// What a part is.
-  enum Kind: Sendable, Hashable {
+  package enum Kind: Sendable, Hashable {
     case template, disk, memory
   }
 
   /// The templates, a disk or the memory.
-  struct Part: Sendable, Hashable {
+  package struct Part: Sendable, Hashable {
     /// Its name: `templates`, `vda`, `memory`.
-    var name: String
+    package var name: String
     /// What it is.
-    var kind: Kind
+    package var kind: Kind
     /// Its bytes as last heard.
-    var amount: Progress.Amount
+    package var amount: Progress.Amount
     /// The furthest that its first copy has come, from 0 to 1.
-    var copied: Double
+    package var copied: Double
     /// Whether all of it has been copied once.
-    var isCopiedOnce: Bool
+    package var isCopiedOnce: Bool
 
     /// Bytes that are left because the guest changed them after they were copied; nil while the first copy goes on.
-    var behind: UInt64? { isCopiedOnce ? amount.remaining : nil }
+    package var behind: UInt64? { isCopiedOnce ? amount.remaining : nil }
   }
 
   /// Templates are copied first, when it is not known yet how much of the disks there is to copy: this part of the bar is theirs.
-  static let shareOfTemplates = 0.2
+  package static let shareOfTemplates = 0.2
   /// Memory is copied last and is unknown before: until it is known, the bar keeps this for it.
-  static let reservedForMemory = 0.05
+  package static let reservedForMemory = 0.05
   /// More parts than these are not told apart: no guest has as many disks.
-  static let mostParts = 64
+  package static let mostParts = 64
 
   /// The parts, in the order in which they are copied.
-  private(set) var parts: [Part] = []
+  package private(set) var parts: [Part] = []
   /// How far the first copy of all has come, from 0 to 1.
-  private(set) var copied = 0.0
+  package private(set) var copied = 0.0
 
   private var furthest: [String: (Double, Bool)] = [:]
   private var hasTemplates = false
 
   /// A bar at its beginning.
-  init() {}
+  package init() {}
 
   /// Whether all parts have been copied once, so that the guest's changes alone are left.
-  var isCatchingUp: Bool { !parts.isEmpty && parts.contains { $0.kind == .memory } && parts.allSatisfy(\.isCopiedOnce) }
+  package var isCatchingUp: Bool { !parts.isEmpty && parts.contains { $0.kind == .memory } && parts.allSatisfy(\.isCopiedOnce) }
 
   /// Bytes still to be moved.
-  var remaining: UInt64 { parts.reduce(0) { Self.add($0, $1.amount.remaining) } }
+  package var remaining: UInt64 { parts.reduce(0) { Self.add($0, $1.amount.remaining) } }
 
   /// Takes in what was heard last.
-  mutating func update(_ progress: Progress) {
+  package mutating func update(_ progress: Progress) {
     var parts: [Part] = []
     if let template = progress.template {
       parts.append(part("templates", .template, template, isLater: false))
@@ -69,7 +69,7 @@ struct CopyBar: Sendable, Hashable {
   }
 
   /// The bar is at its end: the guest has moved.
-  mutating func finish() { copied = 1 }
+  package mutating func finish() { copied = 1 }
 
   private mutating func part(_ name: String, _ kind: Kind, _ amount: Progress.Amount, isLater: Bool) -> Part {
     let key = "\(kind) \(name)"
@@ -104,9 +104,9 @@ struct CopyBar: Sendable, Hashable {
     return overflow ? .max : sum
   }
 
-  static func == (left: Self, right: Self) -> Bool { left.parts == right.parts && left.copied == right.copied }
+  package static func == (left: Self, right: Self) -> Bool { left.parts == right.parts && left.copied == right.copied }
 
-  func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     hasher.combine(parts)
     hasher.combine(copied)
   }

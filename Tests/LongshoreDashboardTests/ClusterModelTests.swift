@@ -1,13 +1,14 @@
 import LongshoreMessages
 import Testing
 
+@testable import LongshoreClient
 @testable import LongshoreDashboard
 
-@Suite("What the dashboard knows") struct DashboardModelTests {
+@Suite("What the dashboard knows") struct ClusterModelTests {
   @Test("A migration goes from under way to ended, with its story")
   func story() throws {
     let events = Sample.history()
-    var model = DashboardModel(events: Array(events.prefix(4)))
+    var model = ClusterModel(events: Array(events.prefix(4)))
     #expect(model.running.map(\.phase) == [.transferring])
     #expect(model.ended.rows.isEmpty)
     for event in events.suffix(2) { model.apply(.event(event), at: Sample.time(20)) }
@@ -25,7 +26,7 @@ import Testing
     let events = Sample.history()
     var shuffled = (events + events.filter { _ in Bool.random(using: &generator) })
     shuffled.shuffle(using: &generator)
-    let (straight, crooked) = (DashboardModel(events: events), DashboardModel(events: shuffled))
+    let (straight, crooked) = (ClusterModel(events: events), ClusterModel(events: shuffled))
     #expect(crooked.running.isEmpty)
     #expect(crooked.ended.rows == straight.ended.rows)
     let record = try #require(crooked.migration(Sample.id("m-1")))
@@ -36,7 +37,7 @@ import Testing
   @Test("A late event does not take a migration back")
   func late() throws {
     let events = Sample.history()
-    let model = DashboardModel(events: [events[0], events[3], events[1]])
+    let model = ClusterModel(events: [events[0], events[3], events[1]])
     let record = try #require(model.running.first)
     #expect(record.phase == .transferring)
     #expect(record.events.map(\.sequence) == [events[0], events[1], events[3]].map(\.sequence))
@@ -45,7 +46,7 @@ import Testing
   @Test("A bar never runs backwards, whatever progress comes in which order", arguments: 0..<100 as Range<UInt64>)
   func bars(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
-    var model = DashboardModel(events: Array(Sample.history().prefix(4)))
+    var model = ClusterModel(events: Array(Sample.history().prefix(4)))
     var furthest = 0.0
     var parts: [String: Double] = [:]
     for step in 0..<60 {
@@ -72,7 +73,7 @@ import Testing
 
   @Test("What was copied once is caught up with, and the bar waits for the memory")
   func catchingUp() throws {
-    var model = DashboardModel(events: Array(Sample.history().prefix(4)))
+    var model = ClusterModel(events: Array(Sample.history().prefix(4)))
     func bar(_ progress: ProgressEvent) throws -> CopyBar {
       model.apply(.progress(progress), at: progress.time)
       return try #require(model.running.first).bar
@@ -112,7 +113,7 @@ import Testing
           host: Sample.alpha, limit: "limits.outgoing", position: position, reason: Reason(.limitReached, "two run out of alpha already"))
       }
     }
-    var model = DashboardModel(events: [queued("m-2", 2), queued("m-1", 1)])
+    var model = ClusterModel(events: [queued("m-2", 2), queued("m-1", 1)])
     #expect(model.queue.map(\.id.text) == ["m-1", "m-2"])
     #expect(model.queue.first?.reasons.first?.code == .limitReached)
     var round = HostRound(askedAt: Sample.time(5))
@@ -136,7 +137,7 @@ import Testing
   @Test("An alarm stands on top until it ends")
   func alarms() {
     let events = Sample.history()
-    var model = DashboardModel(events: Array(events.prefix(5)))
+    var model = ClusterModel(events: Array(events.prefix(5)))
     #expect(model.alarms(at: Sample.time(9)).isEmpty)
     model.apply(
       .event(Sample.event(6, .needsAttention, at: 20) { $0.reasons = [Reason(.destinationUnreachable, "beta does not answer")] }),
@@ -152,7 +153,7 @@ import Testing
 
   @Test("A transfer that stands still, or does not converge, is a warning")
   func stillness() {
-    var model = DashboardModel(events: Array(Sample.history().prefix(4)))
+    var model = ClusterModel(events: Array(Sample.history().prefix(4)))
     let progress = Sample.progress(at: 10, disks: [Sample.amount(1, of: 2)])
     model.apply(.progress(progress), at: Sample.time(10))
     #expect(model.alarms(at: Sample.time(39)).isEmpty)
@@ -169,7 +170,7 @@ import Testing
 
   @Test("A host that twice stays silent while it is needed is a warning, until it answers")
   func silence() {
-    var model = DashboardModel(events: Array(Sample.history().prefix(4)))
+    var model = ClusterModel(events: Array(Sample.history().prefix(4)))
     model.apply(.brokerBack, at: Sample.time(0))
     for second in [10.0, 20] {
       var round = HostRound(askedAt: Sample.time(second))
@@ -188,7 +189,7 @@ import Testing
 
   @Test("A migration that its source twice does not tell of is said to be unknown there; one that just began is not")
   func absence() {
-    var model = DashboardModel(events: Array(Sample.history().prefix(4)))
+    var model = ClusterModel(events: Array(Sample.history().prefix(4)))
     func tell(askedAt second: Double) {
       var round = HostRound(askedAt: Sample.time(second))
       round.hosts[Sample.alpha] = Sample.host()
@@ -208,7 +209,7 @@ import Testing
 
   @Test("Hosts tell migrations whose events are not in the history")
   func answers() throws {
-    var model = DashboardModel(cluster: Sample.cluster)
+    var model = ClusterModel(cluster: Sample.cluster)
     var round = HostRound(askedAt: Sample.time(0))
     round.hosts[Sample.alpha] = Sample.host()
     round.migrations[Sample.alpha] = [Sample.status("m-9", .transferring, at: 6)]
@@ -219,7 +220,7 @@ import Testing
 
   @Test("Links carry what their migrations move, and remember the most")
   func links() {
-    var model = DashboardModel(
+    var model = ClusterModel(
       events: ["m-1", "m-2"].flatMap { id in [Sample.event(1, .accepted, at: 0, of: id), Sample.event(4, .transferring, at: 1, of: id)] })
     for id in ["m-1", "m-2"] {
       model.apply(.progress(Sample.progress(at: 2, of: id, disks: [Sample.amount(1, of: 9)], rate: 50 << 20)), at: Sample.time(2))
@@ -242,7 +243,7 @@ import Testing
           kind, host: Sample.alpha, phase: kind == .finished ? .completed : .moving,
           counts: DrainEventData.Counts(total: total, waiting: waiting, moving: moving, done: done, left: left)))
     }
-    var model = DashboardModel([.drain(drain(1, .accepted, (4, 4, 0, 0, 0), at: 0)), .drain(drain(2, .guest, (4, 1, 1, 2, 0), at: 5))])
+    var model = ClusterModel([.drain(drain(1, .accepted, (4, 4, 0, 0, 0), at: 0)), .drain(drain(2, .guest, (4, 1, 1, 2, 0), at: 5))])
     #expect(model.allDrains.map(\.furthest) == [0.5])
     // Four more guests were started, and an event of before comes late.
     model.apply(.drain(drain(3, .planned, (8, 5, 1, 2, 0), at: 6)), at: Sample.time(6))
@@ -254,9 +255,9 @@ import Testing
 
   @Test("The ended are bounded, and an old history that comes again brings nobody back")
   func bounds() {
-    let limits = DashboardModel.Limits(live: 10, ended: 100, stories: 20, drains: 5, hosts: 5, links: 5)
+    let limits = ClusterModel.Limits(live: 10, ended: 100, stories: 20, drains: 5, hosts: 5, links: 5)
     let histories = (0..<500).map { Sample.history("m-\($0)", from: Double($0) * 100) }
-    var model = DashboardModel(events: histories.flatMap(\.self), limits: limits)
+    var model = ClusterModel(events: histories.flatMap(\.self), limits: limits)
     #expect((100...110).contains(model.ended.rows.count))
     #expect(model.running.isEmpty)
     let rows = model.ended.rows
@@ -271,8 +272,8 @@ import Testing
 
   @Test("Those that go on, and hosts, are bounded too")
   func liveBounds() {
-    let limits = DashboardModel.Limits(live: 10, ended: 10, stories: 5, drains: 5, hosts: 5, links: 5)
-    var model = DashboardModel(cluster: Sample.cluster, limits: limits)
+    let limits = ClusterModel.Limits(live: 10, ended: 10, stories: 5, drains: 5, hosts: 5, links: 5)
+    var model = ClusterModel(cluster: Sample.cluster, limits: limits)
     for number in 0..<200 {
       model.apply(
         .event(Sample.event(1, .accepted, at: 0, of: "m-\(number)", from: Sample.node("h-\(number)"))), at: Sample.time(Double(number)))
@@ -296,7 +297,7 @@ import Testing
   func pages() {
     var events = (0..<120).flatMap { Sample.history("m-\($0)", from: Double($0) * 100, guest: "guest-\($0)") }
     events.append(Sample.event(2, .failed, at: 50_000, of: "x-1", guest: "Database", from: Sample.node("gamma")))
-    let list = DashboardModel(events: events).ended
+    let list = ClusterModel(events: events).ended
     let first = list.page(1, of: 50, .all)
     #expect(first.pages == 3 && first.count == 121 && first.rows.count == 50 && first.rows.first?.id.text == "x-1")
     #expect(list.page(99, of: 50, .all).rows.count == 21 && list.page(-3, of: 50, .all).number == 1)
@@ -308,7 +309,7 @@ import Testing
 
   @Test("The broker is away until it is back")
   func broker() {
-    var model = DashboardModel(cluster: Sample.cluster)
+    var model = ClusterModel(cluster: Sample.cluster)
     #expect(model.broker.awayBecause != nil && model.broker.awaySince == nil)
     model.apply(.brokerBack, at: Sample.time(1))
     model.apply(.replayed, at: Sample.time(2))

@@ -1,34 +1,34 @@
-import LongshoreMessages
+package import LongshoreMessages
 
 /// The migrations that have ended, the newest of them in a bounded number.
-struct EndedList: Sendable, Hashable {
+package struct EndedList: Sendable, Hashable {
   /// One that has ended, in a row.
-  struct Row: Sendable, Hashable {
+  package struct Row: Sendable, Hashable {
     /// The migration.
-    var id: MigrationID
+    package var id: MigrationID
     /// The guest.
-    var guest: GuestReference
+    package var guest: GuestReference
     /// The source host.
-    var source: NodeName
+    package var source: NodeName
     /// The destination host.
-    var destination: NodeName
+    package var destination: NodeName
     /// `completed`, `failed` or `cancelled`.
-    var phase: MigrationPhase
+    package var phase: MigrationPhase
     /// When it ended.
-    var at: Timestamp
+    package var at: Timestamp
     /// Seconds from acceptance to the end; nil where that is not known.
-    var seconds: Double?
+    package var seconds: Double?
     /// The guest's pause; nil where that is not known.
-    var downtimeMs: UInt64?
+    package var downtimeMs: UInt64?
     /// Bytes moved; nil where that is not known.
-    var bytes: UInt64?
+    package var bytes: UInt64?
     /// What the disks' comparison found; nil where none was ordered.
-    var verification: Verification.Outcome?
+    package var verification: Verification.Outcome?
     /// Why it failed or was cancelled, in a line; nil where nothing is said.
-    var reason: String?
+    package var reason: String?
 
     /// The row of a migration; nil where it goes on.
-    init?(_ record: MigrationRecord) {
+    package init?(_ record: MigrationRecord) {
       guard let end = record.end else { return nil }
       id = record.id
       guest = record.guest
@@ -46,18 +46,25 @@ struct EndedList: Sendable, Hashable {
   }
 
   /// Which of them are wanted.
-  struct Filter: Sendable, Hashable {
+  package struct Filter: Sendable, Hashable {
     /// A host that is the source or the destination.
-    var host: NodeName?
+    package var host: NodeName?
     /// How they ended.
-    var phase: MigrationPhase?
+    package var phase: MigrationPhase?
     /// A part of the guest's name or UUID, in any case, or of the migration's id.
-    var text = ""
+    package var text = ""
+
+    /// A filter that wants all but what is not as it is said.
+    package init(host: NodeName? = nil, phase: MigrationPhase? = nil, text: String = "") {
+      self.host = host
+      self.phase = phase
+      self.text = text
+    }
 
     /// All of them.
-    static let all = Filter()
+    package static let all = Filter()
 
-    func matches(_ row: Row) -> Bool {
+    package func matches(_ row: Row) -> Bool {
       if let host, row.source != host, row.destination != host { return false }
       if let phase, row.phase != phase { return false }
       guard !text.isEmpty else { return true }
@@ -67,38 +74,38 @@ struct EndedList: Sendable, Hashable {
   }
 
   /// A page of them, the newest first.
-  struct Page: Sendable, Hashable {
+  package struct Page: Sendable, Hashable {
     /// The rows.
-    var rows: [Row]
+    package var rows: [Row]
     /// How many there are on all pages.
-    var count: Int
+    package var count: Int
     /// The page's number, from 1.
-    var number: Int
+    package var number: Int
     /// How many pages there are, at least 1.
-    var pages: Int
+    package var pages: Int
   }
 
   /// The most that are kept, but for a tenth.
-  let limit: Int
+  package let limit: Int
   /// All of them, those that ended first at the front.
-  private(set) var rows: [Row] = []
+  package private(set) var rows: [Row] = []
   private var ids: Set<MigrationID> = []
 
   /// An empty list.
-  init(limit: Int) { self.limit = limit }
+  package init(limit: Int) { self.limit = limit }
 
   /// Whether one is in the list.
-  func contains(_ id: MigrationID) -> Bool { ids.contains(id) }
+  package func contains(_ id: MigrationID) -> Bool { ids.contains(id) }
 
   /// The row of one.
-  func row(of id: MigrationID) -> Row? { ids.contains(id) ? rows.last { $0.id == id } : nil }
+  package func row(of id: MigrationID) -> Row? { ids.contains(id) ? rows.last { $0.id == id } : nil }
 
   /// The time before which the list knows nothing; nil while it has room.
-  var horizon: Timestamp? { rows.count >= limit ? rows.first?.at : nil }
+  package var horizon: Timestamp? { rows.count >= limit ? rows.first?.at : nil }
 
   /// Puts one in its place.
   /// - Returns: Those that fell out.
-  mutating func insert(_ row: Row) -> [MigrationID] {
+  package mutating func insert(_ row: Row) -> [MigrationID] {
     guard ids.insert(row.id).inserted else { return [] }
     rows.insert(row, at: place(of: row.at))
     // Many at once: each takes its time with the rows behind it.
@@ -110,7 +117,7 @@ struct EndedList: Sendable, Hashable {
   }
 
   /// A page of those that a filter wants; a number beyond the last is the last.
-  func page(_ number: Int, of size: Int, _ filter: Filter) -> Page {
+  package func page(_ number: Int, of size: Int, _ filter: Filter) -> Page {
     let wanted = filter == .all ? rows : rows.filter(filter.matches)
     let pages = max(1, (wanted.count + size - 1) / size)
     let number = min(max(1, number), pages)

@@ -1,60 +1,60 @@
-import LongshoreMessages
+package import LongshoreMessages
 
 /// What is known of one migration.
-struct MigrationRecord: Sendable, Hashable {
+package struct MigrationRecord: Sendable, Hashable {
   /// How a migration ended.
-  struct End: Sendable, Hashable {
+  package struct End: Sendable, Hashable {
     /// `completed`, `failed` or `cancelled`.
-    var phase: MigrationPhase
+    package var phase: MigrationPhase
     /// When.
-    var at: Timestamp
+    package var at: Timestamp
     /// The terminal event; nil where a host alone said that it has ended.
-    var event: MigrationEventData?
+    package var event: MigrationEventData?
   }
 
   /// The most events of one migration that are kept.
-  static let mostEvents = 64
+  package static let mostEvents = 64
 
   /// The migration.
-  let id: MigrationID
+  package let id: MigrationID
   /// The guest.
-  private(set) var guest: GuestReference
+  package private(set) var guest: GuestReference
   /// The source host.
-  private(set) var source: NodeName
+  package private(set) var source: NodeName
   /// The destination host.
-  private(set) var destination: NodeName
+  package private(set) var destination: NodeName
   /// Where it stands.
-  private(set) var phase: MigrationPhase
+  package private(set) var phase: MigrationPhase
   /// Since when it stands there, as far as is known.
-  private(set) var phaseSince: Timestamp
+  package private(set) var phaseSince: Timestamp
   /// When it was accepted, as far as is known.
-  private(set) var acceptedAt: Timestamp
+  package private(set) var acceptedAt: Timestamp
   /// Its events, by their sequence.
-  private(set) var events: [MigrationEvent] = []
+  package private(set) var events: [MigrationEvent] = []
   /// Why it waits, does not converge, needs attention or failed.
-  private(set) var reasons: [Reason] = []
+  package private(set) var reasons: [Reason] = []
   /// Where it waits for its turn; nil where it does not.
-  private(set) var waiting: Waiting?
+  package private(set) var waiting: Waiting?
   /// When its turn is expected to come; nil where that is not known.
-  var expectedStart: Timestamp?
+  package var expectedStart: Timestamp?
   /// Its last progress.
-  private(set) var progress: Progress?
+  package private(set) var progress: Progress?
   /// When that was measured.
-  private(set) var progressAt: Timestamp?
+  package private(set) var progressAt: Timestamp?
   /// When bytes were last seen to move.
-  private(set) var movedAt: Timestamp?
+  package private(set) var movedAt: Timestamp?
   /// How far the copy is.
-  private(set) var bar = CopyBar()
+  package private(set) var bar = CopyBar()
   /// How far the comparison of the disks is; nil where none is made.
-  private(set) var verification: CopyBar?
+  package private(set) var verification: CopyBar?
   /// Its rates.
-  private(set) var rates = RateHistory()
+  package private(set) var rates = RateHistory()
   /// How it ended; nil while it goes on.
-  private(set) var end: End?
-  /// When it was last heard of, on the dashboard's clock.
-  private(set) var heardAt: Timestamp
+  package private(set) var end: End?
+  /// When it was last heard of, on the reader's clock.
+  package private(set) var heardAt: Timestamp
   /// How often its source told its migrations without it since it was last heard of.
-  var absences = 0
+  package var absences = 0
 
   /// The time of the fact that ``phase`` comes from.
   private var phaseKnownAt: Timestamp
@@ -76,7 +76,7 @@ struct MigrationRecord: Sendable, Hashable {
   }
 
   /// A migration whose first word is an event.
-  init(_ event: MigrationEvent, now: Timestamp) {
+  package init(_ event: MigrationEvent, now: Timestamp) {
     self.init(
       event.subject, guest: event.data.guest, source: event.data.sourceHost, destination: event.data.destinationHost,
       phase: event.data.kind.phase, at: event.time, now: now)
@@ -84,7 +84,7 @@ struct MigrationRecord: Sendable, Hashable {
   }
 
   /// A migration whose first word is a host's answer.
-  init(_ status: MigrationStatus, now: Timestamp) {
+  package init(_ status: MigrationStatus, now: Timestamp) {
     self.init(
       status.id, guest: status.guest, source: status.sourceHost, destination: status.destinationHost, phase: status.phase,
       at: status.updatedAt, now: now)
@@ -92,19 +92,19 @@ struct MigrationRecord: Sendable, Hashable {
   }
 
   /// Its disks, as its newest event that tells them has them.
-  var disks: [MigrationEventData.Disk] { events.last { $0.data.disks?.isEmpty == false }?.data.disks ?? [] }
+  package var disks: [MigrationEventData.Disk] { events.last { $0.data.disks?.isEmpty == false }?.data.disks ?? [] }
 
   /// The checks that were made.
-  var checks: [Check] { events.last { $0.data.checks?.isEmpty == false }?.data.checks ?? [] }
+  package var checks: [Check] { events.last { $0.data.checks?.isEmpty == false }?.data.checks ?? [] }
 
   /// Whether it waits for its turn.
-  var isQueued: Bool { phase == .queued }
+  package var isQueued: Bool { phase == .queued }
 
   /// Whether a later word than an event's end was heard twice of its source, and not of it.
-  var isUnknownToSource: Bool { absences >= 2 }
+  package var isUnknownToSource: Bool { absences >= 2 }
 
   /// Takes in an event. One that was heard before, or comes late, is no news but part of the story.
-  mutating func apply(_ event: MigrationEvent, now: Timestamp) {
+  package mutating func apply(_ event: MigrationEvent, now: Timestamp) {
     let place = events.firstIndex { $0.sequence >= event.sequence } ?? events.endIndex
     guard place == events.endIndex || events[place].sequence != event.sequence else { return }
     let isNewest = place == events.endIndex
@@ -141,14 +141,14 @@ struct MigrationRecord: Sendable, Hashable {
   }
 
   /// Takes in progress. What is older than what is known is dropped.
-  mutating func apply(_ event: ProgressEvent, now: Timestamp) {
+  package mutating func apply(_ event: ProgressEvent, now: Timestamp) {
     heardAt = max(heardAt, now)
     absences = 0
     take(event.data, at: event.time)
   }
 
   /// Takes in what its source answers.
-  mutating func apply(_ status: MigrationStatus, now: Timestamp) {
+  package mutating func apply(_ status: MigrationStatus, now: Timestamp) {
     heardAt = max(heardAt, now)
     absences = 0
     if !isAcceptanceKnown {
@@ -172,7 +172,7 @@ struct MigrationRecord: Sendable, Hashable {
   }
 
   /// Takes in where it waits, as the host says at which it does.
-  mutating func apply(_ entry: QueueEntry) {
+  package mutating func apply(_ entry: QueueEntry) {
     guard end == nil, isQueued else { return }
     waiting = entry.waiting
     expectedStart = entry.expectedStart
@@ -220,7 +220,7 @@ struct MigrationRecord: Sendable, Hashable {
 
 extension MigrationEventData.Kind {
   /// Where a migration stands after an event of this kind.
-  var phase: MigrationPhase {
+  package var phase: MigrationPhase {
     switch self {
     case .accepted: .inspecting
     case .queued: .queued
@@ -238,7 +238,7 @@ extension MigrationEventData.Kind {
 
 extension MigrationPhase {
   /// Whether a migration in this phase has ended.
-  var isEnd: Bool {
+  package var isEnd: Bool {
     switch self {
     case .completed, .failed, .cancelled: true
     default: false

@@ -1,31 +1,31 @@
-import LongshoreMessages
+package import LongshoreMessages
 
 /// What is known of one drain.
-struct DrainRecord: Sendable, Hashable {
+package struct DrainRecord: Sendable, Hashable {
   /// The most guests that are shown of one.
-  static let mostGuests = 1000
+  package static let mostGuests = 1000
 
   /// The drain.
-  let id: MigrationID
+  package let id: MigrationID
   /// The host that is drained.
-  private(set) var host: NodeName
+  package private(set) var host: NodeName
   /// Where it stands.
-  private(set) var phase: DrainStatus.Phase
+  package private(set) var phase: DrainStatus.Phase
   /// Its guests, counted.
-  private(set) var counts: DrainEventData.Counts
+  package private(set) var counts: DrainEventData.Counts
   /// Its guests, as far as they were told.
-  private(set) var guests: [DrainGuest] = []
+  package private(set) var guests: [DrainGuest] = []
   /// Why it is paused, ends or has ended.
-  private(set) var reasons: [Reason] = []
+  package private(set) var reasons: [Reason] = []
   /// Seconds to its expected end when that was said; nil where it is not predicted.
-  private(set) var expectedSeconds: Double?
+  package private(set) var expectedSeconds: Double?
   /// When it was last told of.
-  private(set) var updatedAt: Timestamp
+  package private(set) var updatedAt: Timestamp
   /// The furthest that it has come, from 0 to 1. A guest that is started meanwhile moves nothing back.
-  private(set) var furthest = 0.0
+  package private(set) var furthest = 0.0
 
   /// A drain whose first word is an event.
-  init(_ event: DrainEvent) {
+  package init(_ event: DrainEvent) {
     id = event.subject
     host = event.data.host
     phase = event.data.phase
@@ -35,7 +35,7 @@ struct DrainRecord: Sendable, Hashable {
   }
 
   /// A drain whose first word is a host's answer.
-  init(_ status: DrainStatus) {
+  package init(_ status: DrainStatus) {
     id = status.id
     host = status.host
     phase = status.phase
@@ -45,13 +45,13 @@ struct DrainRecord: Sendable, Hashable {
   }
 
   /// Takes in an event, unless something newer is known.
-  mutating func apply(_ event: DrainEvent) {
+  package mutating func apply(_ event: DrainEvent) {
     guard event.time >= updatedAt, !phase.isTerminal || event.data.phase.isTerminal else { return }
     take(event)
   }
 
   /// Takes in a host's answer, unless something newer is known.
-  mutating func apply(_ status: DrainStatus) {
+  package mutating func apply(_ status: DrainStatus) {
     guard status.updatedAt >= updatedAt, !phase.isTerminal || status.phase.isTerminal else { return }
     take(status)
   }
@@ -94,7 +94,7 @@ struct DrainRecord: Sendable, Hashable {
 
 extension DrainEventData.Counts {
   /// Guests, counted.
-  init(_ guests: [DrainGuest]) {
+  package init(_ guests: [DrainGuest]) {
     self.init(
       total: guests.count, waiting: guests.filter { $0.state == .waiting }.count, moving: guests.filter { $0.state == .moving }.count,
       done: guests.filter { $0.state == .moved || $0.state == .gone }.count,

@@ -1,0 +1,31 @@
+package import LongshoreMessages
+
+/// What is known of a cluster, shared by what hears and what answers.
+package actor ClusterState {
+  /// What is known now.
+  package private(set) var model: ClusterModel
+  private let now: @Sendable () -> Timestamp
+
+  /// Whether hosts have been asked and have answered since the start, or could not.
+  package private(set) var hasAsked = false
+
+  /// A state that begins with a model.
+  package init(_ model: ClusterModel, now: @escaping @Sendable () -> Timestamp) {
+    self.model = model
+    self.now = now
+  }
+
+  /// Takes in what was heard.
+  package func apply(_ input: ClusterModel.Input) {
+    if case .round = input { hasAsked = true }
+    model.apply(input, at: now())
+  }
+
+  /// Notes that hosts were asked, whatever came of it.
+  package func noteAsked() { hasAsked = true }
+
+  /// What is known of one migration.
+  package func migration(_ id: MigrationID) -> (record: MigrationRecord?, row: EndedList.Row?) {
+    (model.migration(id), model.ended.row(of: id))
+  }
+}
