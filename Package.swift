@@ -144,9 +144,24 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "CloudStackGateway",
+      dependencies: [
+        "AMQP", "Digests", "LongshoreClient", "LongshoreMessages",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: strict),
+    .target(
       name: "LongshoreCommands",
       dependencies: [
-        "LongshoreClient", "LongshoreDashboard", "LongshoreMessages",
+        "CloudStackGateway", "LongshoreClient", "LongshoreDashboard", "LongshoreMessages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -159,7 +174,9 @@ let package = Package(
     // Tests.
     .target(
       name: "LongshoreFuzzing",
-      dependencies: ["AMQP", "DomainXML", "LongshoreAgent", "LongshoreCommands", "LongshoreMessages", "MigrationCore"],
+      dependencies: [
+        "AMQP", "CloudStackGateway", "DomainXML", "LongshoreAgent", "LongshoreCommands", "LongshoreMessages", "MigrationCore",
+      ],
       swiftSettings: strict),
     .target(
       name: "LongshoreTestKit",
@@ -212,6 +229,14 @@ let package = Package(
       name: "LongshoreDashboardTests",
       dependencies: [
         "LongshoreClient", "LongshoreDashboard", "LongshoreMessages", "LongshoreTestKit",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CloudStackGatewayTests",
+      dependencies: [
+        "CloudStackGateway", "Digests", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

@@ -1,4 +1,5 @@
 import LongshoreClient
+
 /// Why a command ends without its result: what it says to the operator, and its exit code.
 struct CommandFailure: Error, Hashable {
   /// The command's exit code.

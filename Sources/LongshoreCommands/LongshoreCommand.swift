@@ -26,7 +26,7 @@ public struct LongshoreCommand: AsyncParsableCommand {
       DoctorSubcommand.self, ReportSubcommand.self, HostsSubcommand.self, HostSubcommand.self, SettingsSubcommand.self,
       DeadLettersSubcommand.self, GraceSubcommand.self,
       OrphansSubcommand.self, TemplatesSubcommand.self,
-      DashboardSubcommand.self,
+      DashboardSubcommand.self, GatewaySubcommand.self,
     ])
 
   /// Creates the command, for its parser.

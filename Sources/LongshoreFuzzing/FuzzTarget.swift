@@ -1,4 +1,5 @@
 internal import AMQP
+internal import CloudStackGateway
 internal import DomainXML
 internal import FoundationEssentials
 internal import LongshoreAgent
@@ -20,6 +21,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case imageInfo = "image-info"
   case imageHeader = "image-header"
   case configuration
+  case gatewayRequest = "gateway-request"
 
   /// What became of an input.
   package enum Outcome: Sendable, Equatable {
@@ -48,6 +50,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .imageInfo: (try? UntrustedInput.readImageChain(bytes)) == nil ? .refused : .read
     case .imageHeader: (try? UntrustedInput.readImageHeader(bytes)) == nil ? .refused : .read
     case .configuration: await configuration(bytes)
+    case .gatewayRequest: gatewayRequest(bytes)
     }
   }
 
@@ -168,6 +171,16 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
       return problem.isEmpty ? .violation("it is refused without a reason") : .refused
     } catch {
       return .violation("it is refused with an error that names neither file nor key: \(error)")
+    }
+  }
+
+  // MARK: - Clients of CloudStack
+
+  private func gatewayRequest(_ bytes: [UInt8]) -> Outcome {
+    switch UntrustedRequest.outcome(of: bytes) {
+    case .read: .read
+    case .refused: .refused
+    case .violation(let what): .violation(what)
     }
   }
 }

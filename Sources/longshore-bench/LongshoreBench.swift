@@ -5,7 +5,7 @@ internal import ArgumentParser
 struct LongshoreBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "longshore-bench", abstract: "What contrib/bench measures beside whole migrations.",
-    subcommands: [BusCommand.self, AgentCommand.self, OrdersCommand.self, HistoryCommand.self, FleetCommand.self])
+    subcommands: [BusCommand.self, AgentCommand.self, OrdersCommand.self, HistoryCommand.self, FleetCommand.self, JobsCommand.self])
 }
 
 /// How long something takes, in seconds.

@@ -15,6 +15,8 @@ import LongshoreMessages
 /// | certificate's key | `LONGSHORE_KEY_FILE` | `keyFile` |
 /// | the dashboard's address | `LONGSHORE_DASHBOARD_LISTEN` | `dashboard.listen` |
 /// | the dashboard's file with the action token | `LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE` | `dashboard.actionTokenFile` |
+/// | the gateway's address | `LONGSHORE_GATEWAY_LISTEN` | `gateway.listen` |
+/// | the gateway's file with the keys | `LONGSHORE_GATEWAY_KEYS` | `gateway.keys` |
 struct SettingsReader {
   /// The file read where no other is named; it may be missing.
   static let defaultFile = "/etc/longshore/longshore.yaml"
@@ -23,6 +25,8 @@ struct SettingsReader {
 
   /// Where the dashboard listens if nothing says otherwise.
   static let defaultListen = "127.0.0.1:8090"
+  /// Where the gateway listens if nothing says otherwise: at CloudStack's port.
+  static let defaultGatewayListen = "127.0.0.1:8080"
 
   private static let operation = "reading the settings"
 
@@ -57,13 +61,28 @@ struct SettingsReader {
     listen: String?, actionTokenFile: String?
   ) async throws(CommandFailure) -> (host: String, port: Int, actionToken: String?) {
     let values = try await values()
-    let listen = listen ?? values.string(forKey: "dashboard.listen") ?? Self.defaultListen
+    let (host, port) = try address(listen ?? values.string(forKey: "dashboard.listen") ?? Self.defaultListen)
+    let token = try (actionTokenFile ?? values.string(forKey: "dashboard.actionTokenFile")).map(Self.password(from:))
+    return (host, port, token)
+  }
+
+  /// What the gateway's flags leave open: the address and port that it listens on, and its file with the keys.
+  func gateway(listen: String?, keys: String?) async throws(CommandFailure) -> (host: String, port: Int, keys: String) {
+    let values = try await values()
+    let (host, port) = try address(listen ?? values.string(forKey: "gateway.listen") ?? Self.defaultGatewayListen)
+    guard let keys = keys ?? values.string(forKey: "gateway.keys") else {
+      throw problem("no file with keys is named", advice: "Give --keys FILE, or set LONGSHORE_GATEWAY_KEYS.")
+    }
+    return (host, port, keys)
+  }
+
+  /// An address and port to listen on.
+  private func address(_ listen: String) throws(CommandFailure) -> (host: String, port: Int) {
     guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...]), colon > listen.startIndex else {
       throw problem("'\(listen)' is not an address and a port, such as \(Self.defaultListen) or [::1]:8090")
     }
     let host = listen[..<colon].trimmingPrefix("[")
-    let token = try (actionTokenFile ?? values.string(forKey: "dashboard.actionTokenFile")).map(Self.password(from:))
-    return (String(host.hasSuffix("]") ? host.dropLast() : host), Int(port), token)
+    return (String(host.hasSuffix("]") ? host.dropLast() : host), Int(port))
   }
 
   private func values() async throws(CommandFailure) -> ConfigReader {

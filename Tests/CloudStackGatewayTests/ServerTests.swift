@@ -1,0 +1,167 @@
+import Digests
+import LongshoreMessages
+import ServiceLifecycle
+import Testing
+
+@testable import CloudStackGateway
+
+extension RunningGateway {
+  /// Listens on a free port, lets the server be used, and ends it.
+  func serve(_ use: @Sendable (Int) async throws -> Void) async throws {
+    let (ports, teller) = AsyncStream.makeStream(of: Int.self)
+    let server = Gateway.server(responder, host: "127.0.0.1", port: 0) { teller.yield($0) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      var found: Int?
+      for await port in ports {
+        found = port
+        break
+      }
+      guard let found else { preconditionFailure("the server does not listen") }
+      try await use(found)
+      group.cancelAll()
+    }
+  }
+}
+
+@Suite("The server")
+struct ServerTests {
+  private static let key = Sample.key()
+
+  @Test("answers queries and forms in JSON and in XML")
+  func formats() async throws {
+    try await RunningGateway(keys: [Self.key]).serve { port in
+      let json = Sample.signed("command=listZones&response=json&apiKey=\(Self.key.key)", Self.key)
+      let queried = try await HTTPConnection.send("GET", "/client/api?\(json)", to: port)
+      #expect(queried.status == 200)
+      #expect(queried.headers["content-type"] == "application/json; charset=UTF-8")
+      #expect(queried.body.hasPrefix("{\"listzonesresponse\":{\"count\":1,\"zone\":[{\"id\":"))
+      let posted = try await HTTPConnection.send("POST", "/client/api", to: port, body: json)
+      #expect(posted.body == queried.body)
+      // Some of it in the query, some in the form.
+      let signature = try #require(json.split(separator: "&").last)
+      let parted = try await HTTPConnection.send(
+        "POST", "/client/api?command=listZones&\(signature)", to: port, body: "response=json&apiKey=\(Self.key.key)")
+      #expect(parted.body == queried.body)
+      let xml = Sample.signed("command=listZones&apiKey=\(Self.key.key)", Self.key)
+      let written = try await HTTPConnection.send("GET", "/client/api?\(xml)", to: port)
+      #expect(written.headers["content-type"] == "text/xml; charset=UTF-8")
+      #expect(written.body.contains("<listzonesresponse cloud-stack-version=\"4.22.0.0\"><count>1</count><zone><id>"))
+    }
+  }
+
+  @Test("answers errors with their code as status and their text in a header")
+  func errors() async throws {
+    try await RunningGateway(keys: [Self.key]).serve { port in
+      let query = Sample.signed("command=findHostsForMigration&response=json&apiKey=\(Self.key.key)", Self.key)
+      let answer = try await HTTPConnection.send("GET", "/client/api?\(query)", to: port)
+      #expect(answer.status == 431)
+      #expect(answer.headers["content-type"]?.hasPrefix("application/json") == true)
+      #expect(answer.headers["x-description"]?.hasSuffix("due to missing parameter virtualmachineid") == true)
+      let unsigned = try await HTTPConnection.send("GET", "/client/api?command=listHosts&response=json&apiKey=x", to: port)
+      #expect(unsigned.status == 401)
+      #expect(unsigned.body.hasPrefix("{\"listhostsresponse\":{\"uuidList\":[],\"errorcode\":401,\"errortext\":"))
+      #expect(try await HTTPConnection.send("GET", "/", to: port).status == 404)
+      #expect(try await HTTPConnection.send("GET", "/client/api/../x", to: port).status == 404)
+      #expect(try await HTTPConnection.send("DELETE", "/client/api?response=json", to: port).status == 405)
+      let broken = try await HTTPConnection.send("GET", "/client/api?command=%zz&response=json", to: port)
+      #expect(broken.status == 430 && broken.headers["content-type"]?.hasPrefix("application/json") == true)
+      #expect(try await HTTPConnection.send("GET", "/healthz", to: port).body == "alive\n")
+      #expect(try await HTTPConnection.send("GET", "/readyz", to: port).status == 200)
+    }
+  }
+
+  @Test("takes no more than it says")
+  func limits() async throws {
+    try await RunningGateway(keys: [Self.key]).serve { port in
+      let long = String(repeating: "x", count: Parameters.longest)
+      let answer = try await HTTPConnection.send("POST", "/client/api?response=json", to: port, body: "command=\(long)")
+      #expect(answer.status == 430)
+      let wrong = try await HTTPConnection.send(
+        raw: """
+          POST /client/api?response=json HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
+          \r\n{}
+          """, to: port)
+      #expect(wrong.status == 400)
+    }
+  }
+
+  /// What real clients send for one order, to the byte but for the host, the time and the key: cs 5.2.0 with GET and with POST, cmk 6.4
+  /// (which leaves brackets as they are and says no version), and cloudstack-go (POST, RFC 3339 with Z, names in lower case). What is signed
+  /// is what that client signs.
+  struct Recorded: Sendable, CustomTestStringConvertible {
+    var client: String
+    var isPost: Bool
+    var query: String
+    var form = CanonicalRequest.Form(sortsLowerCase: false, keepsTilde: true)
+    var hash = HMAC.Hash.sha1
+
+    var testDescription: String { client }
+  }
+
+  private static let brackets =
+    "migrateto%5B0%5D.volume=\(Sample.webRoot)&migrateto%5B0%5D.pool=\(Sample.fastAtBeta)"
+
+  static let recorded = [
+    Recorded(
+      client: "cs, GET", isPost: false,
+      query: """
+        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A40%3A00%2B0000&hostid=\(Sample.betaID)\
+        &\(brackets)&response=json&signatureVersion=3&virtualmachineid=\(Sample.web)
+        """),
+    Recorded(
+      client: "cs, POST", isPost: true,
+      query: """
+        virtualmachineid=\(Sample.web)&hostid=\(Sample.betaID)&\(brackets)&apiKey=key-of-boss&command=migrateVirtualMachineWithVolume\
+        &response=json&signatureVersion=3&expires=2026-01-31T18%3A40%3A00%2B0000
+        """),
+    Recorded(
+      client: "cmk 6.4", isPost: false,
+      query: """
+        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&hostid=\(Sample.betaID)&migrateto[0].pool=\(Sample.fastAtBeta)\
+        &migrateto[0].volume=\(Sample.webRoot)&response=json&virtualmachineid=\(Sample.web)
+        """),
+    Recorded(
+      client: "cmk with SHA-512", isPost: true,
+      query: """
+        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
+        &migrateto[0].pool=\(Sample.fastAtBeta)&migrateto[0].volume=\(Sample.webRoot)&response=json&signatureversion=3\
+        &virtualmachineid=\(Sample.web)
+        """, hash: .sha512),
+    Recorded(
+      client: "cloudstack-go", isPost: true,
+      query: """
+        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
+        &\(brackets)&response=json&signatureversion=3&virtualmachineid=\(Sample.web)
+        """),
+    Recorded(
+      client: "Marvin", isPost: false,
+      query: """
+        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&hostid=\(Sample.betaID)&\(brackets)&response=json\
+        &virtualmachineid=\(Sample.web)&~comment=
+        """.replacing("&~comment=", with: ""), form: CanonicalRequest.Form(sortsLowerCase: true, keepsTilde: true)),
+  ]
+
+  @Test("takes an order as each real client sends it", arguments: recorded)
+  func clients(recorded: Recorded) async throws {
+    let gateway = await RunningGateway(keys: [Self.key])
+    let cluster = gateway.cluster
+    try await gateway.serve { port in
+      let query = Sample.signed(recorded.query, Self.key, recorded.hash, recorded.form)
+      let answer =
+        recorded.isPost
+        ? try await HTTPConnection.send("POST", "/client/api", to: port, body: query)
+        : try await HTTPConnection.send("GET", "/client/api?\(query)", to: port)
+      #expect(answer.status == 200)
+      let id = try #require(cluster.orders.first?.id)
+      #expect(answer.body == "{\"migratevirtualmachinewithvolumeresponse\":{\"jobid\":\"\(id)\"}}")
+      #expect(cluster.orders.first?.command.pools?.disks?[Sample.name("vda")] == Sample.name("fast"))
+      // And as each asks for the job afterwards.
+      let polled = try await HTTPConnection.send(
+        "GET", "/client/api?\(Sample.signed("apiKey=key-of-boss&command=queryAsyncJobResult&jobid=\(id)&response=json", Self.key))",
+        to: port)
+      #expect(polled.body.hasPrefix("{\"queryasyncjobresultresponse\":{\"accountid\":"))
+      #expect(polled.body.contains("\"jobstatus\":0,\"jobprocstatus\":0,\"jobresultcode\":0"))
+    }
+  }
+}
