@@ -70,6 +70,10 @@ final class FakeCluster: ClusterBus {
       return .accepted
     case .status(let id): return state.statuses[id].map { .status($0) } ?? .rejected([Reason(.unknownMigration, "no such migration")])
     case .cancel: return .accepted
+    case .configure(let change):
+      let told = HostSettings.Value(change.deadlineSeconds ?? 86_400, since: Sample.start)
+      state.inventories[question.host]?.settings.deadlineSeconds = told
+      return .configured(HostSettings(deadlineSeconds: told), changes: [])
     default: return nil
     }
   }
@@ -87,10 +91,8 @@ final class FakeCluster: ClusterBus {
         case .status(let id):
           bodies[host] =
             state.statuses[id].map { $0.sourceHost == host ? .status($0) : nil } ?? .rejected([Reason(.unknownMigration, "no")])
-        case .configure(let change):
-          let told = HostSettings.Value(change.deadlineSeconds ?? 86_400, since: Sample.start)
-          state.inventories[host]?.settings.deadlineSeconds = told
-          bodies[host] = .configured(HostSettings(deadlineSeconds: told), changes: [])
+        // An order goes to one host.
+        case .configure: bodies[host] = .rejected([Reason(.wrongHost, "an order goes to one host")])
         default: break
         }
       }

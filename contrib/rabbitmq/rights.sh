@@ -43,9 +43,10 @@ rights_agent() {
 # Who reads has queues of its own: named by the broker (amq.gen-…) or longshore.client.<anything>.
 readonly RIGHTS_OWN_QUEUES='amq\.gen-.*|longshore\.client\..*'
 
-# Orders, and reads what is told: rights_orchestrator USER [MORE], where more is what he may read besides.
+# Orders, and reads what is told: rights_orchestrator USER [MORE [MADE]], where MORE is what he may read besides, and MADE an exchange
+# of his own that he may make and publish to.
 rights_orchestrator() {
-  permit "$1" "^($RIGHTS_OWN_QUEUES)\$" "^($RIGHTS_OWN_QUEUES|longshore\\.requests)\$" \
+  permit "$1" "^($RIGHTS_OWN_QUEUES${3:+|$3})\$" "^($RIGHTS_OWN_QUEUES|longshore\\.requests${3:+|$3})\$" \
     "^($RIGHTS_OWN_QUEUES|longshore\\.(replies|events|progress|events\\.history${2:+|$2}))\$"
   # Nobody listens to the replies of others.
   topic "$1" longshore.replies '^$' '^(amq\.gen-|longshore\.client\.)'
@@ -53,6 +54,9 @@ rights_orchestrator() {
 
 # An orchestrator who may also read, send again and drop dead letters: rights_operator USER
 rights_operator() { rights_orchestrator "$1" dead-letters; }
+
+# An orchestrator who may also tell events as CloudStack does: rights_gateway USER
+rights_gateway() { rights_orchestrator "$1" '' cloudstack-events; }
 
 # Sees events, progress and their history: rights_monitor USER
 rights_monitor() {

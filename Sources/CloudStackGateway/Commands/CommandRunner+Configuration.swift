@@ -75,30 +75,22 @@ extension CommandRunner {
         .parameter, "Please enter a valid integer value for the config \(name): 1 to \(Request.deadlineRange.upperBound) seconds",
         .invalidParameterValue)
     }
-    let expected = Set(try await keeper.inventory().hosts.map(\.name))
-    let replies: [Reply]
-    do {
-      replies = try await bus.askAll(.configure(HostSettingsChange(deadlineSeconds: seconds)), within: times.order) { replies in
-        !expected.isEmpty && expected.isSubset(of: replies.map(\.from.host))
-      }
-    } catch {
-      throw APIError(any: error)
-    }
+    let hosts = try await keeper.inventory().hosts.map(\.name)
     var told: [(NodeName, Int64)] = []
     var refused: [String] = []
-    for reply in replies {
-      switch reply.body {
-      case .configured(let settings, _): told.append((reply.from.host, settings.deadlineSeconds.value))
-      case .rejected(let reasons): refused.append("\(reply.from.host): \(reasons.map(\.message).joined(separator: "; "))")
-      default: refused.append("\(reply.from.host): an answer of another kind")
+    for (host, answer) in await configure(hosts, HostSettingsChange(deadlineSeconds: seconds)) {
+      switch answer {
+      case .success(.configured(let settings, _)): told.append((host, settings.deadlineSeconds.value))
+      case .success(.rejected(let reasons)): refused.append("\(host): \(reasons.map(\.message).joined(separator: "; "))")
+      case .success: refused.append("\(host): an answer of another kind")
+      case .failure(let error): refused.append("\(host): \(error.message)")
       }
     }
-    let silent = expected.subtracting(replies.map(\.from.host)).map { "\($0): no answer" }
-    guard !told.isEmpty, refused.isEmpty, silent.isEmpty else {
+    guard !told.isEmpty, refused.isEmpty else {
       let changed = told.map(\.0.text).sorted().joined(separator: ", ")
       throw APIError(
         .internalError,
-        "\(name) is not changed at all hosts. Changed: \(changed.isEmpty ? "none" : changed). Not changed: \((refused + silent).sorted().joined(separator: "; "))",
+        "\(name) is not changed at all hosts. Changed: \(changed.isEmpty ? "none" : changed). Not changed: \(refused.sorted().joined(separator: "; "))",
         .cloudRuntime)
     }
     logger.notice(
@@ -107,6 +99,26 @@ extension CommandRunner {
     var content = ResponseObject()
     content.add("configuration", Self.deadline(told))
     return Answer(to: arguments.command.name, content)
+  }
+
+  /// Changes settings of hosts, of each for itself: an order goes to one host.
+  private func configure(
+    _ hosts: [NodeName], _ change: HostSettingsChange
+  ) async -> [(NodeName, Result<Reply.Body, LinkError>)] {
+    await withTaskGroup(of: (NodeName, Result<Reply.Body, LinkError>).self) { group in
+      for host in hosts {
+        group.addTask {
+          do throws(LinkError) {
+            return (host, .success(try await bus.ask(.configure(change), of: host, id: nil, within: times.order).body))
+          } catch {
+            return (host, .failure(error))
+          }
+        }
+      }
+      var answers: [(NodeName, Result<Reply.Body, LinkError>)] = []
+      for await answer in group { answers.append(answer) }
+      return answers.sorted { $0.0.text < $1.0.text }
+    }
   }
 
   /// The row of the deadline: the value that most hosts have, and in the description those that have another.
