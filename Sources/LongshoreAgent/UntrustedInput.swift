@@ -1,3 +1,4 @@
+internal import Digests
 internal import FoundationEssentials
 package import LongshoreMessages
 internal import MigrationCore
@@ -40,6 +41,10 @@ package enum UntrustedInput {
       if let facts { estimate(facts, message) }
     case .tryPath(let question):
       _ = LibvirtURI.port(of: question.endpoint.libvirtURI)
+      if let tls = question.tls {
+        let pem = Array(tls.certificate.utf8)
+        _ = Certificate.objection(to: pem, trusting: pem, as: .server)
+      }
     case .templateDescribed(let description):
       takeIn(description, message)
     case .layerOffered(let offer):

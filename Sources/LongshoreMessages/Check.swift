@@ -239,6 +239,14 @@ extension CheckRule {
   public static let tlsName = CheckRule(
     .tlsNameDiffers, at: .destination, "where disks and memory go with TLS, the certificate of its QEMU is of `migration.tlsName`",
     otherwise: "give QEMU a certificate of that name, or correct `migration.tlsName`")
+  /// The source's QEMU trusts what the destination's shows.
+  public static let tlsDestination = CheckRule(
+    .tlsNotTrusted, at: .source, "where disks and memory go with TLS, QEMU of the source trusts the certificate of the destination's",
+    otherwise: "give both certificates of one authority, whose certificate both have as `ca-cert.pem`, and renew those that have ended")
+  /// The destination's QEMU trusts what the source's shows.
+  public static let tlsSource = CheckRule(
+    .tlsNotTrusted, at: .destination, "and QEMU of the destination trusts the certificate of the source's",
+    otherwise: "give both certificates of one authority, whose certificate both have as `ca-cert.pem`, and renew those that have ended")
   /// Templates get from the source to the destination.
   public static let templatePorts = CheckRule(
     .portClosed, at: .destination, "the ports on which the source serves a template that lacks can be reached",
@@ -371,6 +379,7 @@ extension CheckRule {
     distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu, sameProcessor,
     timeStampCounter, memory, hugePages,
     placement, networks, mtu, freeAddresses, listenAddresses, devicePaths, allowedAddress, destinationLibvirt, migrationPorts, tlsName,
+    tlsDestination, tlsSource,
     templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets,
     freeNames, sameTemplate, room, fileCount,
   ]

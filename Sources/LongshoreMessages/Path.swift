@@ -31,13 +31,35 @@ public struct PathQuestion: Sendable, Hashable, Codable {
   public var needsTemplates: Bool
   /// Whether the link's speed is to be measured, which takes a second or two.
   public var measures: Bool
+  /// What QEMU of the destination shows and wants to see; nil where disks and memory go without TLS, or the certificate cannot be read.
+  public var tls: PathTLS?
 
   /// A question.
-  public init(endpoint: DestinationEndpoint, listener: PathListener?, needsTemplates: Bool, measures: Bool) {
+  public init(
+    endpoint: DestinationEndpoint, listener: PathListener?, needsTemplates: Bool, measures: Bool, tls: PathTLS? = nil
+  ) {
     self.endpoint = endpoint
     self.listener = listener
     self.needsTemplates = needsTemplates
     self.measures = measures
+    self.tls = tls
+  }
+}
+
+/// What QEMU of a destination shows to a source, and wants to see of it.
+public struct PathTLS: Sendable, Hashable, Codable {
+  /// The largest certificate file that agents tell each other of, in bytes.
+  public static let maximumSize = 65_536
+
+  /// Its certificate, and those between it and an authority: PEM.
+  public var certificate: String
+  /// Whether the source must show a certificate that QEMU of the destination trusts.
+  public var verifiesClients: Bool
+
+  /// What QEMU shows and wants to see.
+  public init(certificate: String, verifiesClients: Bool) {
+    self.certificate = certificate
+    self.verifiesClients = verifiesClients
   }
 }
 
@@ -52,13 +74,20 @@ public struct PathAnswer: Sendable, Hashable, Codable {
   /// The token of the question's listener, by which the answer to an earlier question, whose port is closed, is told apart; nil where it
   /// had none, or the source's agent does not say it.
   public var questionToken: String?
+  /// The certificate that QEMU of the source shows, and those between it and an authority: PEM, empty where it has none; nil where the
+  /// question was not about TLS, or the source's agent does not say it.
+  public var certificate: String?
 
   /// An answer.
-  public init(checks: [Check], listener: PathListener? = nil, fromDestinationBps: UInt64? = nil, questionToken: String? = nil) {
+  public init(
+    checks: [Check], listener: PathListener? = nil, fromDestinationBps: UInt64? = nil, questionToken: String? = nil,
+    certificate: String? = nil
+  ) {
     self.checks = checks
     self.listener = listener
     self.fromDestinationBps = fromDestinationBps
     self.questionToken = questionToken
+    self.certificate = certificate
   }
 }
 

@@ -162,6 +162,8 @@ extension Reason.Code {
   public static let portClosed = Reason.Code("port-closed")
   /// The certificate that the destination's QEMU shows is not of the name that the source is to expect.
   public static let tlsNameDiffers = Reason.Code("tls-name-differs")
+  /// The certificate that one host's QEMU shows is not trusted by the other's, or is not valid now.
+  public static let tlsNotTrusted = Reason.Code("tls-not-trusted")
   /// A network, bridge or other resource that the guest uses is not at the destination.
   public static let missingResource = Reason.Code("missing-resource")
 

@@ -691,12 +691,18 @@ extension MessageSamples {
     case .tryPath:
       [
         .tryPath(PathQuestion(endpoint: sparsePreparation.endpoint, listener: nil, needsTemplates: false, measures: false)),
-        .tryPath(PathQuestion(endpoint: fullPreparation.endpoint, listener: listener, needsTemplates: true, measures: true)),
+        .tryPath(
+          PathQuestion(
+            endpoint: fullPreparation.endpoint, listener: listener, needsTemplates: true, measures: true,
+            tls: PathTLS(certificate: SampleCertificate.pem, verifiesClients: true))),
       ]
     case .pathTried:
       [
         .pathTried(PathAnswer(checks: [])),
-        .pathTried(PathAnswer(checks: checks, listener: listener, fromDestinationBps: 117_000_000, questionToken: listener.token)),
+        .pathTried(
+          PathAnswer(
+            checks: checks, listener: listener, fromDestinationBps: 117_000_000, questionToken: listener.token,
+            certificate: SampleCertificate.pem)),
       ]
     case .describeTemplate: prefetchOrders.map { .describeTemplate($0) }
     case .templateDescribed:

@@ -132,73 +132,94 @@ extension MigrationTests {
       }
     }
 
-    @Test("with TLS the certificate's name is looked at before, QEMU shows it to a source that trusts it, and only then the guest moves")
-    func encryption() async throws {
-      // What both hosts show each other; `other` is of an authority that nobody trusts.
-      let certificates = """
-        mkdir -p /run/lab-tls
-        cd /run/lab-tls
-        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority-of-$1 -keyout ca-key.pem -out ca-cert.pem 2>/dev/null
-        for role in server client; do
-          openssl req -newkey rsa:2048 -nodes -subj "/CN=$1.lab" -keyout $role-key.pem -out $role.csr 2>/dev/null
-          openssl x509 -req -in $role.csr -days 2 -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -out $role-cert.pem \
-            -extfile <(printf 'subjectAltName=DNS:%s.lab,IP:%s\nextendedKeyUsage=serverAuth,clientAuth' "$1" "$(hostname -I | cut -d ' ' -f 1)") 2>/dev/null
-        done
-        cp -n /etc/libvirt/qemu.conf qemu.conf
-        echo 'migrate_tls_x509_cert_dir = "/run/lab-tls"' >>/etc/libvirt/qemu.conf
-        """
+    /// Certificates that are wrong, each of them put where QEMU of a host looks for its own; `$1` is the folder of the lab's authority.
+    private static let certificates = """
+      authority=$1 host=$(hostname)
+      sign() {
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$host" -keyout "$1-key.pem" -out request.pem
+        openssl x509 -req -in request.pem -days "$2" -CA "$3.pem" -CAkey "$3.key" -out "$1-cert.pem" \
+          -extfile <(printf 'subjectAltName=DNS:%s\\nextendedKeyUsage=serverAuth,clientAuth' "$host")
+      }
+      foreign() {
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=foreign -keyout foreign.key -out foreign.pem
+        sign "$1" 2 foreign
+      }
+      cp -a /etc/pki/qemu /run/lab-pki
+      cd /etc/pki/qemu
+      exec 2>/dev/null
+
+      """
+
+    @Test("with TLS, a wrong name, a certificate that has ended and a foreign one refuse before anything is made, on either side")
+    func certificates() async throws {
       let lab = try await Lab.find()
+      try #require(try lab.usesTLS, "the lab is one of contrib/lab/up --tls")
       try await lab.clear()
-      try await Guest.with(Guest.Form(options: ["--disks", "1"]), in: lab) { guest in
-        try await finally {
-          for host in Lab.Host.allCases {
-            try await lab.shell(on: host, certificates, host.rawValue)
-          }
-          for host in Lab.Host.allCases { try await restartLibvirt(on: host, lab) }
-          try await lab.restartAgent(on: .alpha)
-          try await Orchestrator.with(lab) { orchestrator in
-            try await lab.restartAgent(on: .beta, with: ["LONGSHORED_MIGRATION_TLS_NAME": "other.lab"])
-            #expect(try await refusals(guest, orchestrator) == [.tlsNameDiffers])
-
-            try await lab.restartAgent(on: .beta, with: ["LONGSHORED_MIGRATION_TLS_NAME": "beta.lab"])
-            #expect(try await refusals(guest, orchestrator) == [])
-            // Nobody trusts the other's authority yet, which QEMU finds out by the certificates it is shown.
-            let untrusted = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
-            #expect(untrusted.kind == .failed, "\(untrusted)")
-            #expect(untrusted.stage == .transfer)
-            #expect(untrusted.reasons?.first?.message.contains("certificate") == true, "\(untrusted.reasons ?? [])")
-            try await guest.waitForWrite(on: .alpha)
-
-            var authorities = ""
-            for host in Lab.Host.allCases { authorities += try await lab.on(host, "cat", "/run/lab-tls/ca-cert.pem") + "\n" }
-            for host in Lab.Host.allCases { try await lab.shell(on: host, #"printf %s "$1" >/run/lab-tls/ca-cert.pem"#, authorities) }
-            // The template goes with TLS too, or not at all.
-            let credentials = ["LONGSHORED_NBD_CREDENTIALS": "/run/lab-tls"]
-            try await lab.restartAgent(
-              on: .beta, with: credentials.merging(["LONGSHORED_MIGRATION_TLS_NAME": "beta.lab"]) { $1 })
-            #expect(try await refusals(guest, orchestrator) == [])
-            try await lab.on(.beta, "rm", "-f", "\(try lab.folder(.primary, on: .beta))/\(Guest.template)")
-            let plain = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
-            #expect(plain.kind == .failed, "\(plain)")
-            #expect(plain.stage == .prepare)
-            #expect(plain.reasons?.first?.message.contains("nbd.credentials") == true, "\(plain.reasons ?? [])")
-            try await lab.restartAgent(on: .alpha, with: credentials)
-            let end = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
-            #expect(end.kind == .completed, "\(end)")
-            #expect(end.bytes.map { $0.template > 0 } == true, "\(end)")
-            try await guest.waitForWrite(on: .beta)
-          }
-          try await guest.verify(.alpha, .beta).expectGood()
-        } do: {
-          for host in Lab.Host.allCases {
-            try await lab.shell(
-              on: host,
-              #"virsh --quiet destroy "$1" 2>/dev/null || true; cp /run/lab-tls/qemu.conf /etc/libvirt/qemu.conf; rm -rf /run/lab-tls"#,
-              guest.uuid)
-            try await restartLibvirt(on: host, lab)
-            try await lab.restartAgent(on: host)
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await expectUnchanged(guest) {
+            func expectRefusal(_ code: Reason.Code, by finder: Lab.Host, _ make: () async throws -> Void) async throws {
+              try await finally {
+                try await make()
+                let end = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
+                #expect(end.kind == .failed && end.stage == .checks, "\(end)")
+                #expect(end.reasons?.map(\.code) == [code], "\(end.reasons ?? [])")
+                #expect(end.checks?.filter { $0.outcome == .refused }.map(\.host.text) == [finder.rawValue], "\(end)")
+              } do: {
+                for host in Lab.Host.allCases {
+                  try await lab.shell(
+                    on: host, "[[ ! -d /run/lab-pki ]] || { rm -rf /etc/pki/qemu; cp -a /run/lab-pki /etc/pki/qemu; rm -rf /run/lab-pki; }")
+                }
+              }
+            }
+            func put(_ program: String, on host: Lab.Host) async throws {
+              try await lab.shell(on: host, Self.certificates + program, "\(lab.state)/tls")
+            }
+            try await lab.withLimits(["LONGSHORED_MIGRATION_TLS_NAME": "other.lab"], on: [.beta]) {
+              try await expectRefusal(.tlsNameDiffers, by: .beta) {}
+            }
+            // A name of beta that is not in its certificate.
+            try await lab.withLimits(["LONGSHORED_LIBVIRT_REACHABLE_AS": "qemu+tls://stranger/system"], on: [.beta]) {
+              try await finally {
+                try await expectRefusal(.libvirtUnreachable, by: .alpha) {
+                  try await lab.shell(
+                    on: .alpha, "sed -n 's/ beta$/ stranger/p' /etc/hosts >/run/lab-hosts; cat /run/lab-hosts >>/etc/hosts")
+                }
+              } do: {
+                try await lab.shell(on: .alpha, "sed '/ stranger$/d' /etc/hosts >/run/lab-hosts; cat /run/lab-hosts >/etc/hosts")
+              }
+            }
+            try await expectRefusal(.tlsNotTrusted, by: .alpha) { try await put("sign server -1 \"$authority/ca\"", on: .beta) }
+            try await expectRefusal(.tlsNotTrusted, by: .alpha) { try await put("foreign server", on: .beta) }
+            try await expectRefusal(.tlsNotTrusted, by: .beta) { try await put("foreign client", on: .alpha) }
+            try await expectRefusal(.tlsNotTrusted, by: .beta) { try await put("rm client-cert.pem", on: .alpha) }
           }
         }
+      }
+    }
+
+    @Test("templates go with TLS where one host has it, or not at all")
+    func templateEncryption() async throws {
+      let lab = try await Lab.find()
+      try #require(try lab.usesTLS, "the lab is one of contrib/lab/up --tls")
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await finally {
+            try await lab.shell(on: .alpha, "cd /etc/longshore; cp longshored.yaml all.yaml; sed -i '/^nbd:/,+1d' longshored.yaml")
+            try await lab.restartAgent(on: .alpha)
+            let plain = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
+            #expect(plain.kind == .failed && plain.stage == .prepare, "\(plain)")
+            #expect(plain.reasons?.first?.message.contains("nbd.credentials") == true, "\(plain.reasons ?? [])")
+          } do: {
+            try await lab.shell(on: .alpha, "mv /etc/longshore/all.yaml /etc/longshore/longshored.yaml")
+            try await lab.restartAgent(on: .alpha)
+          }
+          let end = try await orchestrator.end(of: orchestrator.migrate(guest, from: .alpha))
+          #expect(end.kind == .completed, "\(end)")
+          #expect(end.bytes.map { $0.template > 0 } == true, "\(end)")
+        }
+        try await guest.verify(.alpha, .beta).expectGood()
       }
     }
 

@@ -47,8 +47,9 @@ struct PathChecks: Sendable {
       finding.checks.append(CheckRule.migrationPorts.unknown(on: here.host, "the way from \(source.host) could not be tried: \(error)"))
     }
     defer { listening?.close() }
+    let tls = shown()
     let question = PathQuestion(
-      endpoint: endpoint, listener: listening?.listener, needsTemplates: needsTemplates, measures: measures)
+      endpoint: endpoint, listener: listening?.listener, needsTemplates: needsTemplates, measures: measures, tls: tls)
     guard let answer = await ask(question, of: migration, source) else {
       finding.checks.append(
         CheckRule.migrationPorts.unknown(
@@ -56,6 +57,7 @@ struct PathChecks: Sendable {
       return finding
     }
     finding.checks += answer.checks
+    if tls?.verifiesClients == true, let certificate = answer.certificate { finding.checks.append(trust(certificate, of: source.host)) }
     finding.toDestinationBps = listening?.bytesPerSecond
     finding.fromDestinationBps = answer.fromDestinationBps
     if let listener = answer.listener { finding.checks.append(await tryTemplates(listener, of: source.host)) }
@@ -105,13 +107,28 @@ struct PathChecks: Sendable {
     return ["\(folder)/ca-cert.pem", "\(folder)/server-cert.pem"]
   }
 
+  /// What QEMU of this host shows to a source, and wants to see of it.
+  private func shown() -> PathTLS? {
+    guard endpoint.tlsName != nil, let certificate = settings.certificate("server-cert.pem") else { return nil }
+    return PathTLS(certificate: String(decoding: certificate, as: UTF8.self), verifiesClients: settings.verifiesClients)
+  }
+
+  private func trust(_ certificate: String, of source: NodeName) -> Check {
+    let rule = CheckRule.tlsSource
+    guard !certificate.isEmpty else {
+      return rule.failed(
+        on: here.host, "QEMU of \(source) has no client-cert.pem to show, which QEMU of \(here.host) wants to see",
+        advice: "put one there, beside its key, or set `migrate_tls_x509_verify = 0` in qemu.conf of \(here.host)")
+    }
+    return settings.trust(certificate, of: source, as: .client, by: here.host, rule)
+  }
+
   /// Compares the name that the source is told to expect with that in the certificate which QEMU will show.
   private func certificate() -> [Check] {
     guard let name = endpoint.tlsName else { return [] }
     let rule = CheckRule.tlsName
-    let folder = settings.certificates ?? LibvirtSettings.defaultCertificates
-    let path = "\(folder)/server-cert.pem"
-    guard let bytes = FileManager.default.contents(atPath: path), let certificate = Certificate(pem: [UInt8](bytes)) else {
+    let path = settings.path(of: "server-cert.pem")
+    guard let certificate = settings.certificate("server-cert.pem").flatMap(Certificate.init) else {
       return [
         rule.failed(
           on: here.host, "\(path), the certificate that QEMU of \(here.host) is to show, cannot be read",

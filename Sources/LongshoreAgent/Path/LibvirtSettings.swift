@@ -1,4 +1,6 @@
+internal import Digests
 internal import FoundationEssentials
+internal import LongshoreMessages
 
 /// What an agent reads of the configuration of its host's libvirt, `qemu.conf`.
 struct LibvirtSettings: Sendable, Equatable {
@@ -17,6 +19,10 @@ struct LibvirtSettings: Sendable, Equatable {
   /// set.
   var certificates: String?
 
+  /// Whether QEMU wants to see a certificate of those who bring guests with TLS (`migrate_tls_x509_verify`, else
+  /// `default_tls_x509_verify`).
+  var verifiesClients = true
+
   /// Reads the configuration; libvirt's defaults where there is none.
   init(path: String = Self.path) {
     self.init(text: FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "")
@@ -32,9 +38,36 @@ struct LibvirtSettings: Sendable, Equatable {
     let least = values["migration_port_min"].flatMap { UInt16($0) } ?? migrationPorts.lowerBound
     let most = values["migration_port_max"].flatMap { UInt16($0) } ?? migrationPorts.upperBound
     if least > 0, least <= most { migrationPorts = least...most }
+    verifiesClients = (values["migrate_tls_x509_verify"] ?? values["default_tls_x509_verify"]) != "0"
     certificates = (values["migrate_tls_x509_cert_dir"] ?? values["default_tls_x509_cert_dir"]).map { text in
       String(text.drop { $0 == "\"" }.prefix { $0 != "\"" })
     }
+  }
+
+  // MARK: - Certificates
+
+  /// Where one of QEMU's certificates is, by the name that QEMU gives it.
+  func path(of name: String) -> String { "\(certificates ?? Self.defaultCertificates)/\(name)" }
+
+  /// The content of a certificate's file; nil where it cannot be read, or is larger than any.
+  func certificate(_ name: String) -> [UInt8]? {
+    guard let bytes = FileManager.default.contents(atPath: path(of: name)), bytes.count <= PathTLS.maximumSize else { return nil }
+    return [UInt8](bytes)
+  }
+
+  /// Whether QEMU of this host trusts the certificate that another host's shows.
+  ///
+  /// - Parameter certificate: PEM.
+  func trust(_ certificate: String, of other: NodeName, as role: Certificate.Role, by here: NodeName, _ rule: CheckRule) -> Check {
+    let path = path(of: "ca-cert.pem")
+    guard let authorities = self.certificate("ca-cert.pem") else {
+      return rule.failed(
+        on: here, "\(path), the authorities that QEMU of \(here) trusts, cannot be read", advice: "put the certificate of one there")
+    }
+    let objection = Certificate.objection(to: Array(certificate.utf8), trusting: authorities, as: role)
+    return objection.map {
+      rule.failed(on: here, "by \(path), QEMU of \(here) does not trust the certificate that QEMU of \(other) shows: \($0)")
+    } ?? rule.passed(on: here, "QEMU of \(here) trusts the certificate that QEMU of \(other) shows")
   }
 
   private static func trimmed(_ text: Substring) -> Substring {

@@ -118,7 +118,7 @@ actor LayerOffers {
           return try await say(
             PeerMessage.LayerOffer(layer: layer, digest: nil, uri: nil, waiting: waiting(before)), migration: migration, to: destination)
         }
-        if let running = served[migration]?.exports[layer] {
+        if let running = await running(layer, of: migration) {
           uri = running.uri
         } else {
           let started = try await exporter.export(path: path, name: "\(migration)-\(layer)")
@@ -152,6 +152,21 @@ actor LayerOffers {
       try? await say(
         PeerMessage.LayerOffer(layer: layer, digest: nil, uri: nil, failure: reason), migration: migration, to: destination)
     }
+  }
+
+  /// A layer's export, whose server runs; one that has ended by itself is forgotten.
+  private func running(_ layer: Int, of migration: MigrationID) async -> NBDExport? {
+    guard let export = served[migration]?.exports[layer] else { return nil }
+    guard !export.process.isRunning else { return export }
+    served[migration]?.exports[layer] = nil
+    let pacing = served[migration]?.pacing.removeValue(forKey: layer)
+    let said = await NBDExport.text(of: NBDExport.logFile(of: export.pidFile))
+    logger.warning(
+      "The server of a layer has ended by itself, and another takes its place",
+      metadata: [LogKeys.migration: "\(migration)", LogKeys.error: "\(said)"])
+    await stop(export)
+    await pacer.release(pacing)
+    return served[migration]?.exports[layer]
   }
 
   /// For what a copy waits, where as many are made as may be.

@@ -1,3 +1,4 @@
+internal import Digests
 internal import Libvirt
 internal import Logging
 internal import LongshoreMessages
@@ -17,11 +18,14 @@ actor PathTrials {
   private let peers: any PeerLink
   private let clock: any HostClock
   private let logger: Logger
+  /// How this host's libvirt is configured now.
+  private let settings: @Sendable () -> LibvirtSettings
   private var running: Set<MigrationID> = []
 
   init(
     here: HostAddress, allowed: AllowedAddresses, templateAddress: String,
-    templatePorts: ClosedRange<UInt16>, peers: any PeerLink, clock: any HostClock, logger: Logger
+    templatePorts: ClosedRange<UInt16>, peers: any PeerLink, clock: any HostClock, logger: Logger,
+    settings: @escaping @Sendable () -> LibvirtSettings = { LibvirtSettings() }
   ) {
     self.here = here
     self.allowed = allowed
@@ -30,6 +34,7 @@ actor PathTrials {
     self.peers = peers
     self.clock = clock
     self.logger = logger
+    self.settings = settings
   }
 
   /// Tries the path and answers. A question that is being worked on is not begun again.
@@ -59,6 +64,11 @@ actor PathTrials {
     async let port = checkPort(question, destination)
     let (portCheck, rate) = await port
     var answer = PathAnswer(checks: [address, await libvirt] + [portCheck].compactMap(\.self), fromDestinationBps: rate)
+    if let tls = question.tls {
+      let settings = settings()
+      answer.checks.append(settings.trust(tls.certificate, of: destination, as: .server, by: here.host, .tlsDestination))
+      answer.certificate = settings.certificate("client-cert.pem").map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
     if question.needsTemplates { await serveTemplates(&answer) }
     return answer
   }

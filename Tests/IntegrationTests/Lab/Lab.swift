@@ -75,6 +75,9 @@ struct Lab: Sendable {
   /// The broker's URL for operators, with all its nodes.
   var brokerURL: String { get throws { try #require(variables["LONGSHORE_BROKER"]) } }
 
+  /// Whether everything between the hosts goes with TLS.
+  var usesTLS: Bool { get throws { try #require(variables["LONGSHORE_LAB_TLS"]) == "yes" } }
+
   /// The folder of everything that the lab has.
   var state: String { get throws { try #require(variables["LONGSHORE_LAB_STATE"]) } }
 

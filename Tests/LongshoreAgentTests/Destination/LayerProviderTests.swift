@@ -161,6 +161,39 @@ struct LayerProviderTests {
     }
   }
 
+  @Test("a server that has ended by itself is replaced when the bytes are asked for again, and keeps its place")
+  func endedServer() async throws {
+    try await withTemporaryFolder { folder in
+      let uris = Recorder<String>()
+      try await folder.run("mkdir", "exports")
+      let file = try folder.write(noise(1 << 20), to: "content.raw")
+      let exporter = ExportFixture.exporter(in: folder)
+      let offers = LayerOffers(
+        here: MigrationSamples.source.host, limit: 1, identities: LayerIdentities(journal: try Journal(path: Journal.inMemory)),
+        exporter: exporter,
+        peers: ScriptedPeers { sent in
+          if case .layerOffered(let offer) = sent.body, offer.digest == nil { uris.record(offer.uri ?? "none") }
+        },
+        pacer: BandwidthPacer(schedules: .init(), clock: SystemHostClock(), logger: Self.logger), clock: SystemHostClock(),
+        logger: Self.logger)
+      let layer = TemplateLayer(
+        id: 0, pool: Self.pool, volume: Self.pool, format: .raw, fileSize: 1 << 20, virtualSize: 1 << 20, backing: nil)
+      let id = try #require(MigrationID("migration"))
+      await offers.offer([layer], at: [0: file], for: id)
+      func ask() async { await offers.answer(layer: 0, export: true, migration: id, to: MigrationSamples.destination) }
+      await ask()
+      let first = try #require(try await exporter.pidFiles().first)
+      let server = try #require(await NBDExport.running(first))
+      try await server.end(grace: .zero)
+      await ask()
+      let second = try #require(try await exporter.pidFiles().first)
+      #expect(await NBDExport.running(second).map { $0 != server } == true)
+      #expect(uris.elements.count == 2 && !uris.elements.contains("none"))
+      await offers.withdraw(id)
+      #expect(try await exporter.pidFiles() == [], "no server is left")
+    }
+  }
+
   @Test("two templates are copied one after the other where one may be copied at a time, into and out of a host")
   func limitedCopies() async throws {
     try await withTemporaryFolder { folder in

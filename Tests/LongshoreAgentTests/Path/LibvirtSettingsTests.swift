@@ -20,6 +20,14 @@ struct LibvirtSettingsTests {
     #expect(LibvirtSettings(text: "migration_port_min = 50010\nmigration_port_max = 50000\n").migrationPorts == 49_152...49_215)
   }
 
+  @Test("is whether clients are looked at, by the setting of migrations before that of all")
+  func clients() {
+    let all = "default_tls_x509_verify = 0\n"
+    #expect(LibvirtSettings(text: "").verifiesClients)
+    #expect(!LibvirtSettings(text: all).verifiesClients)
+    #expect(LibvirtSettings(text: all + "migrate_tls_x509_verify = 1\n").verifiesClients)
+  }
+
   @Test("is the folder of the certificates, of migrations before that of all")
   func certificates() {
     let all = "default_tls_x509_cert_dir = \"/etc/pki/qemu\"\n"

@@ -21,7 +21,7 @@ struct PathChecksTests {
     ///   - change: Changes what the source is asked.
     init(
       uri: String = "test:///default", ports: ClosedRange<UInt16>, allowed: Set<String>? = nil, tlsName: String? = nil,
-      certificates: String = "/nowhere",
+      certificates: String = "/nowhere", sourceCertificates: String = "/nowhere",
       clock: any HostClock = SystemHostClock(), earlier: PathAnswer? = nil,
       change: @escaping @Sendable (inout PathQuestion) -> Void = { _ in }
     ) {
@@ -35,7 +35,12 @@ struct PathChecksTests {
       }
       let trials = PathTrials(
         here: source, allowed: AllowedAddresses(hosts: allowed),
-        templateAddress: "127.0.0.1", templatePorts: (middle + 1)...ports.upperBound, peers: answering, clock: clock, logger: logger)
+        templateAddress: "127.0.0.1", templatePorts: (middle + 1)...ports.upperBound, peers: answering, clock: clock, logger: logger,
+        settings: {
+          var settings = LibvirtSettings(text: "")
+          settings.certificates = sourceCertificates
+          return settings
+        })
       asked = ScriptedPeers { sent in
         guard case .tryPath(var question) = sent.body else { return }
         change(&question)
@@ -118,6 +123,40 @@ struct PathChecksTests {
         let finding = await Pair(ports: 28_200...28_299, tlsName: name, certificates: folder.path).check()
         #expect(finding.checks.first?.code == .tlsNameDiffers && finding.checks.first?.outcome == outcome, "\(finding.checks)")
       }
+    }
+  }
+
+  @Test("Each host's QEMU must trust what the other's shows")
+  func trust() async throws {
+    try await withTemporaryFolder { folder in
+      for host in ["alpha", "beta", "foreign"] {
+        try await folder.run("mkdir", host)
+        for (file, name) in [("server", "beta.example.net"), ("client", "alpha.example.net")] {
+          try await folder.run(
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "key.pem", "-out",
+            "\(host)/\(file)-cert.pem", "-subj", "/CN=\(name)")
+        }
+      }
+      // Each trusts the other's certificate, which is its own authority; `foreign` trusts what nobody shows.
+      try await folder.run("cp", "beta/server-cert.pem", "alpha/ca-cert.pem")
+      try await folder.run("cp", "alpha/client-cert.pem", "beta/ca-cert.pem")
+      try await folder.run("cp", "foreign/server-cert.pem", "foreign/ca-cert.pem")
+      func outcomes(_ source: String, _ destination: String) async throws -> [Check.Outcome] {
+        let finding = await Pair(
+          ports: 28_200...28_299, tlsName: "beta.example.net", certificates: "\(folder.path)/\(destination)",
+          sourceCertificates: "\(folder.path)/\(source)"
+        ).check()
+        let checks = finding.checks.filter { $0.code == .tlsNotTrusted }
+        #expect(checks.map(\.host.text) == ["alpha", "beta"])
+        return checks.map(\.outcome)
+      }
+      #expect(try await outcomes("alpha", "beta") == [.passed, .passed])
+      #expect(try await outcomes("foreign", "beta") == [.refused, .refused])
+      #expect(try await outcomes("alpha", "foreign") == [.refused, .refused])
+      try await folder.run("rm", "alpha/client-cert.pem")
+      #expect(try await outcomes("alpha", "beta") == [.passed, .refused])
+      try await folder.run("rm", "alpha/ca-cert.pem")
+      #expect(try await outcomes("alpha", "beta") == [.refused, .refused])
     }
   }
 
