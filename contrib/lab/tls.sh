@@ -16,24 +16,53 @@ tls_authority() {
   folder=$(tls_folder)
   [[ ! -f $folder/ca.pem ]] || return 0
   mkdir -p "$folder"
-  tls_openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
-    -subj "/CN=Longshore lab $LAB_NAME" -keyout "$folder/ca.key" -out "$folder/ca.pem.new"
-  mv "$folder/ca.pem.new" "$folder/ca.pem"
+  : >"$folder/index.txt"
+  cat >"$folder/ca.conf" <<END
+[ca]
+default_ca = lab
+[lab]
+database = $folder/index.txt
+new_certs_dir = $folder
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+copy_extensions = copy
+policy = any
+[any]
+commonName = supplied
+END
+  tls_key "$folder/ca.key" "Longshore lab $LAB_NAME" "$folder/ca.request" basicConstraints=critical,CA:TRUE \
+    keyUsage=critical,keyCertSign
+  tls_sign "$folder/ca.request" "$folder/ca.pem" -selfsign
+}
+
+# Makes a key, and the request for a certificate of a name for it: tls_key KEY NAME REQUEST EXTENSION…
+tls_key() {
+  local key=$1 name=$2 request=$3 extensions=() extension
+  shift 3
+  for extension; do
+    extensions+=(-addext "$extension")
+  done
+  tls_openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" "${extensions[@]}" \
+    -keyout "$key" -out "$request"
+}
+
+# Signs a request. What is signed was valid before the lab was made, since tests put clocks back: tls_sign REQUEST CERTIFICATE [OPTION…]
+tls_sign() {
+  tls_openssl ca -batch -notext -config "$(tls_folder)/ca.conf" -keyfile "$(tls_folder)/ca.key" -in "$1" -out "$2.new" \
+    -startdate 20200101000000Z -enddate 20991231235959Z "${@:3}"
+  mv "$2.new" "$2"
+  rm "$1"
 }
 
 # Has a certificate signed for a name, for servers and for clients alike, unless it is there, and its key be made. libvirt 9.0 wants
-# keyEncipherment in it, whatever the key is.
-# tls_certificate CERTIFICATE KEY NAME [ALTERNATIVE,…]
+# keyEncipherment in it, whatever the key is: tls_certificate CERTIFICATE KEY NAME [ALTERNATIVE,…]
 tls_certificate() {
-  local names=()
   [[ ! -f $1 ]] || return 0
-  [[ -z ${4:-} ]] || names=(-addext "subjectAltName=$4")
   mkdir -p "$(dirname -- "$1")" "$(dirname -- "$2")"
-  tls_openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$3" "${names[@]}" \
-    -addext basicConstraints=critical,CA:FALSE -addext keyUsage=critical,digitalSignature,keyEncipherment \
-    -addext extendedKeyUsage=serverAuth,clientAuth \
-    -CA "$(tls_folder)/ca.pem" -CAkey "$(tls_folder)/ca.key" -keyout "$2" -out "$1.new"
-  mv "$1.new" "$1"
+  tls_key "$2" "$3" "$1.request" basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature,keyEncipherment \
+    extendedKeyUsage=serverAuth,clientAuth ${4:+"subjectAltName=$4"}
+  tls_sign "$1.request" "$1" -cert "$(tls_folder)/ca.pem"
 }
 
 # What a host shows of itself, where libvirt, QEMU and the agent look for it: tls_host HOST
