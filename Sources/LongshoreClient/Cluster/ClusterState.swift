@@ -24,8 +24,9 @@ package actor ClusterState {
   /// Notes that hosts were asked, whatever came of it.
   package func noteAsked() { hasAsked = true }
 
-  /// What is known of one migration.
+  /// What is known of one migration: its story, or where that is not kept the row of its end.
   package func migration(_ id: MigrationID) -> (record: MigrationRecord?, row: EndedList.Row?) {
-    (model.migration(id), model.ended.row(of: id))
+    let record = model.migration(id)
+    return (record, record == nil ? model.ended.row(of: id) : nil)
   }
 }
