@@ -50,6 +50,7 @@ let package = Package(
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
     .systemLibrary(name: "CFileHandle"),
@@ -72,6 +73,7 @@ let package = Package(
     .target(name: "DomainXML", dependencies: ["CLibXML2"], swiftSettings: strictOverC),
     .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strictOverC),
     .target(name: "NBD", dependencies: ["CNBD"], swiftSettings: strictOverC),
+    .target(name: "TLS", dependencies: ["CTLS", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: strictOverC),
 
     // A backend of swift-metrics.
     .target(
@@ -146,7 +148,7 @@ let package = Package(
     .target(
       name: "CloudStackGateway",
       dependencies: [
-        "AMQP", "Digests", "LongshoreClient", "LongshoreMessages",
+        "AMQP", "Digests", "LongshoreClient", "LongshoreMessages", "TLS",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
@@ -236,7 +238,8 @@ let package = Package(
     .testTarget(
       name: "CloudStackGatewayTests",
       dependencies: [
-        "CloudStackGateway", "Digests", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit",
+        "CloudStackGateway", "Digests", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit", "TLS",
+        .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

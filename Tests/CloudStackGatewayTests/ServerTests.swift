@@ -1,15 +1,18 @@
 import Digests
+import FoundationEssentials
 import LongshoreMessages
 import ServiceLifecycle
+import Subprocess
+import TLS
 import Testing
 
 @testable import CloudStackGateway
 
 extension RunningGateway {
   /// Listens on a free port, lets the server be used, and ends it.
-  func serve(_ use: @Sendable (Int) async throws -> Void) async throws {
+  func serve(tls: TLSServerContext? = nil, _ use: @Sendable (Int) async throws -> Void) async throws {
     let (ports, teller) = AsyncStream.makeStream(of: Int.self)
-    let server = Gateway.server(responder, host: "127.0.0.1", port: 0) { teller.yield($0) }
+    let server = Gateway.server(responder, host: "127.0.0.1", port: 0, tls: tls) { teller.yield($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       var found: Int?
@@ -83,6 +86,49 @@ struct ServerTests {
           \r\n{}
           """, to: port)
       #expect(wrong.status == 400)
+    }
+  }
+
+  @Test("speaks TLS where it has a certificate, and nothing else then")
+  func tls() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "longshore-gateway-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (certificate, key) = (folder.appending(path: "certificate.pem").path, folder.appending(path: "key.pem").path)
+    try Data(SampleServerCertificate.certificate.utf8).write(to: URL(filePath: certificate))
+    try Data(SampleServerCertificate.key.utf8).write(to: URL(filePath: key))
+    let context = try TLSServerContext(certificateFile: certificate, keyFile: key)
+    try await RunningGateway(keys: [Self.key]).serve(tls: context) { port in
+      func request(_ command: String) -> String {
+        let query = Sample.signed("command=\(command)&response=json&apiKey=\(Self.key.key)", Self.key)
+        return "GET /client/api?\(query) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+      }
+      func ask(_ request: String, _ options: String...) async throws -> HTTPConnection.Answer {
+        let told = try await Subprocess.run(
+          .name("openssl"),
+          arguments: Subprocess.Arguments(
+            [
+              "s_client", "-quiet", "-connect", "127.0.0.1:\(port)", "-servername", "localhost", "-CAfile", certificate,
+              "-verify_return_error", "-verify_hostname", "localhost",
+            ] + options), input: .string(request), output: .string(limit: 1 << 20), error: .discarded)
+        return HTTPConnection.Answer(told.standardOutput)
+      }
+      let zones = try await ask(request("listZones"))
+      #expect(zones.status == 200)
+      #expect(zones.body.hasPrefix("{\"listzonesresponse\":"))
+      // More than one record of TLS, whole to its end, by either version.
+      for version in ["-tls1_2", "-tls1_3"] {
+        let apis = try await ask(request("listApis"), version)
+        #expect(apis.body.utf8.count > 16_384)
+        #expect(apis.body.utf8.count == apis.headers["content-length"].flatMap { Int($0) })
+      }
+      // An older version, and none at all.
+      #expect(try await ask(request("listZones"), "-tls1_1", "-cipher", "ALL:@SECLEVEL=0").status == 0)
+      #expect((try? await HTTPConnection.send(raw: request("listZones"), to: port))?.status != 200)
+    }
+    #expect(throws: TLSServerContext.Problem.self) { try TLSServerContext(certificateFile: key, keyFile: key) }
+    #expect(throws: TLSServerContext.Problem.self) {
+      try TLSServerContext(certificateFile: certificate, keyFile: folder.path + "/missing.pem")
     }
   }
 

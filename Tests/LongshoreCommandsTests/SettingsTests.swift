@@ -66,6 +66,23 @@ import Testing
     #expect(Subscription.nothing.bindingKey == nil)
   }
 
+  @Test func theGatewayFindsItsPlaceInFlagsTheEnvironmentAndTheFile() async throws {
+    let file = "gateway:\n  listen: 127.0.0.1:1\n  keys: /file/keys\n  tls:\n    certificate: /file/certificate\n    key: /file/key\n"
+    try await withFile(file) { file in
+      let place = try await SettingsReader(environment: ["LONGSHORE_GATEWAY_LISTEN": "[::1]:8080"], file: file)
+        .gateway(listen: nil, keys: "/flag/keys", certificate: nil, key: nil)
+      #expect(place.host == "::1" && place.port == 8080)
+      #expect(place.keys == "/flag/keys")
+      #expect(place.tls?.certificate == "/file/certificate" && place.tls?.key == "/file/key")
+    }
+    let reader = SettingsReader(environment: [:], file: nil)
+    let usual = try await reader.gateway(listen: nil, keys: "/keys", certificate: nil, key: nil)
+    #expect(usual.host == "127.0.0.1" && usual.port == 8080 && usual.tls == nil)
+    await #expect(throws: CommandFailure.self) { try await reader.gateway(listen: nil, keys: nil, certificate: nil, key: nil) }
+    await #expect(throws: CommandFailure.self) { try await reader.gateway(listen: nil, keys: "/keys", certificate: "/c", key: nil) }
+    await #expect(throws: CommandFailure.self) { try await reader.gateway(listen: "8080", keys: "/keys", certificate: nil, key: nil) }
+  }
+
   private func withFile(_ text: String, _ use: (String) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory
     let file = folder.appending(path: "longshore-settings-\(UUID().uuidString)")

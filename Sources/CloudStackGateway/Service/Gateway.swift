@@ -7,6 +7,7 @@ import LongshoreMessages
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import TLS
 import UnixSignals
 
 /// CloudStack's interface to a cluster: a service, and the server in it. It has no power of its own: it asks hosts over the bus as any
@@ -26,6 +27,8 @@ package struct Gateway: Sendable {
     package var acceptsSHA1 = true
     /// Whether requests need a time of expiry, at most 15 minutes ahead.
     package var requiresExpiry = false
+    /// The PEM files of the certificate, with those between it and its authority, and of its key; nil for a server without TLS.
+    package var tls: (certificate: String, key: String)?
     /// Whether events are also published in CloudStack's own form.
     package var publishesEvents = false
 
@@ -86,9 +89,17 @@ package struct Gateway: Sendable {
       logger: logger)
     let rules = Verifier.Rules(
       acceptsSHA1: options.acceptsSHA1, longestExpiry: options.requiresExpiry ? Self.longestExpiry : nil)
+    let tls: TLSServerContext?
+    do throws(TLSServerContext.Problem) {
+      tls = try options.tls.map { files throws(TLSServerContext.Problem) in
+        try TLSServerContext(certificateFile: files.certificate, keyFile: files.key)
+      }
+    } catch {
+      throw StartProblem(description: error.description)
+    }
     let server = Self.server(
       GatewayResponder(verifier: Verifier(keys: keys, rules: rules), runner: runner, now: now), host: options.host, port: options.port,
-      isListening: isListening)
+      tls: tls, isListening: isListening)
     // The last ends first: the server, then what hears, then what tells.
     let services: [any Service] = (bridge.map { [$0] } ?? []) + [feed, server]
     group = ServiceGroup(
@@ -103,10 +114,8 @@ package struct Gateway: Sendable {
 
   /// The server alone.
   static func server(
-    _ responder: GatewayResponder, host: String, port: Int, isListening: @escaping @Sendable (Int) -> Void
-  ) -> some Service {
-    // It says what is said here.
-    let quiet = Logger(label: "server") { _ in SwiftLogNoOpLogHandler() }
+    _ responder: GatewayResponder, host: String, port: Int, tls: TLSServerContext? = nil, isListening: @escaping @Sendable (Int) -> Void
+  ) -> any Service {
     let channel = HTTP1Channel(
       responder: { request, writer, _ in
         let response = await responder.respond(to: request)
@@ -117,6 +126,15 @@ package struct Gateway: Sendable {
         idleTimeout: idleTime,
         httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
           maxHeaderFieldSize: 8192, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100)))
+    guard let tls else { return server(channel, host: host, port: port, isListening: isListening) }
+    return server(TLSChannel(base: channel, context: tls), host: host, port: port, isListening: isListening)
+  }
+
+  private static func server(
+    _ channel: some ServerChildChannel, host: String, port: Int, isListening: @escaping @Sendable (Int) -> Void
+  ) -> some Service {
+    // It says what is said here.
+    let quiet = Logger(label: "server") { _ in SwiftLogNoOpLogHandler() }
     return Server(
       childChannelSetup: channel,
       configuration: ServerConfiguration(
@@ -125,4 +143,19 @@ package struct Gateway: Sendable {
       onServerRunning: { channel in isListening(channel.localAddress?.port ?? port) },
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
   }
+}
+
+/// Connections with TLS, and in it what others are without.
+private struct TLSChannel<Base: ServerChildChannel>: ServerChildChannel {
+  let base: Base
+  let context: TLSServerContext
+
+  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+    channel.eventLoop.makeCompletedFuture {
+      guard let handler = TLSServerHandler(context) else { throw TLSServerHandler.Failure() }
+      try channel.pipeline.syncOperations.addHandler(handler)
+    }.flatMap { base.setup(channel: channel, logger: logger) }
+  }
+
+  func handle(value: Base.Value, logger: Logger) async { await base.handle(value: value, logger: logger) }
 }

@@ -30,6 +30,16 @@ struct GatewaySubcommand: OperatorCommand {
   var keys: String?
 
   @Option(
+    help: ArgumentHelp(
+      "The certificate (PEM) of a server with TLS, with those up to its authority. Also LONGSHORE_GATEWAY_TLS_CERTIFICATE.",
+      valueName: "file"), completion: .file())
+  var tlsCertificate: String?
+
+  @Option(
+    help: ArgumentHelp("The certificate's key (PEM). Also LONGSHORE_GATEWAY_TLS_KEY.", valueName: "file"), completion: .file())
+  var tlsKey: String?
+
+  @Option(
     help: ArgumentHelp("How far back events are read (default: 7d).", valueName: "duration"), transform: DurationArgument.parse)
   var history: Duration = .seconds(7 * 86_400)
 
@@ -47,15 +57,19 @@ struct GatewaySubcommand: OperatorCommand {
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
     let reader = SettingsReader(environment: session.environment.variables, file: connection.config)
-    let (host, port, keyFile) = try await reader.gateway(listen: listen, keys: keys)
-    var options = Gateway.Options(host: host, port: port, keyFile: keyFile, history: history)
+    let place = try await reader.gateway(listen: listen, keys: keys, certificate: tlsCertificate, key: tlsKey)
+    let host = place.host
+    var options = Gateway.Options(host: host, port: place.port, keyFile: place.keys, history: history)
+    options.tls = place.tls
     options.acceptsSHA1 = !refuseSHA1
     options.requiresExpiry = requireExpiry
     options.publishesEvents = publishEvents
     let gateway: Gateway
     do throws(Gateway.StartProblem) {
       gateway = try Gateway(options, link: session.settings) { port in
-        session.complain(["The gateway listens on http://\(host.contains(":") ? "[\(host)]" : host):\(port)/client/api"])
+        session.complain([
+          "The gateway listens on \(place.tls == nil ? "http" : "https")://\(host.contains(":") ? "[\(host)]" : host):\(port)/client/api"
+        ])
       }
     } catch {
       throw CommandFailure(
@@ -65,7 +79,7 @@ struct GatewaySubcommand: OperatorCommand {
       try await gateway.run()
     } catch {
       throw CommandFailure(
-        .usage, "the gateway cannot listen on \(host), port \(port): \(error)", while: "serving the gateway",
+        .usage, "the gateway cannot listen on \(host), port \(place.port): \(error)", while: "serving the gateway",
         advice: "Give another address with --listen.")
     }
     return .done

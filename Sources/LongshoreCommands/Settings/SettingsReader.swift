@@ -17,6 +17,7 @@ import LongshoreMessages
 /// | the dashboard's file with the action token | `LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE` | `dashboard.actionTokenFile` |
 /// | the gateway's address | `LONGSHORE_GATEWAY_LISTEN` | `gateway.listen` |
 /// | the gateway's file with the keys | `LONGSHORE_GATEWAY_KEYS` | `gateway.keys` |
+/// | the gateway's certificate and its key | `LONGSHORE_GATEWAY_TLS_CERTIFICATE`, `LONGSHORE_GATEWAY_TLS_KEY` | `gateway.tls.certificate`, `gateway.tls.key` |
 struct SettingsReader {
   /// The file read where no other is named; it may be missing.
   static let defaultFile = "/etc/longshore/longshore.yaml"
@@ -66,14 +67,34 @@ struct SettingsReader {
     return (host, port, token)
   }
 
-  /// What the gateway's flags leave open: the address and port that it listens on, and its file with the keys.
-  func gateway(listen: String?, keys: String?) async throws(CommandFailure) -> (host: String, port: Int, keys: String) {
+  /// What the gateway is to know of its place.
+  struct GatewayPlace {
+    /// The address that it listens on.
+    var host: String
+    /// The port.
+    var port: Int
+    /// Its file with the keys.
+    var keys: String
+    /// The files of its certificate and that one's key.
+    var tls: (certificate: String, key: String)?
+  }
+
+  /// What the gateway's flags leave open.
+  func gateway(
+    listen: String?, keys: String?, certificate: String?, key: String?
+  ) async throws(CommandFailure) -> GatewayPlace {
     let values = try await values()
     let (host, port) = try address(listen ?? values.string(forKey: "gateway.listen") ?? Self.defaultGatewayListen)
     guard let keys = keys ?? values.string(forKey: "gateway.keys") else {
       throw problem("no file with keys is named", advice: "Give --keys FILE, or set LONGSHORE_GATEWAY_KEYS.")
     }
-    return (host, port, keys)
+    let certificate = certificate ?? values.string(forKey: "gateway.tls.certificate")
+    let key = key ?? values.string(forKey: "gateway.tls.key")
+    switch (certificate, key) {
+    case (nil, nil): return GatewayPlace(host: host, port: port, keys: keys)
+    case (let certificate?, let key?): return GatewayPlace(host: host, port: port, keys: keys, tls: (certificate, key))
+    default: throw problem("the gateway's certificate and its key go together: give both or neither")
+    }
   }
 
   /// An address and port to listen on.
