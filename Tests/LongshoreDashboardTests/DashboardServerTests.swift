@@ -137,9 +137,9 @@ import Testing
   func actions() async throws {
     try await RunningDashboard.with(Self.busy(), hasToken: true) { dashboard in
       let target = "/migrations/m-1/cancel"
-      #expect(try await dashboard.get(target).headers["location"] == "/login?for=m-1")
+      #expect(try await dashboard.get(target).headers["location"] == "/login?for=/migrations/m-1/cancel")
       #expect(try await dashboard.post("/login", "token=wrong").status == 403)
-      let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)&for=m-1")
+      let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)&for=\(target)")
       #expect(entered.status == 303 && entered.headers["location"] == target)
       let cookie = try #require(entered.headers["set-cookie"])
       #expect(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/"))
@@ -147,20 +147,86 @@ import Testing
       let question = try await dashboard.get(target, headers: [("Cookie", session)])
       #expect(question.status == 200 && question.body.contains("Cancel the migration of web-1?"))
       let form = try #require(question.body.split(separator: "name=\"form\" value=\"").last?.prefix { $0 != "\"" })
-      #expect(dashboard.actions.cancelled.isEmpty)
+      #expect(dashboard.actions.asked.isEmpty)
       #expect(try await dashboard.post(target, "form=\(form)", cookie: session).status == 303)
-      #expect(dashboard.actions.cancelled == [Sample.id("m-1")])
+      #expect(dashboard.actions.asked == [.cancel(Sample.id("m-1"))])
       #expect(try await dashboard.post("/migrations/old/cancel", "form=\(form)", cookie: session).status == 409)
       #expect(try await dashboard.post("/logout", "form=\(form)", cookie: session).status == 303)
       #expect(try await dashboard.post(target, "form=\(form)", cookie: session).status == 403)
-      #expect(dashboard.actions.cancelled.count == 1)
+      #expect(dashboard.actions.asked.count == 1)
     }
   }
 
-  @Test("No other page's form does anything")
-  func forgery() async throws {
+  /// Logs in; returns the cookie and what forms carry.
+  private static func logIn(_ dashboard: RunningDashboard, _ page: String) async throws -> (cookie: String, form: String) {
+    let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)")
+    let cookie = String(try #require(entered.headers["set-cookie"]).prefix { $0 != ";" })
+    let question = try await dashboard.get(page, headers: [("Cookie", cookie)])
+    return (cookie, String(try #require(question.body.split(separator: "name=\"form\" value=\"").last?.prefix { $0 != "\"" })))
+  }
+
+  @Test("Who has the token changes the limits of a migration, and what is no limit is said")
+  func tuning() async throws {
     try await RunningDashboard.with(Self.busy(), hasToken: true) { dashboard in
-      let target = "/migrations/m-1/cancel"
+      let target = "/migrations/m-1/tune"
+      let (cookie, form) = try await Self.logIn(dashboard, target)
+      for (fields, words) in [
+        ("", "Give at least one limit."), ("downtime=0", "The longest pause is a whole number"), ("bandwidth=much", "The bandwidth is a"),
+        ("deadline=99999999", "The time in all is"),
+      ] {
+        let answer = try await dashboard.post(target, "form=\(form)&\(fields)", cookie: cookie)
+        #expect(answer.status == 400 && answer.body.contains(words), "\(fields)")
+      }
+      #expect(dashboard.actions.asked.isEmpty)
+      let answer = try await dashboard.post(target, "form=\(form)&downtime=500&bandwidth=&deadline=90", cookie: cookie)
+      #expect(answer.status == 200 && answer.body.contains("the longest pause of the guest: <b>500 ms</b>, before 300 ms"))
+      #expect(
+        dashboard.actions.asked == [.tune(Sample.id("m-1"), TransferLimits(maxDowntimeMs: 500, deadlineSeconds: 5_400))])
+      #expect(try await dashboard.post("/migrations/old/tune", "form=\(form)&downtime=500", cookie: cookie).status == 409)
+    }
+  }
+
+  @Test("Who has the token moves a guest, after its checks and a question")
+  func moving() async throws {
+    let refused = CheckRule.knownPool.failed(on: try #require(NodeName("beta")), "there is no pool of the name fast")
+    for checks in [[], [refused]] {
+      try await RunningDashboard.with(Self.busy(), hasToken: true, actions: RunningDashboard.Actions(checks: checks)) { dashboard in
+        let target = "/hosts/alpha/move"
+        let (cookie, form) = try await Self.logIn(dashboard, target)
+        for (fields, words) in [
+          ("guest=web-1", "Choose the host that it goes to."), ("to=beta", "Choose a guest."),
+          ("guest=web-1&to=beta&pool=a%2Fb", "is no pool"),
+        ] {
+          let answer = try await dashboard.post(target, "form=\(form)&step=check&\(fields)", cookie: cookie)
+          #expect(answer.status == 400 && answer.body.contains(words), "\(fields)")
+        }
+        #expect(dashboard.actions.asked.isEmpty)
+        let fields = "form=\(form)&guest=web-1&to=beta&pool=fast&priority=high"
+        let checked = try await dashboard.post(target, "\(fields)&step=check", cookie: cookie)
+        var order = MigrateCommand(
+          guest: try #require(ResourceName("web-1")), destination: .init(host: try #require(NodeName("beta"))),
+          pools: .init(default: ResourceName("fast")), priority: .high)
+        #expect(dashboard.actions.asked == [.check(order)])
+        #expect(checked.body.contains("The migration would run.") == checks.isEmpty)
+        #expect(checked.body.contains("there is no pool of the name fast") == !checks.isEmpty)
+        let id = checked.body.split(separator: "name=\"id\" value=\"").dropFirst().first?.prefix { $0 != "\"" }
+        #expect((id == nil) == !checks.isEmpty)
+        guard let id else { return }
+        // A form that is sent twice is one migration.
+        for _ in 1...2 {
+          let ordered = try await dashboard.post(target, "\(fields)&step=move&id=\(id)", cookie: cookie)
+          #expect(ordered.status == 200 && ordered.body.contains("/migrations/\(id)"))
+        }
+        order.dryRun = nil
+        let wanted = RunningDashboard.Actions.Asked.migrate(order, try #require(MigrationID(String(id))))
+        #expect(dashboard.actions.asked.dropFirst() == [wanted, wanted])
+      }
+    }
+  }
+
+  @Test("No other page's form does anything", arguments: ["/migrations/m-1/cancel", "/migrations/m-1/tune", "/hosts/alpha/move"])
+  func forgery(target: String) async throws {
+    try await RunningDashboard.with(Self.busy(), hasToken: true) { dashboard in
       let entered = try await dashboard.post("/login", "token=\(RunningDashboard.token)")
       let session = String(try #require(entered.headers["set-cookie"]).prefix { $0 != ";" })
       let question = try await dashboard.get(target, headers: [("Cookie", session)])
@@ -169,13 +235,13 @@ import Testing
         ("form=\(form)", session, "http://evil.example"), ("form=\(form)", session, "null"), ("form=\(form)", nil, nil),
         ("form=", session, nil),
         ("form=\(String(repeating: "0", count: form.count))", session, nil), ("form=\(form)", "longshore-session=guess", nil),
-        ("form=\(form)&x=" + String(repeating: "a", count: 5_000), session, nil),
+        ("form=\(form)&downtime=500&guest=web-1&to=beta&x=" + String(repeating: "a", count: 5_000), session, nil),
       ] as [(String, String?, String?)] {
         #expect(try await dashboard.post(target, body, cookie: cookie, origin: origin).status == 403)
       }
       let bare = try await HTTPConnection.send("POST", target, to: dashboard.port, headers: [("Cookie", session)], body: "form=\(form)")
       #expect(bare.status == 403)
-      #expect(dashboard.actions.cancelled.isEmpty)
+      #expect(dashboard.actions.asked.isEmpty)
       #expect(try await dashboard.post("/login", "token=\(RunningDashboard.token)", origin: "http://evil.example").status == 403)
     }
   }

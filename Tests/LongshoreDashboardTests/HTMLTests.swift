@@ -131,10 +131,18 @@ struct HostilePages {
       $0.page(of: model, at: now, canAct: true).document(PageFrame(model))
     }
     pages.append(PageAddress.overview.page(of: away, at: now, canAct: false).document(PageFrame(away)))
-    guard let record = model.migration(Sample.id("live")) else { preconditionFailure("the migration is known") }
+    guard let record = model.migration(Sample.id("live")), let known = model.hosts[Sample.alpha] else {
+      preconditionFailure("the migration and the host are known")
+    }
+    let form = MoveForm(guest: name, destination: name, pool: name, priority: name)
+    let checks = [CheckRule.knownPool.failed(on: Sample.alpha, name, advice: name)]
     let actions = [
-      ActionPage.confirm(record, formToken: name), ActionPage.logIn(for: record.id, problem: name),
-      ActionPage.refused(record, ActionRefusal(reasons: reasons, message: name)),
+      ActionPage.confirm(record, formToken: name), ActionPage.logIn(for: .cancel(record.id), problem: name),
+      ActionPage.refused("\(name)", ActionRefusal(reasons: reasons, message: name), back: .none),
+      ActionPage.tune(record, formToken: name, problem: name), ActionPage.tuned(record, [LimitChange(.bandwidthMiBps, from: nil, to: 1)]),
+      ActionPage.move(known, model, form, formToken: name, problem: name), ActionPage.ordered(name, record.id),
+      ActionPage.checked(known, form, guest: name, CheckedMove(checks: checks), id: record.id, formToken: name),
+      ActionPage.checked(known, form, guest: name, CheckedMove(checks: []), id: record.id, formToken: name),
     ]
     pages += actions.map { $0.document(PageFrame(model), isLive: false) }
     all = pages

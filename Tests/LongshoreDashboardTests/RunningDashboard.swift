@@ -9,17 +9,41 @@ import Synchronization
 struct RunningDashboard: Sendable {
   static let token = "0123456789abcdef"
 
-  /// Cancellations that were asked for.
+  /// Notes what was asked for.
   final class Actions: DashboardActions {
-    private let log = Mutex<[MigrationID]>([])
+    /// Something that was asked for.
+    enum Asked: Sendable, Hashable {
+      case cancel(MigrationID), tune(MigrationID, TransferLimits), check(MigrateCommand), migrate(MigrateCommand, MigrationID)
+    }
+
+    private let log = Mutex<[Asked]>([])
     private let refusal: ActionRefusal?
+    private let checks: [Check]
 
-    init(refusal: ActionRefusal? = nil) { self.refusal = refusal }
+    /// - Parameter checks: What the checks of a move find.
+    init(refusal: ActionRefusal? = nil, checks: [Check] = []) {
+      self.refusal = refusal
+      self.checks = checks
+    }
 
-    var cancelled: [MigrationID] { log.withLock { $0 } }
+    var asked: [Asked] { log.withLock { $0 } }
 
-    func cancel(_ migration: MigrationID, at source: HostAddress) async throws {
-      log.withLock { $0.append(migration) }
+    func cancel(_ migration: MigrationID, at source: HostAddress) async throws { try note(.cancel(migration)) }
+
+    func tune(_ migration: MigrationID, _ limits: TransferLimits, at source: HostAddress) async throws -> [LimitChange] {
+      try note(.tune(migration, limits))
+      return [LimitChange(.maxDowntimeMs, from: 300, to: limits.maxDowntimeMs ?? 0)]
+    }
+
+    func check(_ order: MigrateCommand, at source: HostAddress) async throws -> CheckedMove {
+      try note(.check(order))
+      return CheckedMove(checks: checks, estimate: nil)
+    }
+
+    func migrate(_ order: MigrateCommand, as id: MigrationID, at source: HostAddress) async throws { try note(.migrate(order, id)) }
+
+    private func note(_ asked: Asked) throws {
+      log.withLock { $0.append(asked) }
       if let refusal { throw refusal }
     }
   }

@@ -7,7 +7,8 @@ enum HostPage {
   static let mostGuests = 500
 
   /// The page; nil where the host is not known.
-  static func page(_ model: ClusterModel, _ name: NodeName, at now: Timestamp) -> Page? {
+  /// - Parameter action: What lets the reader move its guests; nothing where that is not possible.
+  static func page(_ model: ClusterModel, _ name: NodeName, at now: Timestamp, action: HTML = .none) -> Page? {
     guard let host = model.hosts[name] else { return nil }
     let (out, into) = model.moving(name)
     let drains = model.allDrains.filter { $0.host == name }
@@ -19,7 +20,7 @@ enum HostPage {
     return Page(
       title: name.text, place: .elsewhere, head: "<h1>Host \(name)</h1>",
       parts: [
-        Page.Part(id: "state", content: facts(host)),
+        Page.Part(id: "state", content: facts(host) + action),
         Page.Part(id: "out", content: traffic(out, "out", "Leaving", at: now)),
         Page.Part(id: "into", content: traffic(into, "into", "Coming", at: now)),
         Page.Part(id: "drains", content: OverviewPage.drains(drains, title: "Drains")),

@@ -4,8 +4,8 @@ import LongshoreMessages
 /// One migration: where it stands, its disks, its rates, its story and its plan.
 enum MigrationPage {
   /// The page; nil where nothing is known of the migration.
-  /// - Parameter cancellation: What lets the reader cancel it; nothing where that is not possible.
-  static func page(_ model: ClusterModel, _ id: MigrationID, at now: Timestamp, cancellation: HTML = .none) -> Page? {
+  /// - Parameter actions: What lets the reader change or end it; nothing where that is not possible.
+  static func page(_ model: ClusterModel, _ id: MigrationID, at now: Timestamp, actions: HTML = .none) -> Page? {
     guard let record = model.migration(id) else { return model.ended.row(of: id).map(rowAlone) }
     let name = record.guest.name.isEmpty ? record.guest.uuid : record.guest.name
     return Page(
@@ -16,12 +16,12 @@ enum MigrationPage {
         """,
       parts: [
         Page.Part(id: "advice", content: advice(record, at: now)),
-        Page.Part(id: "standing", content: standing(record) + (record.end == nil ? cancellation : .none)),
+        Page.Part(id: "standing", content: standing(record) + (record.end == nil ? actions : .none)),
         Page.Part(id: "copy", content: copy(record, at: now)),
         Page.Part(id: "rates", content: rates(record)),
         Page.Part(id: "story", content: story(record)),
         Page.Part(id: "plan", content: plan(record)),
-        Page.Part(id: "checks", content: checks(record)),
+        Page.Part(id: "checks", content: checks(record.checks)),
         Page.Part(id: "raw", content: raw(record)),
       ])
   }
@@ -242,8 +242,8 @@ enum MigrationPage {
         ], rows: rows))
   }
 
-  private static func checks(_ record: MigrationRecord) -> HTML {
-    let checks = record.checks
+  /// What was looked at before anything was made.
+  static func checks(_ checks: [Check]) -> HTML {
     guard !checks.isEmpty else { return .none }
     let bad = checks.filter { $0.outcome != .passed }.count
     let rows = checks.enumerated().map { index, check -> (key: String, cells: [HTML]) in

@@ -21,7 +21,7 @@ struct DashboardResponder: Sendable {
   let hub: LiveHub
   /// Who may do more than look; nil where nobody may.
   let gate: ActionGate?
-  /// What cancels a migration.
+  /// What does more than look.
   let actions: any DashboardActions
   let now: @Sendable () -> Timestamp
 
@@ -58,8 +58,8 @@ struct DashboardResponder: Sendable {
     let parts = path.split(separator: "/").map(String.init)
     if parts.count == 3, parts[0] == "migrations", let id = MigrationID(parts[1]) {
       if parts[2] == "events.jsonl" { return isRead ? await events(id) : await notAllowed("GET, HEAD") }
-      if parts[2] == "cancel", let gate { return await cancel(id, request, gate) }
     }
+    if let gate, let action = ActionAddress(path: path) { return await act(action, request, gate) }
     guard let address = PageAddress(path: path, query: query) else {
       return await page(MessagePage.notFound("Nothing is at this address."), isLive: false, request)
     }
@@ -71,7 +71,7 @@ struct DashboardResponder: Sendable {
 
   // MARK: Pages
 
-  private func page(_ page: Page, of model: ClusterModel? = nil, isLive: Bool, _ request: HTTPQuestion? = nil) async -> Response {
+  func page(_ page: Page, of model: ClusterModel? = nil, isLive: Bool, _ request: HTTPQuestion? = nil) async -> Response {
     var known = model
     if known == nil { known = await state.model }
     guard let known else { return Response(status: .internalServerError) }
@@ -83,11 +83,11 @@ struct DashboardResponder: Sendable {
       status: HTTPResponse.Status(code: page.status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: document.text)))
   }
 
-  private func message(_ title: String, _ text: HTML, _ status: HTTPResponse.Status) async -> Response {
+  func message(_ title: String, _ text: HTML, _ status: HTTPResponse.Status) async -> Response {
     await page(MessagePage.message(title, text, status: status.code), isLive: false)
   }
 
-  private func notAllowed(_ methods: String) async -> Response {
+  func notAllowed(_ methods: String) async -> Response {
     var response = await message("Method not allowed", "This address takes \(methods).", .methodNotAllowed)
     response.headers[.allow] = methods
     return response
@@ -182,7 +182,7 @@ struct DashboardResponder: Sendable {
       """
   }
 
-  private static func cookie(of request: HTTPQuestion) -> String? {
+  static func cookie(of request: HTTPQuestion) -> String? {
     for part in (request.headers[.cookie] ?? "").split(separator: ";") {
       let pair = part.split(separator: "=", maxSplits: 1)
       guard pair.count == 2, pair[0].drop(while: { $0 == " " }) == Self.cookie else { continue }
@@ -198,7 +198,7 @@ struct DashboardResponder: Sendable {
   }
 
   /// The fields of a form of this server; nil where it is none.
-  private func form(_ request: HTTPQuestion) async -> [String: String]? {
+  func form(_ request: HTTPQuestion) async -> [String: String]? {
     guard Self.isOwn(request), request.headers[.contentType]?.hasPrefix("application/x-www-form-urlencoded") == true else { return nil }
     guard let body = try? await request.body.collect(upTo: Self.largestForm) else { return nil }
     return FormText.fields(String(buffer: body))
@@ -217,19 +217,19 @@ struct DashboardResponder: Sendable {
     switch request.method {
     case .get, .head:
       let query = FormText.fields(request.uri.query ?? "") ?? [:]
-      return await page(ActionPage.logIn(for: query["for"].flatMap { MigrationID($0) }), isLive: false)
+      return await page(ActionPage.logIn(for: query["for"].flatMap(ActionAddress.init)), isLive: false)
     case .post:
       guard let fields = await form(request) else { return await refused() }
       do throws(ActionGate.Refusal) {
         let id = try await gate.logIn(token: fields["token"] ?? "")
-        let target = fields["for"].flatMap { MigrationID($0) }.map { "/migrations/\($0)/cancel" } ?? "/"
+        let target = fields["for"].flatMap(ActionAddress.init)?.path ?? "/"
         return redirect(
           to: target, cookie: "\(Self.cookie)=\(id); Path=/; HttpOnly; SameSite=Strict; Max-Age=\(ActionGate.lifetime / 1000)")
       } catch {
         let isLate = error == .tooManyTries
         return await page(
           ActionPage.logIn(
-            for: fields["for"].flatMap { MigrationID($0) },
+            for: fields["for"].flatMap(ActionAddress.init),
             problem: isLate ? "Too many wrong tokens were tried; wait a minute." : "That is not the token.", status: isLate ? 429 : 403),
           isLive: false)
       }
@@ -237,32 +237,7 @@ struct DashboardResponder: Sendable {
     }
   }
 
-  private func cancel(_ id: MigrationID, _ request: HTTPQuestion, _ gate: ActionGate) async -> Response {
-    guard request.method == .get || request.method == .head || request.method == .post else { return await notAllowed("GET, HEAD, POST") }
-    guard let session = await gate.session(Self.cookie(of: request)) else {
-      return request.method == .post ? await refused() : redirect(to: "/login?for=\(id)")
-    }
-    guard let record = await state.model.migration(id) else {
-      return await page(MessagePage.notFound("No migration <code>\(id)</code> is known here."), isLive: false, request)
-    }
-    guard request.method == .post else {
-      return await page(ActionPage.confirm(record, formToken: session.formToken), isLive: false, request)
-    }
-    guard let fields = await form(request), await gate.accepts(formToken: fields["form"], of: session) else { return await refused() }
-    guard record.end == nil else {
-      return await message("Too late", "The migration has ended: <a href=\"/migrations/\(url: id.text)\">see how</a>.", .conflict)
-    }
-    do {
-      try await actions.cancel(id, at: HostAddress(cluster: state.model.cluster, host: record.source))
-      return redirect(to: "/migrations/\(id)")
-    } catch let refusal as ActionRefusal {
-      return await page(ActionPage.refused(record, refusal), isLive: false, request)
-    } catch {
-      return await page(ActionPage.refused(record, ActionRefusal(reasons: [], message: "\(error)")), isLive: false, request)
-    }
-  }
-
-  private func refused() async -> Response {
+  func refused() async -> Response {
     await message(
       "Refused",
       """
@@ -270,7 +245,7 @@ struct DashboardResponder: Sendable {
       """, .forbidden)
   }
 
-  private func redirect(to target: String, cookie: String? = nil) -> Response {
+  func redirect(to target: String, cookie: String? = nil) -> Response {
     var headers = HTTPFields()
     headers[.location] = target
     headers[.cacheControl] = "no-store"

@@ -40,12 +40,16 @@ enum PageAddress: Sendable, Hashable {
     case .overview: return OverviewPage.page(model, at: now)
     case .ended(let filter, let number): return EndedPage.page(model, filter: filter, number: number)
     case .migration(let id):
-      let cancellation: HTML = canAct ? "<p><a href=\"/migrations/\(url: id.text)/cancel\">Cancel this migration…</a></p>" : .none
-      return MigrationPage.page(model, id, at: now, cancellation: cancellation)
+      let actions: HTML =
+        """
+        <p><a href="\(ActionAddress.tune(id).path)">Tune this migration…</a> · <a href="\(ActionAddress.cancel(id).path)">Cancel it…</a></p>
+        """
+      return MigrationPage.page(model, id, at: now, actions: canAct ? actions : .none)
         ?? MessagePage.notFound(
           "No migration <code>\(id)</code> is known here. Its source may know it: <code>longshore status \(id)</code>")
     case .host(let name):
-      return HostPage.page(model, name, at: now)
+      let action: HTML = "<p><a href=\"\(ActionAddress.move(name).path)\">Move a guest of this host…</a></p>"
+      return HostPage.page(model, name, at: now, action: canAct ? action : .none)
         ?? MessagePage.notFound("No host named <b>\(name)</b> is known in cluster \(model.cluster).")
     }
   }
