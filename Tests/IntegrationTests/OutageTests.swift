@@ -111,11 +111,14 @@ extension MigrationTests {
       let lab = try await Lab.find()
       try await lab.clear()
       try await IntegrationTests.expectMove(in: lab, at: .copying) { guest, _, _ in
+        // The keys with which the source's agent may publish them.
         func permit(write: String) async throws {
-          try await lab.command("broker", "ctl", "set_permissions", "longshore", ".*", write, ".*")
+          for (exchange, read) in [(Wire.events, "^#$"), (Wire.progress, "^$")] {
+            try await lab.command("broker", "ctl", "set_topic_permissions", "agent-alpha", exchange, write, read)
+          }
         }
         let lines = try await lab.agentLog(of: .alpha).count
-        try await permit(write: #"^(?!longshore\.(events|progress)$)"#)
+        try await permit(write: "^$")
         try await finally {
           // A channel knows for good what its user may do.
           try await lab.command("broker", "ctl", "close_all_connections", "of the test")
@@ -123,7 +126,7 @@ extension MigrationTests {
           try await guest.waitForWrite(on: .beta)
           try await lab.waitForAgentLog(of: .alpha, "ACCESS_REFUSED", times: 2, after: lines)
         } do: {
-          try await permit(write: ".*")
+          try await permit(write: #"^lab\.alpha\."#)
         }
       }
     }

@@ -10,7 +10,8 @@ struct DashboardSubcommand: OperatorCommand {
     discussion: """
       The page shows what is under way, what waits and why, what has ended, the hosts and their links, and what needs somebody. It reads \
       the history of events when it starts, and changes by itself. Whoever reaches the address can look; put a server with TLS and logins \
-      before it where that is not meant. With --action-token-file whoever has the token can also cancel migrations.
+      before it where that is not meant. With --action-token-file whoever has the token can also move guests, and tune and \
+      cancel migrations.
 
       EXAMPLES:
         longshore dashboard
@@ -30,7 +31,7 @@ struct DashboardSubcommand: OperatorCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A file with the token of those who may cancel migrations (default: nobody may). Also LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE.",
+      "A file with the token of those who may move guests, and tune and cancel migrations (default: nobody may). Also LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE.",
       valueName: "file"), completion: .file())
   var actionTokenFile: String?
 

@@ -174,7 +174,7 @@ extension ActionPage {
             <input type="hidden" name="step" value="check">
             <label>Guest <select name="guest" required>\(guests.map { option($0.uuid, $0.name, isChosen: $0.uuid == form.guest) })</select></label>
             <label>To <select name="to" required>\(others.map { option($0.text, $0.text, isChosen: $0.text == form.destination) })</select></label>
-            <label>Pool for its disks <input name="pool" list="pools" value="\(form.pool)" placeholder="those of the same names"></label>
+            <label>Pool for its disks <input name="pool" list="pools" value="\(form.pool)" placeholder="of the same name"></label>
             <datalist id="pools">\(pools.map { pool -> HTML in "<option value=\"\(pool)\">" })</datalist>
             <label>Priority <select name="priority">\(priorities)</select></label>
             <button>Check</button> <a href="/hosts/\(url: host.name.text)">Back to the host</a></form>
