@@ -27,7 +27,8 @@ public struct ExportLine: Sendable, Hashable {
     var heard: Now
   }
 
-  private let limit: Int
+  /// How many copies are made at once. Where it is lowered, those that are made go on.
+  public var limit: Int
   private var running: Set<Copy> = []
   private var waiting: [Waiter] = []
   private var ended: [Copy: Now] = [:]

@@ -19,7 +19,7 @@ public struct HostMigrations: Sendable, Hashable {
   /// The id of the host's journal.
   public let journal: String
   /// How many migrations may work at once.
-  public let limits: Limits
+  public var limits: Limits
   /// The migrations out of this host.
   public private(set) var sources = MigrationTable<SourceMigration>()
   /// The migrations into this host.

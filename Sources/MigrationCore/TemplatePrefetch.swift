@@ -236,8 +236,8 @@ extension HostPrefetches {
 
 /// The prefetches into a host that have not ended, and what the host decides about them.
 public struct HostPrefetches: Sendable, Hashable {
-  /// How many may work at once.
-  public let limit: Int
+  /// How many may work at once. Where it is lowered, those that work go on.
+  public var limit: Int
   /// Those that have not ended.
   public private(set) var open: [MigrationID: TemplatePrefetch] = [:]
 

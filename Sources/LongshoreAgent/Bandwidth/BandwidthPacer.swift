@@ -65,7 +65,7 @@ actor BandwidthPacer {
     var refusal: ImageError?
   }
 
-  private let schedules: Schedules
+  private var schedules: Schedules
   private let clock: any HostClock
   private let logger: Logger
   private var claims: @Sendable () async -> [BandwidthClaim] = { [] }
@@ -88,6 +88,9 @@ actor BandwidthPacer {
 
   /// Takes who tells what the migrations out of this host claim.
   func use(claims: @escaping @Sendable () async -> [BandwidthClaim]) { self.claims = claims }
+
+  /// Takes other budgets, which hold from the next round on.
+  func use(schedules: Schedules) { self.schedules = schedules }
 
   // MARK: - What is followed
 

@@ -179,6 +179,17 @@ actor MigrationCoordinator {
   /// What of a budget for what comes into this host each of the migrations into it gets.
   func incomingShares(of budget: UInt64?) -> [IncomingShare] { migrations.incomingShares(of: budget) }
 
+  /// How many migrations may work at once.
+  var limits: HostMigrations.Limits { migrations.limits }
+
+  /// Lets another number of migrations work at once from now on. Those that work already go on.
+  func use(limits: HostMigrations.Limits) {
+    guard limits != migrations.limits else { return }
+    migrations.limits = limits
+    admit(to: .source)
+    admit(to: .destination)
+  }
+
   /// Whether the number of migrations out of one pool is limited more narrowly than that of all.
   var limitsPools: Bool { migrations.limits.pool < migrations.limits.outgoing }
 

@@ -13,7 +13,7 @@ actor PrefetchCoordinator {
   private let clock: any HostClock
   private let runner: any PrefetchRunner
   private let outboxChanged: @Sendable () -> Void
-  private let deadlineSeconds: Int64
+  private let deadlineSeconds: @Sendable () -> Int64
   private let logger: Logger
 
   private var prefetches: HostPrefetches
@@ -23,7 +23,8 @@ actor PrefetchCoordinator {
   private var isStopped = false
 
   init(
-    here: HostAddress, journal: Journal, limit: Int, deadlineSeconds: Int64, clock: any HostClock, runner: any PrefetchRunner,
+    here: HostAddress, journal: Journal, limit: Int, deadlineSeconds: @escaping @Sendable () -> Int64, clock: any HostClock,
+    runner: any PrefetchRunner,
     outboxChanged: @escaping @Sendable () -> Void, logger: Logger
   ) {
     self.here = here
@@ -53,6 +54,12 @@ actor PrefetchCoordinator {
     }
   }
 
+  /// Lets another number work at once from now on. Those that work already go on.
+  func use(limit: Int) {
+    prefetches.limit = limit
+    admit()
+  }
+
   /// How many prefetches are at work.
   var openCount: Int { tasks.count }
 
@@ -76,7 +83,7 @@ actor PrefetchCoordinator {
     }
     let now = clock.now()
     let source = HostAddress(cluster: here.cluster, host: order.from)
-    switch prefetches.accept(order, id: key.id, source: source, deadlineSeconds: deadlineSeconds, at: now) {
+    switch prefetches.accept(order, id: key.id, source: source, deadlineSeconds: deadlineSeconds(), at: now) {
     case .joins(let earlier): return .templateWork(work(of: earlier))
     case .begins(let prefetch):
       CrashPoint.prefetchUnstored.reached()

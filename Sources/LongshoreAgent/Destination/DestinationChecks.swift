@@ -10,16 +10,26 @@ struct DestinationChecks: Sendable {
   let libvirt: LibvirtLink
   let journal: Journal
   let images: QemuImg
-  /// Whether guests may come.
-  let takesGuests: Bool
-  /// Whether guests may come that have more memory than is available.
-  var overcommitsMemory = false
-  /// The pools that may be moved into; nil for all.
-  let allowedPools: Set<String>?
+  /// What the configuration lets come.
+  let admission: @Sendable () -> Admission
   let path: PathChecks
   let identities: LayerIdentities
   /// What the bandwidth budget lets come now, in bytes a second; nil for no limit.
   let incomingBudget: @Sendable () -> UInt64?
+
+  /// What the configuration lets come.
+  struct Admission: Sendable {
+    /// Whether guests may come.
+    var takesGuests: Bool
+    /// Whether guests may come that have more memory than is available.
+    var overcommitsMemory: Bool
+    /// The pools that may be moved into; nil for all.
+    var allowedPools: Set<String>?
+  }
+
+  private var takesGuests: Bool { admission().takesGuests }
+  var overcommitsMemory: Bool { admission().overcommitsMemory }
+  var allowedPools: Set<String>? { admission().allowedPools }
 
   /// What was found.
   struct Finding: Sendable {

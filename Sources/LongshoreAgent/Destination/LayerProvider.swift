@@ -83,7 +83,7 @@ struct LayerProvider: Sendable {
           return try await difference(of: path, from: layer, of: demand).map(Placement.taken) ?? .adopted
         }
         let isCopied = try await places.withPlace { before in
-          await tell(demand, waiting(before), progress)
+          await tell(demand, await waiting(before), progress)
         } _: {
           try await copy(layer, to: path, in: folder, of: demand, progress: progress)
         }
@@ -94,8 +94,9 @@ struct LayerProvider: Sendable {
   }
 
   /// For what a copy waits, where as many are made as may be.
-  private func waiting(_ before: Int) -> Waiting {
-    let copies = places.limit == 1 ? "one template" : "\(places.limit) templates"
+  private func waiting(_ before: Int) async -> Waiting {
+    let limit = await places.limit
+    let copies = limit == 1 ? "one template" : "\(limit) templates"
     return Waiting(
       host: here.host, limit: "limits.templatesIncoming", position: before + 1,
       reason: Reason(

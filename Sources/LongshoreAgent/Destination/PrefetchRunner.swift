@@ -32,7 +32,7 @@ struct HypervisorPrefetchRunner: PrefetchRunner {
   let peers: any PeerLink
   let pools: PoolRefresher
   /// How long the source may take to answer at first, in milliseconds.
-  let patience: Int64
+  let patience: @Sendable () -> Int64
   let clock: any HostClock
   let logger: Logger
 
@@ -109,6 +109,7 @@ struct HypervisorPrefetchRunner: PrefetchRunner {
         return nil
       }
       group.addTask {
+        let patience = patience()
         guard (try? await clock.wait(milliseconds: patience)) != nil else { return nil }
         return .refused(
           Reason(

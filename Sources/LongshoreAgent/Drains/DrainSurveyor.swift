@@ -25,7 +25,6 @@ struct DrainSurveyor: Sendable {
   let questions: OfferQuestions
   let dryRuns: DryRuns
   let peers: any PeerLink
-  let limits: HostMigrations.Limits
   let pacer: BandwidthPacer
   let clock: any HostClock
   let logger: Logger
@@ -57,7 +56,7 @@ struct DrainSurveyor: Sendable {
   /// - Throws: libvirt's errors where it cannot be asked.
   func survey(_ id: MigrationID, _ order: DrainOrder, only: [String]?) async throws -> DrainSurvey {
     let guests = try await running().filter { only?.contains($0.uuid) != false }
-    guard !guests.isEmpty else { return survey([], [], uplink: nil) }
+    guard !guests.isEmpty else { return await survey([], [], uplink: nil) }
     async let asked = questions.ask(order.to, for: id)
     var candidates = try await inspect(guests, order)
     var hosts = order.to == nil ? Self.best(await asked) : await asked
@@ -88,7 +87,7 @@ struct DrainSurveyor: Sendable {
     // To a host for which no budget is set beside that of all together.
     var uplink = fastest
     if let fastest { uplink = await budget(to: here.host, of: fastest, fixed: nil) }
-    return survey(candidates.map(\.found), hosts, uplink: uplink)
+    return await survey(candidates.map(\.found), hosts, uplink: uplink)
   }
 
   /// What the bandwidth budgets leave now of what a link carries, in bytes a second.
@@ -96,8 +95,9 @@ struct DrainSurveyor: Sendable {
     min(measured, await pacer.outlook(to: host, fixed: fixed).rate(at: clock.now().wall) ?? measured)
   }
 
-  private func survey(_ guests: [DrainSurvey.Guest], _ hosts: [DrainSurvey.Host], uplink: UInt64?) -> DrainSurvey {
-    DrainSurvey(guests: guests, hosts: hosts, uplinkBps: uplink, outgoing: limits.outgoing, pair: limits.pair, pool: limits.pool)
+  private func survey(_ guests: [DrainSurvey.Guest], _ hosts: [DrainSurvey.Host], uplink: UInt64?) async -> DrainSurvey {
+    let limits = await coordinator.limits
+    return DrainSurvey(guests: guests, hosts: hosts, uplinkBps: uplink, outgoing: limits.outgoing, pair: limits.pair, pool: limits.pool)
   }
 
   /// Of many hosts those that have most to offer, by the hosts' names.

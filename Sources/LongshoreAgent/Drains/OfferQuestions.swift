@@ -89,11 +89,11 @@ struct HostOffers: Sendable {
   let here: HostAddress
   let libvirt: LibvirtLink
   let checks: DestinationChecks
-  let limits: HostMigrations.Limits
   let coordinator: MigrationCoordinator
 
   /// The offer of this moment.
   func offer() async -> HostOffer {
+    let limits = await coordinator.limits
     var offer = HostOffer(
       pools: [], incoming: limits.incoming, pair: limits.pair, pool: limits.pool, busy: await coordinator.incomingCount)
     do {

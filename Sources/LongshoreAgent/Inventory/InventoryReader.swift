@@ -13,12 +13,12 @@ struct InventoryReader: Sendable {
   private static let width = 2
 
   /// The setting `hostUUID`; nil for what libvirt says.
-  let uuid: String?
+  let uuid: @Sendable () -> String?
   let libvirt: LibvirtLink
   let coordinator: MigrationCoordinator
   let defaults: HostDefaults
   /// The pools that guests may be moved into; nil for all.
-  let allowedPools: Set<String>?
+  let allowedPools: @Sendable () -> Set<String>?
   let clock: any HostClock
   let logger: Logger
 
@@ -28,7 +28,7 @@ struct InventoryReader: Sendable {
   func read(_ question: InventoryQuestion, maintenance: Maintenance) async -> HostInventory {
     let bare = HostInventory(
       machine: HostInventory.Machine(
-        uuid: uuid, agentVersion: LongshoreVersion.current, memoryAvailable: HostResources.availableMemory(), maintenance: maintenance,
+        uuid: uuid(), agentVersion: LongshoreVersion.current, memoryAvailable: HostResources.availableMemory(), maintenance: maintenance,
         migrations: await coordinator.running),
       settings: defaults.settings)
     do {
@@ -45,7 +45,7 @@ struct InventoryReader: Sendable {
     var inventory = bare
     let versions = try await connection.versions()
     let hardware = try await connection.hostHardware()
-    if uuid == nil { inventory.machine.uuid = try await connection.hostUUID() }
+    if bare.machine.uuid == nil { inventory.machine.uuid = try await connection.hostUUID() }
     inventory.machine.libvirtVersion = "\(versions.daemon)"
     inventory.machine.hypervisor = try await connection.hypervisorName()
     inventory.machine.hypervisorVersion = "\(versions.hypervisor)"
@@ -74,7 +74,7 @@ struct InventoryReader: Sendable {
     return (
       HostInventory.Pool(
         uuid: pool.uuid, name: pool.name, type: configuration.kind.rawValue, active: try await pool.isActive(),
-        allowed: allowedPools?.contains(pool.name) ?? true, capacity: info.capacity, allocation: info.allocation,
+        allowed: allowedPools()?.contains(pool.name) ?? true, capacity: info.capacity, allocation: info.allocation,
         available: info.available, path: configuration.targetPath,
         sourceHosts: configuration.sourceHosts.isEmpty ? nil : configuration.sourceHosts, sourceDirectory: configuration.sourceDirectory),
       [.directory, .fileSystem, .networkFileSystem].contains(configuration.kind)

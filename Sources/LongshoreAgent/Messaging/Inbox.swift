@@ -15,9 +15,9 @@ struct Inbox: Service, CustomStringConvertible {
 
   let here: HostAddress
   /// The broker's users who may order; nil for all.
-  let orderingUsers: Set<String>?
+  let orderingUsers: @Sendable () -> Set<String>?
   /// The users of agents; nil where their messages are believed without.
-  let peerUser: PeerUser?
+  let peerUser: @Sendable () -> PeerUser?
   let connection: AMQPConnection
   let desk: RequestDesk
   let coordinator: MigrationCoordinator
@@ -183,7 +183,7 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func work(of message: PeerMessage, _ delivery: Delivery) -> Work {
-    if let reason = peerUser?.objection(to: message, from: delivery.properties.userID) { return deadLetter(delivery, [reason]) }
+    if let reason = peerUser()?.objection(to: message, from: delivery.properties.userID) { return deadLetter(delivery, [reason]) }
     guard let to = message.to else {
       guard message.from.cluster == here.cluster, message.body == .askOffer else {
         return deadLetter(delivery, [Reason(.wrongHost, "\(message.body.typeName) goes to one host, and names none")])
@@ -244,7 +244,7 @@ struct Inbox: Service, CustomStringConvertible {
   ///
   /// - Parameter user: Who sent it. The broker lets nobody name another user than the connection's.
   private func objection(to request: Request, of user: String?) -> Reason? {
-    guard let orderingUsers, request.isOrder else { return nil }
+    guard let orderingUsers = orderingUsers(), request.isOrder else { return nil }
     guard let user else {
       return Reason(.notPermitted, "\(here.host) takes orders of certain users only: name yours in the message's property user-id")
     }

@@ -12,7 +12,7 @@ struct OrderDoor: Sendable {
   let coordinator: MigrationCoordinator
   let libvirt: LibvirtLink
   let defaults: HostDefaults
-  let patience: Patience
+  let patience: @Sendable () -> Patience
   let logger: Logger
 
   /// Takes one order. The same order of the same id is accepted again, and is one migration.
@@ -39,7 +39,7 @@ struct OrderDoor: Sendable {
         content: .success(
           JudgedOrder.Content(
             command: order, guest: way.guest, sourcePools: await sourcePools(of: way.guest), destination: way.destination,
-            deadlineSeconds: order.deadlineSeconds ?? defaults.deadlineSeconds, patience: patience, trace: trace)),
+            deadlineSeconds: order.deadlineSeconds ?? defaults.deadlineSeconds, patience: patience(), trace: trace)),
         answer: answer)
     }
   }

@@ -55,7 +55,7 @@ struct RequestDesk: Sendable {
   let inventory: InventoryReader
   let defaults: HostDefaults
   /// Whether the configuration lets guests come.
-  let takesGuests: Bool
+  let takesGuests: @Sendable () -> Bool
   let clock: any HostClock
   let logger: Logger
 
@@ -115,7 +115,7 @@ struct RequestDesk: Sendable {
     case .listDrains(let includeEnded): return .drains(try await drains.list(includeEnded: includeEnded))
     case .steerDrain(let steering):
       return try await drains.steer(steering, reason: Reason(.cancelled, "by the request \(request.id)"))
-    case .setMaintenance(let on): return try await drains.setMaintenance(on, takesGuests: takesGuests)
+    case .setMaintenance(let on): return try await drains.setMaintenance(on, takesGuests: takesGuests())
     case .report(let id): return try await reports.make(id).map { .report($0) } ?? unknown(id)
     case .diagnose(let order): return .diagnosis(await diagnosis.make(order, id: request.id))
     case .removeOrphans(let ids): return try await answer("remove orphans") { .orphans(try await orphans.remove(Set(ids))) }
@@ -356,7 +356,7 @@ struct RequestDesk: Sendable {
 
   /// Whether the host takes guests.
   private func maintenance() throws(JournalError) -> Maintenance {
-    guard takesGuests else { return Maintenance(isOn: true) }
+    guard takesGuests() else { return Maintenance(isOn: true) }
     return try journal.maintenance() ?? Maintenance(isOn: false)
   }
 

@@ -24,6 +24,7 @@ final class AgentHealth: Sendable {
     var journal: String?
     var libvirt: String? = "no connection to libvirt yet"
     var consumer: Consumer?
+    var hasStarted = false
   }
 
   private let clock: any HostClock
@@ -45,6 +46,9 @@ final class AgentHealth: Sendable {
     state.withLock { $0.progress = now }
   }
 
+  /// The start is complete: all was there at once.
+  func started() { state.withLock { $0.hasStarted = true } }
+
   /// A write to the journal went well, or failed.
   func written(_ failure: JournalError?) {
     if let failure, !failure.isOfFile { return }
@@ -61,6 +65,9 @@ final class AgentHealth: Sendable {
 
   /// When the loops went round last.
   var lastProgress: Timestamp { state.withLock { $0.progress.wall } }
+
+  /// Whether the start is complete.
+  var hasStarted: Bool { state.withLock { $0.hasStarted } }
 
   /// Whether the journal could be written last.
   var canWrite: Bool { state.withLock { $0.journal == nil } }

@@ -52,6 +52,7 @@ struct Heartbeat: Service, CustomStringConvertible {
       var words: [ServiceManager.Word] = [.watchdog]
       if !isReady, faults.isEmpty {
         isReady = true
+        health.started()
         words.append(.ready)
         logger.info("Ready: broker, libvirt and journal are there")
       }

@@ -80,7 +80,7 @@ struct MetricsSampler: Sendable {
   let health: AgentHealth
   let journal: Journal
   /// Whether the configuration lets guests come.
-  let takesGuests: Bool
+  let takesGuests: @Sendable () -> Bool
   let census: @Sendable () async -> MigrationCensus
   let transfers: @Sendable () async -> Transfers
   /// How many templates are copied out of this host, into it, and how many wait.
@@ -153,9 +153,9 @@ struct MetricsSampler: Sendable {
       gauge(AgentMetric.outboxAge, Double(age) / 1000)
     }
     if let maintenance = try? journal.maintenance() {
-      gauge(AgentMetric.maintenance, !takesGuests || maintenance.isOn ? 1 : 0)
+      gauge(AgentMetric.maintenance, !takesGuests() || maintenance.isOn ? 1 : 0)
     } else {
-      gauge(AgentMetric.maintenance, takesGuests ? 0 : 1)
+      gauge(AgentMetric.maintenance, takesGuests() ? 0 : 1)
     }
   }
 }

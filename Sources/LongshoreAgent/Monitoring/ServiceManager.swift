@@ -7,6 +7,8 @@ struct ServiceManager: Sendable {
   enum Word: Sendable, Hashable {
     /// The start is complete.
     case ready
+    /// The configuration is read anew from this time of `CLOCK_MONOTONIC` on, until the agent is ready again.
+    case reloading(monotonicMicroseconds: Int64)
     /// How the agent stands, in one line.
     case status(String)
     /// The agent makes progress.
@@ -17,6 +19,7 @@ struct ServiceManager: Sendable {
     fileprivate var line: String {
       switch self {
       case .ready: "READY=1"
+      case .reloading(let time): "RELOADING=1\nMONOTONIC_USEC=\(time)"
       case .status(let text): "STATUS=\(text.split(whereSeparator: \.isNewline).joined(separator: " "))"
       case .watchdog: "WATCHDOG=1"
       case .stopping: "STOPPING=1"
@@ -34,6 +37,13 @@ struct ServiceManager: Sendable {
     address = environment["NOTIFY_SOCKET"].flatMap { $0.first == "/" || $0.first == "@" ? $0 : nil }
     let isMeant = environment["WATCHDOG_PID"].map { $0 == "\(processID)" } ?? true
     watchdogMilliseconds = environment["WATCHDOG_USEC"].flatMap { Int64($0) }.flatMap { $0 > 0 && isMeant ? max(1, $0 / 1000) : nil }
+  }
+
+  /// The time of the clock by which systemd orders what it is told.
+  static func monotonicMicroseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
 
   /// Tells some words at once.

@@ -28,10 +28,12 @@ struct Agent {
   ///   - standIn: What does the work on guests in place of libvirt, QEMU and files.
   ///   - manager: Who is told how the agent stands.
   ///   - recentLog: What the logger keeps of its last lines.
+  ///   - reread: Reads the configuration anew; nil where it is not read from anywhere.
   init(
     configuration: AgentConfiguration, standIn: StandIn? = nil, manager: ServiceManager = ServiceManager(environment: [:]),
-    recentLog: RecentLog = RecentLog(), logger: Logger
+    recentLog: RecentLog = RecentLog(), reread: (@Sendable () async throws -> AgentConfiguration)? = nil, logger: Logger
   ) throws {
+    let live = LiveConfiguration(configuration)
     let here = configuration.host
     let clock = SystemHostClock()
     try Self.makeFolder(configuration.runDirectory)
@@ -83,16 +85,21 @@ struct Agent {
     let descriptions = DescriptionMailbox()
     let paths = PathMailbox()
     let checks = DestinationChecks(
-      here: here, libvirt: libvirt, journal: journal, images: images, takesGuests: configuration.takesGuests,
-      overcommitsMemory: configuration.overcommitsMemory, allowedPools: configuration.allowedPools,
+      here: here, libvirt: libvirt, journal: journal, images: images,
+      admission: {
+        let configuration = live.now
+        return DestinationChecks.Admission(
+          takesGuests: configuration.takesGuests, overcommitsMemory: configuration.overcommitsMemory,
+          allowedPools: configuration.allowedPools)
+      },
       path: PathChecks(
         here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),
       identities: identities,
-      incomingBudget: { [schedule = configuration.incomingBandwidth] in
+      incomingBudget: {
         let now = clock.now().wall
-        return schedule.rate(at: now, in: LocalTime.ofHost(from: now))
+        return live.now.incomingBandwidth.rate(at: now, in: LocalTime.ofHost(from: now))
       })
-    let allowed = AllowedAddresses(hosts: configuration.allowedAddresses)
+    let allowed = AllowedAddresses { live.now.allowedAddresses }
 
     let destinations = DestinationConnections(logger: logger)
     let trials = PathTrials(
@@ -102,7 +109,7 @@ struct Agent {
     let sourceRunner = HypervisorSourceRunner(
       here: here, source: libvirt, destinations: destinations, inspector: inspector, offers: offers,
       retirement: SourceRetirement(
-        here: here, source: libvirt, journal: journal, graceSeconds: configuration.graceSeconds, pools: pools, clock: clock,
+        here: here, source: libvirt, journal: journal, graceSeconds: { live.now.graceSeconds }, pools: pools, clock: clock,
         logger: logger),
       reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress,
       notes: notes, pacer: pacer, clock: clock, logger: logger)
@@ -131,17 +138,20 @@ struct Agent {
         }
       }, left: { metrics.left($0, after: $1) }, logger: logger)
     let prefetches = PrefetchCoordinator(
-      here: here, journal: journal, limit: configuration.limits.incoming, deadlineSeconds: configuration.deadlineSeconds, clock: clock,
+      here: here, journal: journal, limit: configuration.limits.incoming, deadlineSeconds: { defaults.deadlineSeconds }, clock: clock,
       runner: HypervisorPrefetchRunner(
         libvirt: libvirt, journal: journal, checks: checks, layers: layers, mailbox: descriptions, peers: peers, pools: pools,
-        patience: configuration.answerTimeout, clock: clock, logger: logger), outboxChanged: outboxChanged, logger: logger)
+        patience: { live.now.answerTimeout }, clock: clock, logger: logger), outboxChanged: outboxChanged, logger: logger)
     let catalogue = TemplateCatalogue(here: here.host, libvirt: libvirt, journal: journal, identities: identities)
     let verifications = TemplateVerifications(select: catalogue.select, identities: identities, logger: logger)
     let dryRuns = DryRuns()
     let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
     let door = OrderDoor(
       here: here, coordinator: coordinator, libvirt: libvirt, defaults: defaults,
-      patience: Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter), logger: logger)
+      patience: {
+        let configuration = live.now
+        return Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter)
+      }, logger: logger)
     let hostOffers = HostOfferMailbox()
     let sampler = GuestSampler(clock: clock)
     let drains = DrainCoordinator(
@@ -151,7 +161,7 @@ struct Agent {
         surveyor: DrainSurveyor(
           here: here, libvirt: libvirt, coordinator: coordinator, inspector: inspector, sampler: sampler,
           questions: OfferQuestions(here: here, peers: peers, cluster: peers, mailbox: hostOffers, clock: clock), dryRuns: dryRuns,
-          peers: peers, limits: configuration.limits, pacer: pacer, clock: clock, logger: logger),
+          peers: peers, pacer: pacer, clock: clock, logger: logger),
         door: door, ends: ends, clock: clock, logger: logger),
       left: { await progress.progress(of: $0)?.partLeft }, outboxChanged: outboxChanged, logger: logger)
     let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
@@ -174,20 +184,20 @@ struct Agent {
         dryRuns: dryRuns, peers: peers, clock: clock),
       reports: MigrationReports(here: here, journal: journal, libvirt: libvirt, recent: recentLog, clock: clock),
       inventory: InventoryReader(
-        uuid: configuration.hostUUID, libvirt: libvirt, coordinator: coordinator, defaults: defaults,
-        allowedPools: configuration.allowedPools, clock: clock, logger: logger),
+        uuid: { live.now.hostUUID }, libvirt: libvirt, coordinator: coordinator, defaults: defaults,
+        allowedPools: { live.now.allowedPools }, clock: clock, logger: logger),
       defaults: defaults,
-      takesGuests: configuration.takesGuests, clock: clock,
+      takesGuests: { live.now.takesGuests }, clock: clock,
       logger: logger)
 
     let measuring = MetricsSampler(
-      registry: registry, health: health, journal: journal, takesGuests: configuration.takesGuests,
+      registry: registry, health: health, journal: journal, takesGuests: { live.now.takesGuests },
       census: { await coordinator.census }, transfers: { await progress.transfers(to: coordinator.destinations) },
       templates: { (await offers.exportCount, await places.takenCount, await places.waitingCount) },
-      budgets: { [schedule = configuration.incomingBandwidth] in
+      budgets: {
         let now = clock.now().wall
         let outgoing = await pacer.budgets
-        let incoming = schedule.rate(at: now, in: LocalTime.ofHost(from: now))
+        let incoming = live.now.incomingBandwidth.rate(at: now, in: LocalTime.ofHost(from: now))
         return [("outgoing", "", outgoing.host), ("incoming", "", incoming)].compactMap { scope, peer, rate in
           rate.map { (scope: scope, peer: peer, rate: $0) }
         } + outgoing.links.map { (scope: "link", peer: $0.key.text, rate: $0.value) }
@@ -205,7 +215,7 @@ struct Agent {
       OutboxPublisher(journal: journal, publishing: publishing, changes: changes, clock: clock, logger: logger),
       CoordinatorService(coordinator: coordinator, prefetches: prefetches, drains: drains, verifications: verifications),
       IncomingBandwidth(
-        schedule: configuration.incomingBandwidth, shares: { await coordinator.incomingShares(of: $0) }, peers: peers, clock: clock,
+        schedule: { live.now.incomingBandwidth }, shares: { await coordinator.incomingShares(of: $0) }, peers: peers, clock: clock,
         logger: logger),
       Housekeeper(
         journal: journal, disks: setAside, calls: housekeeping, clock: clock, logger: logger,
@@ -216,15 +226,27 @@ struct Agent {
           return true
         }),
       Inbox(
-        here: here, orderingUsers: configuration.orderingUsers, peerUser: configuration.peerUser, connection: consumer, desk: desk,
+        here: here, orderingUsers: { live.now.orderingUsers }, peerUser: { live.now.peerUser }, connection: consumer, desk: desk,
         coordinator: coordinator, offers: offers,
         mailbox: mailbox, templates: TemplateOffers(here: here.host, catalogue: catalogue, images: images, offers: offers),
         descriptions: descriptions, dryRuns: dryRuns,
         checks: checks, trials: trials, paths: paths, hostOffers: hostOffers,
-        ownOffers: HostOffers(here: here, libvirt: libvirt, checks: checks, limits: configuration.limits, coordinator: coordinator),
+        ownOffers: HostOffers(here: here, libvirt: libvirt, checks: checks, coordinator: coordinator),
         peers: peers, endpoint: configuration.endpoint, journal: journal,
         outboxChanged: outboxChanged, health: health, metrics: metrics, clock: clock,
         logger: logger),
+      ConfigurationReload(
+        live: live, read: reread,
+        tell: { configuration in
+          var level = logger
+          level.logLevel = configuration.logLevel
+          defaults.reconfigure(deadlineSeconds: configuration.deadlineSeconds)
+          await pacer.use(schedules: configuration.bandwidth)
+          await offers.use(limit: configuration.templateCopies.outgoing)
+          await places.use(limit: configuration.templateCopies.incoming)
+          await prefetches.use(limit: configuration.limits.incoming)
+          await coordinator.use(limits: configuration.limits)
+        }, manager: manager, isStarted: { health.hasStarted }, logger: logger),
       Heartbeat(
         health: health, journal: journal, manager: manager,
         round: {

@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import Logging
 internal import LongshoreMessages
 internal import MigrationCore
+internal import Synchronization
 
 /// The form of the lines that are logged.
 enum LogFormat: String, CaseIterable, Sendable {
@@ -9,6 +10,16 @@ enum LogFormat: String, CaseIterable, Sendable {
   case logfmt
   /// A JSON object a line, all values texts.
   case json
+}
+
+/// The least important messages that are logged, which may change.
+private final class LogLevel: Sendable {
+  private let level = Mutex(Logger.Level.info)
+
+  var value: Logger.Level {
+    get { level.withLock { $0 } }
+    set { level.withLock { $0 = newValue } }
+  }
 }
 
 /// Writes each message as one line that programs read as well: time, level, message, then what belongs to it, the migration first.
@@ -21,9 +32,15 @@ struct LineLogHandler: LogHandler {
   /// The modules that log of connections, which all migrations share: the one whose task has opened a connection is not meant.
   static let sharedModules: Set<String> = ["AMQP", "Libvirt"]
 
-  var logLevel = Logger.Level.info
+  var logLevel: Logger.Level {
+    get { level.value }
+    set { level.value = newValue }
+  }
   var metadata: Logger.Metadata = [:]
   var metadataProvider: Logger.MetadataProvider?
+
+  /// That of all handlers that were copied from one, so that it can be changed while they are in use.
+  private let level = LogLevel()
 
   let format: LogFormat
   let write: @Sendable (String) -> Void

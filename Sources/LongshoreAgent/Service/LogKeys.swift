@@ -9,6 +9,8 @@ enum LogKeys {
   static let error = "error"
   static let request = "request.id"
   static let setting = "setting"
+  static let applied = "settings.applied"
+  static let needRestart = "settings.restart"
   static let from = "from"
   static let to = "to"
   static let messageType = "message.type"

@@ -11,7 +11,8 @@ public struct LongshoredCommand: AsyncParsableCommand {
     abstract: "The Longshore agent of one KVM host.",
     discussion: """
       Moves running guests with their disks between this host and others, on requests that it takes from RabbitMQ. Runs until \
-      it gets SIGTERM or SIGINT; migrations under way are taken up again at the next start.
+      it gets SIGTERM or SIGINT; migrations under way are taken up again at the next start. SIGHUP lets it read its \
+      configuration anew.
 
       EXIT CODES:
         0   ended on request
@@ -40,12 +41,15 @@ public struct LongshoredCommand: AsyncParsableCommand {
   }
 
   public func run() async throws {
-    let configuration: AgentConfiguration
-    do {
+    let read: @Sendable () async throws -> AgentConfiguration = { [config, settings] in
       let reader = try await SettingsReader(
         file: config ?? AgentConfiguration.defaultPath, fileIsRequired: config != nil, flags: settings,
         environment: ProcessInfo.processInfo.environment)
-      configuration = try AgentConfiguration(settings: reader)
+      return try AgentConfiguration(settings: reader)
+    }
+    let configuration: AgentConfiguration
+    do {
+      configuration = try await read()
     } catch let error as ConfigurationError {
       StandardError.write("longshored: \(error)\n")
       throw ExitCode(78)
@@ -62,7 +66,7 @@ public struct LongshoredCommand: AsyncParsableCommand {
     do {
       let agent = try Agent(
         configuration: configuration, manager: ServiceManager(environment: ProcessInfo.processInfo.environment),
-        recentLog: recentLog, logger: logger)
+        recentLog: recentLog, reread: read, logger: logger)
       logger.info(
         "Longshore \(LongshoreVersion.current) starts",
         metadata: ["cluster": "\(configuration.host.cluster)", "host": "\(configuration.host.host)"])

@@ -23,11 +23,17 @@ actor DestinationConnections {
 /// The hosts and networks that a destination may name as its own addresses.
 struct AllowedAddresses: Sendable {
   /// Host names and addresses; nil allows all.
-  var hosts: Set<String>?
+  private let hosts: @Sendable () -> Set<String>?
+
+  /// Those of every moment.
+  init(_ hosts: @escaping @Sendable () -> Set<String>?) { self.hosts = hosts }
+
+  /// Those that are allowed for ever.
+  init(hosts: Set<String>?) { self.init { hosts } }
 
   /// Refuses an endpoint that names another address, or a URI that is not of a remote libvirt daemon.
   func check(_ endpoint: DestinationEndpoint) throws {
-    guard let hosts else { return }
+    guard let hosts = hosts() else { return }
     let uriHost = LibvirtURI.host(of: endpoint.libvirtURI)
     for address in [uriHost, endpoint.migrationAddress] where !hosts.contains(address ?? "") {
       throw Reason.Failure(

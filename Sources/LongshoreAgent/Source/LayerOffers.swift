@@ -26,7 +26,6 @@ actor LayerOffers {
   private let logger: Logger
   private var served: [MigrationID: Served] = [:]
   private let here: NodeName
-  private let limit: Int
   private var line: ExportLine
 
   /// Offers layers.
@@ -40,7 +39,6 @@ actor LayerOffers {
     pacer: BandwidthPacer, clock: any HostClock, logger: Logger
   ) {
     self.here = here
-    self.limit = limit
     line = ExportLine(limit: limit)
     self.identities = identities
     self.exporter = exporter
@@ -49,6 +47,9 @@ actor LayerOffers {
     self.clock = clock
     self.logger = logger
   }
+
+  /// Lets the bytes of another number of layers be served at once from now on. Those that are served go on.
+  func use(limit: Int) { line.limit = limit }
 
   /// How many layers are served now.
   var exportCount: Int { served.values.reduce(0) { $0 + $1.exports.count } }
@@ -171,7 +172,7 @@ actor LayerOffers {
 
   /// For what a copy waits, where as many are made as may be.
   private func waiting(_ before: Int) -> Waiting {
-    let copies = limit == 1 ? "one template" : "\(limit) templates"
+    let copies = line.limit == 1 ? "one template" : "\(line.limit) templates"
     return Waiting(
       host: here, limit: "limits.templatesOutgoing", position: before + 1,
       reason: Reason(

@@ -12,7 +12,7 @@ struct SourceRetirement: Sendable {
   let here: HostAddress
   let source: LibvirtLink
   let journal: Journal
-  let graceSeconds: Int64
+  let graceSeconds: @Sendable () -> Int64
   let pools: PoolRefresher
   let clock: any HostClock
   let logger: Logger
@@ -57,7 +57,7 @@ struct SourceRetirement: Sendable {
     guard registered != nil || noted?.isSameFile(as: current) != false else { throw notTheDisk(path) }
     try folder.create()
     CrashPoint.setAsideFolderMade.reached()
-    let graceSeconds = migration.comparison?.verification.outcome == .differs ? Self.longGraceSeconds : graceSeconds
+    let graceSeconds = migration.comparison?.verification.outcome == .differs ? Self.longGraceSeconds : graceSeconds()
     let file =
       registered
       ?? RegisteredFile(

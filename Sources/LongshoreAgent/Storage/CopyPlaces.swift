@@ -6,12 +6,21 @@ actor CopyPlaces {
   }
 
   /// How many may copy at once.
-  nonisolated let limit: Int
+  private(set) var limit: Int
   private var taken = 0
   private var waiting: [Waiter] = []
   private var lastNumber = 0
 
   init(limit: Int) { self.limit = limit }
+
+  /// Lets another number copy at once from now on. Those that copy go on.
+  func use(limit: Int) {
+    self.limit = limit
+    while taken < limit, !waiting.isEmpty {
+      taken += 1
+      waiting.removeFirst().turn.resume()
+    }
+  }
 
   /// How many copy.
   var takenCount: Int { taken }
@@ -68,7 +77,7 @@ actor CopyPlaces {
   }
 
   private func give() {
-    if waiting.isEmpty {
+    if waiting.isEmpty || taken > limit {
       taken -= 1
     } else {
       waiting.removeFirst().turn.resume()

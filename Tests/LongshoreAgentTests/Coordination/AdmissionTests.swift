@@ -45,6 +45,28 @@ struct AdmissionTests {
     await station.coordinator.stop()
   }
 
+  @Test("Where more may work at once, those that wait get their turn then; where fewer may, those that work go on")
+  func otherLimits() async throws {
+    let station = try Station(outgoing: 1)
+    for number in 1...4 {
+      try await station.accept(try Many.id(number), guest: Many.guest(number))
+      station.clock.advance(milliseconds: 1)
+    }
+    #expect(try await phases(station, 1...4) == [.inspecting, .queued, .queued, .queued])
+    var limits = await station.coordinator.limits
+    limits.outgoing = 3
+    await station.coordinator.use(limits: limits)
+    #expect(try await phases(station, 1...4) == [.inspecting, .inspecting, .inspecting, .queued])
+    limits.outgoing = 1
+    await station.coordinator.use(limits: limits)
+    #expect(try await phases(station, 1...4) == [.inspecting, .inspecting, .inspecting, .queued])
+    for number in 1...2 { try await station.coordinator.cancel(try Many.id(number), reason: cancelled) }
+    #expect(try await phases(station, 3...4) == [.inspecting, .queued])
+    try await station.coordinator.cancel(try Many.id(3), reason: cancelled)
+    #expect(try await phases(station, 4...4) == [.inspecting])
+    await station.coordinator.stop()
+  }
+
   @Test("Migrations into a host wait for their turn")
   func incoming() async throws {
     let station = try Station(

@@ -52,7 +52,7 @@ struct PrefetchCoordinatorTests {
       self.journal = journal
       runner = Runner(script: script)
       prefetches = PrefetchCoordinator(
-        here: MigrationSamples.destination, journal: journal, limit: limit, deadlineSeconds: 60, clock: ManualClock(), runner: runner,
+        here: MigrationSamples.destination, journal: journal, limit: limit, deadlineSeconds: { 60 }, clock: ManualClock(), runner: runner,
         outboxChanged: {}, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

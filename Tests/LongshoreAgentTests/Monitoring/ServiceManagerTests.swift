@@ -36,8 +36,10 @@ struct ServiceManagerTests {
           manager.tell(.ready, .status("two\nlines"))
           manager.tell([])
           manager.tell(.watchdog)
+          manager.tell(.reloading(monotonicMicroseconds: 7))
           #expect(next() == "READY=1\nSTATUS=two lines")
           #expect(next() == "WATCHDOG=1")
+          #expect(next() == "RELOADING=1\nMONOTONIC_USEC=7")
           #expect(next() == nil)
         }
       }

@@ -40,7 +40,7 @@ struct SourceRetirementTests {
         Source(
           folder: folder, journal: journal,
           retirement: SourceRetirement(
-            here: MigrationSamples.source, source: libvirt, journal: journal, graceSeconds: 60,
+            here: MigrationSamples.source, source: libvirt, journal: journal, graceSeconds: { 60 },
             pools: PoolRefresher(libvirt: libvirt, logger: logger), clock: ManualClock(), logger: logger),
           migration: migration, disk: disk))
     }

@@ -41,6 +41,32 @@ struct CopyPlacesTests {
     }
   }
 
+  @Test("More places are taken at once; fewer, when those that copy have ended")
+  func otherLimits() async throws {
+    let gates = (0..<5).map { _ in Gate() }
+    var tasks: [Task<Int, any Error>] = []
+    for (number, gate) in gates.enumerated() {
+      tasks.append(copy(number, until: gate))
+      if number < 2 { await begun.wait(for: number) } else { await waitUntilWaiting(number - 1) }
+    }
+    await places.use(limit: 3)
+    await begun.wait(for: 2)
+    #expect(begun.elements == [0, 1, 2])
+    await places.use(limit: 1)
+    for number in 0..<2 {
+      gates[number].open()
+      #expect(try await tasks[number].value == number)
+    }
+    #expect(begun.elements == [0, 1, 2])
+    #expect(await places.takenCount == 1)
+    gates[2].open()
+    await begun.wait(for: 3)
+    #expect(begun.elements == [0, 1, 2, 3])
+    for gate in gates { gate.open() }
+    for task in tasks { _ = try await task.value }
+    #expect(await places.takenCount == 0)
+  }
+
   @Test("A task that is cancelled while it waits leaves the line, and one that fails leaves its place")
   func leaving() async throws {
     let gates = (0..<4).map { _ in Gate() }
