@@ -148,6 +148,10 @@ struct ListTests {
       #expect(try await gateway.ask(command).status == 503)
     }
     #expect(try await gateway.ask("listZones").status == 200)
+    // That nobody answers is no cluster without hosts.
+    gateway.cluster.isAway(false)
+    gateway.cluster.silence(Sample.alpha, Sample.beta, Sample.gamma)
+    #expect(try await gateway.ask("listHosts").status == 503)
   }
 }
 
@@ -540,6 +544,9 @@ struct JobTests {
     #expect(try await gateway.ask("queryAsyncJobResult", "jobid=00000000-0000-4000-8000-00000000000f").status == 431)
     // Whether there is one is not known while nobody can be asked, or the history is being read.
     gateway.cluster.isAway(true)
+    #expect(try await gateway.ask("queryAsyncJobResult", "jobid=00000000-0000-4000-8000-00000000000f").status == 503)
+    gateway.cluster.isAway(false)
+    gateway.cluster.silence(Sample.alpha, Sample.beta, Sample.gamma)
     #expect(try await gateway.ask("queryAsyncJobResult", "jobid=00000000-0000-4000-8000-00000000000f").status == 503)
     let fresh = await RunningGateway(hasRead: false)
     #expect(try await fresh.ask("queryAsyncJobResult", "jobid=\(Self.id)").status == 503)

@@ -80,6 +80,12 @@ struct ServerTests {
       let long = String(repeating: "x", count: Parameters.longest)
       let answer = try await HTTPConnection.send("POST", "/client/api?response=json", to: port, body: "command=\(long)")
       #expect(answer.status == 430)
+      // An order for a guest of a hundred disks fits into a query.
+      let disks = (0..<100).map { "migrateto%5B\($0)%5D.volume=\(Sample.webRoot)&migrateto%5B\($0)%5D.pool=\(Sample.shared)" }
+      let many = "command=migrateVirtualMachineWithVolume&response=json&\(disks.joined(separator: "&"))"
+      #expect(try await HTTPConnection.send("GET", "/client/api?\(many)", to: port).status == 401)
+      let far = try await HTTPConnection.send("GET", "/client/api?response=json&a=\(long.prefix(GatewayResponder.longestTarget))", to: port)
+      #expect(far.status == 430)
       let wrong = try await HTTPConnection.send(
         raw: """
           POST /client/api?response=json HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\

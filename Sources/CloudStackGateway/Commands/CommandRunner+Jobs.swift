@@ -23,6 +23,9 @@ extension CommandRunner {
       if !status.phase.isEnd { await state.apply(.status(status)) }
       return Job(MigrationRecord(status, now: status.updatedAt))
     }
+    guard !replies.isEmpty else {
+      throw APIError(.serviceUnavailable, "The job is not known here, and no host answers; ask again", .agentUnavailable)
+    }
     guard await state.model.broker.isReplayed else { throw .historyIsRead }
     return nil
   }

@@ -50,6 +50,8 @@ package struct Gateway: Sendable {
   static let mostConnections = 512
   /// A connection on which no request comes, or comes to its end, for this long is closed.
   static let idleTime = TimeAmount.seconds(60)
+  /// The longest path and query, or header, in bytes, that is read at all; longer ones end the connection with 400.
+  static let longestField = 40 * 1024
   /// The longest time of expiry where one is required, in seconds: that of CloudStack.
   static let longestExpiry: Int64 = 900
 
@@ -125,7 +127,7 @@ package struct Gateway: Sendable {
       configuration: HTTP1Channel.Configuration(
         idleTimeout: idleTime,
         httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
-          maxHeaderFieldSize: 8192, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100)))
+          maxHeaderFieldSize: longestField, maxHeaderListSize: 2 * longestField, maxHeaderFieldCount: 100)))
     guard let tls else { return server(channel, host: host, port: port, isListening: isListening) }
     return server(TLSChannel(base: channel, context: tls), host: host, port: port, isListening: isListening)
   }

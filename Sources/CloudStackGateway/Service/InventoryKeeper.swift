@@ -72,6 +72,9 @@ actor InventoryKeeper {
         told[reply.from.host] = await whole(inventory, of: reply.from.host)
       }
       take(told, at: start)
+      guard !hosts.isEmpty else {
+        return .failure(APIError(.serviceUnavailable, "No host of cluster \(cluster) answers", .agentUnavailable))
+      }
       let inventory = Inventory(cluster, hosts: Array(hosts.values))
       latest = inventory
       askedAt = start

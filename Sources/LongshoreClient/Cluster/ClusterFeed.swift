@@ -205,11 +205,15 @@ package actor ClusterFeed: Service {
       replies.append(reply)
       if enough(replies) { break }
     }
+    // That nobody answers while the broker is away says nothing of the hosts.
+    if replies.isEmpty, await state.model.broker.awayBecause != nil {
+      throw Self.away("asking the hosts of cluster \(settings.cluster)")
+    }
     return replies
   }
 
   private static func away(_ operation: String) -> LinkError {
-    LinkError(.unreachable, "the broker is away; nothing was asked", while: operation)
+    LinkError(.unreachable, "the broker is away", while: operation)
   }
 }
 
