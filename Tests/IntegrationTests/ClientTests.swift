@@ -27,12 +27,20 @@ struct Client: Sendable {
   /// The example of an orchestrator in Python.
   static let pika: Client? = {
     guard let python = ProcessInfo.processInfo.environment["LONGSHORE_TEST_PYTHON"] else { return nil }
-    return Client(program: python, arguments: [Repository.path("contrib/examples/migrate.py")])
+    return Client(program: python, script: "contrib/examples/migrate.py")
   }()
   static let missingPika: Comment = "LONGSHORE_TEST_PYTHON names no Python that has pika"
 
   let program: String
   private let arguments: [String]
+
+  private init(program: String, arguments: [String]) {
+    self.program = program
+    self.arguments = arguments
+  }
+
+  /// A script of this repository, with what interprets it.
+  init(program: String, script: String) { self.init(program: program, arguments: [Repository.path(script)]) }
 
   /// Runs the program to its end.
   func callAsFunction(_ words: String...) async throws -> Ending { try await run(words) }

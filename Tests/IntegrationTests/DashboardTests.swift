@@ -3,8 +3,6 @@ import FoundationEssentials
 import Logging
 import LongshoreMessages
 import LongshoreTestKit
-import Subprocess
-import SystemPackage
 import Testing
 
 /// The dashboard as a browser shows it, over a broker and hosts that are there.
@@ -18,7 +16,7 @@ struct DashboardTests {
     let lab = try await Lab.find()
     try await Guest.with(.mixed, in: lab) { guest in
       try await Orchestrator.with(lab) { orchestrator in
-        try await DashboardProgram.with(lab) { dashboard in
+        try await WebProgram.with(lab, ["dashboard"]) { dashboard in
           try await Browser.with { browser in
             try await browser.open(dashboard.address)
             try await browser.run(
@@ -60,7 +58,7 @@ struct DashboardTests {
   @Test("A broker that is away is told, what was known stays, and what is told again is so by itself")
   func brokerAway() async throws {
     let lab = try await Lab.find()
-    try await DashboardProgram.with(lab) { dashboard in
+    try await WebProgram.with(lab, ["dashboard"]) { dashboard in
       try await Browser.with { browser in
         try await browser.open(dashboard.address)
         try await browser.wait(for: "!!document.querySelector('#hosts tr[data-key=beta]')", "the hosts are there")
@@ -85,7 +83,7 @@ struct DashboardTests {
     let lab = try await Lab.find()
     let count = 10_000
     try await Self.publish(count, to: lab)
-    try await DashboardProgram.with(lab) { dashboard in
+    try await WebProgram.with(lab, ["dashboard"]) { dashboard in
       try await Browser.with { browser in
         try await browser.open(dashboard.address + "ended?guest=many-")
         try await browser.wait(for: "document.querySelector('#ended p').textContent.includes('of \(count)')", "all are in the list")
@@ -131,49 +129,5 @@ struct DashboardTests {
     }
     connection.beginShutdown()
     try await running
-  }
-}
-
-/// `longshore dashboard`, on a free port.
-private struct DashboardProgram: Sendable {
-  /// Where it is: `http://127.0.0.1:PORT/`.
-  let address: String
-
-  static func with(_ lab: Lab, _ body: @Sendable (DashboardProgram) async throws -> Void) async throws {
-    let longshore = try #require(Client.longshore)
-    _ = try await Subprocess.run(
-      .path(FilePath(longshore.program)),
-      arguments: ["dashboard", "--listen", "127.0.0.1:0", "--broker", lab.brokerURL, "--cluster", Lab.cluster], input: .none,
-      output: .discarded, error: .sequence
-    ) { execution in
-      let lines = execution.standardError
-      let (addresses, teller) = AsyncStream.makeStream(of: String.self)
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask {
-          var text = ""
-          for try await buffer in lines {
-            text += String(decoding: buffer.withUnsafeBytes { [UInt8]($0) }, as: UTF8.self)
-            guard let start = text.firstRange(of: "http://"), let end = text[start.lowerBound...].firstIndex(of: "\n") else { continue }
-            teller.yield(String(text[start.lowerBound..<end]))
-          }
-          teller.finish()
-        }
-        var found: String?
-        for await address in addresses {
-          found = address
-          break
-        }
-        let outcome: Result<Void, any Error>
-        do {
-          try await body(DashboardProgram(address: try #require(found, "the dashboard does not listen")))
-          outcome = .success(())
-        } catch {
-          outcome = .failure(error)
-        }
-        try execution.send(signal: .terminate)
-        try await group.waitForAll()
-        try outcome.get()
-      }
-    }
   }
 }

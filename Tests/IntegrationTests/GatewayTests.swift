@@ -1,0 +1,116 @@
+import FoundationEssentials
+import LongshoreMessages
+import LongshoreTestKit
+import Testing
+
+extension ThreeNodeTests {
+  /// CloudStack's interface over a broker and hosts that are there, as the client `cs` uses it.
+  @Suite(
+    .serialized, .enabled(if: CloudStackClient.python != nil, CloudStackClient.missing),
+    .enabled(if: Client.longshore != nil, Client.missingLongshore))
+  struct Gateways {
+    @Test(
+      "a guest moves with its disks to another host and pool, the percentage rises, and its volumes keep their ids",
+      arguments: ["get", "post"])
+    func moves(by method: String) async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.mixed, in: lab) { guest in
+        try await CloudStackClient.with(lab, method: method) { cloud in
+          let volumes = try await cloud.list("listVolumes", ["virtualmachineid=\(guest.uuid)"])
+          #expect(
+            volumes.count == 2 && volumes.allSatisfy { $0["storage"] == .text("primary") && $0["state"] == .text("Ready") }, "\(volumes)")
+          let moved = try await lab.withLink(of: .beta, rate: "100mbit") { try await cloud.move(guest, to: .beta, into: .secondary) }
+          #expect(moved.code == 0, "\(moved)")
+          let lines = moved.output.split(separator: "\n").map(String.init)
+          #expect(lines.first == "\(guest.name) is Running on alpha" && lines.last == "\(guest.name) is Running on beta", "\(moved)")
+          let percent = lines.compactMap { $0.hasSuffix(" %") ? Int($0.dropLast(2)) : nil }
+          #expect(percent.count >= 3 && percent == percent.sorted() && percent.last == 100, "\(percent)")
+          #expect(try await guest.state(on: .alpha) == nil)
+          #expect(try await guest.state(on: .beta) == "running")
+          let folder = try lab.folder(.secondary, on: .beta)
+          #expect(try await guest.disks(on: .beta).allSatisfy { $0.hasPrefix("\(folder)/") })
+          let after = try await cloud.list("listVolumes", ["virtualmachineid=\(guest.uuid)"])
+          #expect(after.map { $0["id"] } == volumes.map { $0["id"] } && after.map { $0["size"] } == volumes.map { $0["size"] })
+          #expect(after.allSatisfy { $0["storage"] == .text("secondary") }, "\(after)")
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    @Test("wrong signatures, expired requests, unknown ids and what is not offered are refused by CloudStack's codes")
+    func refusals() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await CloudStackClient.with(lab) { cloud in
+        func expect(_ code: Int, _ ending: Client.Ending, _ words: String) {
+          #expect(ending.code == 3 && ending.output.contains("\"errorcode\": \(code)"), "\(ending)")
+          #expect(ending.output.contains("\"status\": \(code)") && ending.output.contains(words), "\(ending)")
+        }
+        let unknown = UUID().uuidString.lowercased()
+        expect(401, try await cloud("--secret", String(repeating: "x", count: 40), "call", "listHosts"), "verify")
+        expect(401, try await cloud("--expires", "0", "call", "listHosts"), "xpire")
+        expect(432, try await cloud("call", "deployVirtualMachine"), "")
+        expect(431, try await cloud("call", "migrateVirtualMachineWithVolume", "virtualmachineid=\(unknown)"), "Either hostid or migrateto")
+        expect(431, try await cloud("call", "migrateVirtualMachineWithVolume", "virtualmachineid=\(unknown)", "autoselect=true"), "")
+        expect(431, try await cloud("call", "queryAsyncJobResult", "jobid=\(unknown)"), "")
+        let machines = try await cloud("call", "listVirtualMachines")
+        #expect(machines.code == 0, "\(machines)")
+      }
+    }
+
+    @Test("a guest in motion, a job that is cancelled, a pool without room and a host that is down each have their code and status")
+    func failures() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await lab.withSmallPool("small", size: "24M", on: .beta) {
+        try await Guest.with(.linked, in: lab) { guest in
+          try await CloudStackClient.with(lab) { cloud in
+            try await Orchestrator.with(lab) { orchestrator in
+              let hosts = try await cloud.list("listHosts", ["type=Routing"])
+              let beta = try #require(hosts.first { $0["name"] == .text("beta") }?["id"]?.string)
+              let order = ["migrateVirtualMachineWithVolume", "virtualmachineid=\(guest.uuid)", "hostid=\(beta)"]
+              try await lab.withTemplateAtDestination {
+                try await lab.withLink(of: .beta, rate: "10mbit") {
+                  let id = try Orchestrator.newID()
+                  let accepted = try await cloud.call(order + ["customjobid=\(id)"])
+                  #expect(accepted.code == 0 && accepted.output.contains(id.text), "\(accepted)")
+                  try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+                  let again = try await cloud.call(order + ["customjobid=\(id)"])
+                  #expect(again.code == 0 && again.output.contains(id.text), "the same order of the same id is the same job: \(again)")
+                  let busy = try await cloud.call(order)
+                  #expect(busy.code == 3 && busy.output.contains("\"errorcode\": 536"), "\(busy)")
+                  let pending = try await cloud.object("queryAsyncJobResult", ["jobid=\(id)"])
+                  #expect(pending["jobstatus"] == .number(0) && pending["jobresultcode"] == .number(0), "\(pending)")
+                  let cancelled = try await cloud.call(["cancelAsyncJob", "jobid=\(id)"])
+                  #expect(cancelled.code == 0, "\(cancelled)")
+                  #expect(try await orchestrator.end(of: id).kind == .cancelled)
+                  let ended = try await cloud.job(id)
+                  #expect(ended["jobstatus"] == .number(2) && ended["jobresultcode"] == .number(530), "\(ended)")
+                  #expect("\(ended)".contains("cancelled"), "\(ended)")
+                }
+              }
+              let small = try #require(try await cloud.list("listStoragePools", ["hostid=\(beta)", "name=small"]).first?["id"]?.string)
+              let volume = try #require(try await cloud.list("listVolumes", ["virtualmachineid=\(guest.uuid)"]).first?["id"]?.string)
+              let id = try Orchestrator.newID()
+              let full = try await cloud.call(order + ["customjobid=\(id)", #"migrateto=[{"volume":"\#(volume)","pool":"\#(small)"}]"#])
+              #expect(full.code == 0, "\(full)")
+              #expect(try await orchestrator.end(of: id).stage == .checks)
+              let ended = try await cloud.job(id)
+              #expect(ended["jobstatus"] == .number(2) && ended["jobresultcode"] == .number(533), "\(ended)")
+              try await lab.command("agent", "kill", "beta")
+              try await finally {
+                try await cloud.waitUntilDown("beta")
+                let down = try await cloud.call(order)
+                #expect(down.code == 3 && down.output.contains("\"errorcode\": 534"), "\(down)")
+              } do: {
+                try await lab.startAgent(on: .beta)
+              }
+              try await guest.waitForWrite(on: .alpha)
+            }
+          }
+        }
+      }
+    }
+  }
+}

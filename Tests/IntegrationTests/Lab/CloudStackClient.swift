@@ -1,0 +1,98 @@
+import FoundationEssentials
+import LongshoreMessages
+import LongshoreTestKit
+import Testing
+
+/// `contrib/examples/cloudstack.py`, which is CloudStack's client `cs` and a few lines, with a gateway that runs.
+struct CloudStackClient: Sendable {
+  /// A Python that has `cs`.
+  static let python = ProcessInfo.processInfo.environment["LONGSHORE_TEST_PYTHON"]
+  static let missing: Comment = "LONGSHORE_TEST_PYTHON names no Python that has cs"
+
+  /// An answer that is not of the form that it should be.
+  struct Unexpected: Error { let ending: Client.Ending }
+
+  private static let key = "longshore-tests-key"
+  private static let secret = "of no use to anybody, and long enough"
+
+  /// Where the gateway is.
+  let endpoint: String
+  private let program: Client
+  private let method: String
+
+  /// Runs the body with a gateway and a client of it, whose key may do all.
+  static func with(_ lab: Lab, method: String = "get", _ body: @Sendable (CloudStackClient) async throws -> Void) async throws {
+    let keys = "\(try lab.state)/gateway-keys-\(UUID().uuidString).yaml"
+    let text = "keys:\n  - {name: tests, apiKey: \(key), secretKey: \"\(secret)\", role: admin}\n"
+    try #require(FileManager.default.createFile(atPath: keys, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
+    try await finally {
+      try await WebProgram.with(lab, ["gateway", "--keys", keys]) { gateway in
+        let program = Client(program: try #require(python), script: "contrib/examples/cloudstack.py")
+        let client = CloudStackClient(endpoint: gateway.address, program: program, method: method)
+        try await client.waitUntilHistoryIsRead()
+        try await body(client)
+      }
+    } do: {
+      try FileManager.default.removeItem(atPath: keys)
+    }
+  }
+
+  /// Runs the program. Options before its action go before those that it gets here.
+  func callAsFunction(_ words: String...) async throws -> Client.Ending { try await run(words) }
+
+  private func run(_ words: [String]) async throws -> Client.Ending {
+    try await program.run(["--endpoint", endpoint, "--key", Self.key, "--secret", Self.secret, "--method", method] + words)
+  }
+
+  /// Calls a command: its name, then parameters as `NAME=VALUE`.
+  func call(_ words: [String]) async throws -> Client.Ending { try await run(["call"] + words) }
+
+  /// What a command answers; an object.
+  func object(_ command: String, _ parameters: [String] = []) async throws -> JSONValue {
+    let ending = try await call([command] + parameters)
+    guard ending.code == 0, let value = try? JSONDecoder().decode(JSONValue.self, from: Data(ending.output.utf8)) else {
+      throw Unexpected(ending: ending)
+    }
+    return value
+  }
+
+  /// The rows that a command lists.
+  func list(_ command: String, _ parameters: [String] = []) async throws -> [JSONValue] {
+    guard case .object(let fields) = try await object(command, parameters) else { return [] }
+    for case .list(let rows) in fields.values { return rows }
+    return []
+  }
+
+  /// Moves a guest with the program's own order of calls.
+  func move(_ guest: Guest, to host: Lab.Host, into pool: Lab.Pool) async throws -> Client.Ending {
+    try await run(["move", guest.name, "--to", host.rawValue, "--pool", pool.rawValue])
+  }
+
+  /// A job that has ended, as it is told then.
+  func job(_ id: MigrationID) async throws -> JSONValue {
+    while true {
+      try Task.checkCancellation()
+      let job = try await object("queryAsyncJobResult", ["jobid=\(id)"])
+      if job["jobstatus"] != .number(0) { return job }
+    }
+  }
+
+  /// Returns when the gateway has read the history of events, until which it says of no job that there is none.
+  private func waitUntilHistoryIsRead() async throws {
+    while try await call(["queryAsyncJobResult", "jobid=\(UUID().uuidString.lowercased())"]).output.contains("\"errorcode\": 503") {
+      try Task.checkCancellation()
+    }
+  }
+
+  /// Returns when a host is told to be down.
+  func waitUntilDown(_ host: String) async throws {
+    while try await list("listHosts", ["type=Routing"]).first(where: { $0["name"] == .text(host) })?["state"] != .text("Down") {
+      try Task.checkCancellation()
+    }
+  }
+}
+
+extension JSONValue {
+  /// The text; nil where it is none.
+  var string: String? { if case .text(let text) = self { text } else { nil } }
+}
