@@ -15,6 +15,10 @@ struct Heartbeat: Service, CustomStringConvertible {
   static let interval: Int64 = 5000
   /// The time between two rounds until the agent is ready, in milliseconds.
   private static let startInterval: Int64 = 250
+  /// After how many milliseconds the start counts as complete though something lacks. Whoever starts the agent and has all it needs learns
+  /// that it can work; a broker that is away holds up neither the boot nor the installation of a package, and the agent takes up what
+  /// runs without it.
+  static let startPatience: Int64 = 30_000
   /// How often it is proven that the journal can be written, where nothing else writes to it, in milliseconds.
   private static let proofInterval: Int64 = 30_000
 
@@ -35,7 +39,9 @@ struct Heartbeat: Service, CustomStringConvertible {
   }
 
   private func beat() async {
+    var isStarted = false
     var isReady = false
+    let begun = clock.now().bootMilliseconds
     var told: String?
     var provenAt: Int64?
     let interval = manager.watchdogMilliseconds.map { min(Self.interval, max(1, $0 / 2)) } ?? Self.interval
@@ -52,17 +58,27 @@ struct Heartbeat: Service, CustomStringConvertible {
       var words: [ServiceManager.Word] = [.watchdog]
       if !isReady, faults.isEmpty {
         isReady = true
-        health.started()
-        words.append(.ready)
         logger.info("Ready: broker, libvirt and journal are there")
       }
-      let status = faults.isEmpty ? standing : "\(faults.map { "\($0.part): \($0.message)" }.joined(separator: "; ")); \(standing)"
+      if !isStarted, isReady || now - begun >= Self.startPatience {
+        isStarted = true
+        health.started()
+        words.append(.ready)
+        if !isReady {
+          logger.warning("The start is complete, though something lacks", metadata: [LogKeys.error: "\(Self.text(of: faults))"])
+        }
+      }
+      let status = faults.isEmpty ? standing : "\(Self.text(of: faults)); \(standing)"
       if status != told {
         told = status
         words.append(.status(status))
       }
       manager.tell(words)
-      guard (try? await clock.wait(milliseconds: isReady ? interval : min(interval, Self.startInterval))) != nil else { return }
+      guard (try? await clock.wait(milliseconds: isStarted ? interval : min(interval, Self.startInterval))) != nil else { return }
     }
+  }
+
+  private static func text(of faults: [AgentHealth.Fault]) -> String {
+    faults.map { "\($0.part): \($0.message)" }.joined(separator: "; ")
   }
 }

@@ -150,10 +150,41 @@ struct HeartbeatTests {
     clock.advance(milliseconds: AgentHealth.patience)
     #expect(health.stuck.map(\.part) == ["loops"])
     end.finish()
-    await clock.waitUntilBegun(250, count: 3)
+    // So long after the start no more is waited for what lacks.
+    await clock.waitUntilBegun(Heartbeat.interval, count: 1)
     #expect(health.stuck.isEmpty)
     #expect(!health.canWrite)
     running.cancel()
     _ = await running.result
+  }
+
+  @Test("calls the start complete after half a minute though something lacks, and says what, once")
+  func startsWithout() async throws {
+    try await withTemporaryFolder { folder in
+      let clock = ManualClock()
+      let health = AgentHealth(connections: [], clock: clock)
+      let journal = try Journal(path: Journal.inMemory) { health.written($1) }
+      try await withNotifySocket(folder.file("notify")) { next in
+        let heart = Heartbeat(
+          health: health, journal: journal, manager: ServiceManager(environment: ["NOTIFY_SOCKET": folder.file("notify")]),
+          round: { "idle" }, clock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task { try await heart.run() }
+        let lacking = "STATUS=broker: the inbox is not consumed yet; libvirt: no connection to libvirt yet; idle"
+        await clock.waitUntilBegun(250, count: 1)
+        #expect(next() == "WATCHDOG=1\n\(lacking)")
+        clock.advance(milliseconds: Heartbeat.startPatience - 1)
+        await clock.waitUntilBegun(250, count: 2)
+        #expect(next() == "WATCHDOG=1")
+        clock.advance(milliseconds: 250)
+        await clock.waitUntilBegun(Heartbeat.interval, count: 1)
+        #expect(next() == "WATCHDOG=1\nREADY=1")
+        clock.advance(milliseconds: Heartbeat.interval)
+        await clock.waitUntilBegun(Heartbeat.interval, count: 2)
+        #expect(next() == "WATCHDOG=1")
+        #expect(next() == nil)
+        running.cancel()
+        _ = await running.result
+      }
+    }
   }
 }
