@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Logging
 internal import LongshoreMessages
+internal import MigrationJournal
 
 /// The command `longshored`.
 public struct LongshoredCommand: AsyncParsableCommand {
@@ -22,7 +23,9 @@ public struct LongshoredCommand: AsyncParsableCommand {
       """,
     version: LongshoreVersion.current)
 
-  @Option(help: "The configuration file (default: \(AgentConfiguration.defaultPath)).")
+  @Option(
+    help: ArgumentHelp("The configuration file (default: \(AgentConfiguration.defaultPath)).", valueName: "file"),
+    completion: .file())
   var config: String?
 
   @Option(name: .customLong("set"), help: ArgumentHelp("Give a setting of the configuration file here.", valueName: "key=value"))
@@ -30,6 +33,12 @@ public struct LongshoredCommand: AsyncParsableCommand {
 
   @Flag(help: "Read the configuration, say whether it can be used, and end.")
   var checkConfig = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Say what the journal has that is not settled, a line each, and end. The agent must not run: the journal is its own.",
+      discussion: "Nothing is printed where all is settled, or where there is no journal."))
+  var unsettled = false
 
   public init() {}
 
@@ -58,6 +67,10 @@ public struct LongshoredCommand: AsyncParsableCommand {
       print("The configuration of \(configuration.host) can be used.")
       return
     }
+    if unsettled {
+      try tellUnsettled(journal: configuration.journalPath)
+      return
+    }
     let recentLog = RecentLog()
     var logger = Logger(label: "longshored") { [format = configuration.logFormat] _ in
       RecentLogHandler(LineLogHandler(format: format), recentLog)
@@ -76,6 +89,19 @@ public struct LongshoredCommand: AsyncParsableCommand {
       throw ExitCode(78)
     } catch {
       logger.critical("The agent cannot go on", metadata: [LogKeys.error: "\(error)"])
+      throw ExitCode.failure
+    }
+  }
+
+  private func tellUnsettled(journal path: String) throws {
+    // Opening makes a journal where there is none.
+    guard access(path, F_OK) == 0 else { return }
+    do {
+      let journal = try Journal(path: path)
+      for line in try UnsettledWork(of: journal).lines { print(line) }
+      try journal.close()
+    } catch {
+      StandardError.write("longshored: \(error)\n")
       throw ExitCode.failure
     }
   }
