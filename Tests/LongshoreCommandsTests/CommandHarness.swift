@@ -24,7 +24,8 @@ struct CommandHarness {
     return await command.run(in: environment)
   }
 
-  private var environment: CommandEnvironment {
+  /// The world.
+  var environment: CommandEnvironment {
     CommandEnvironment(
       variables: variables,
       writeResult: { [output] in output.write($0) },

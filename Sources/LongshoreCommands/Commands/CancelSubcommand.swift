@@ -16,7 +16,7 @@ struct CancelSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.openMigration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Option(

@@ -32,7 +32,7 @@ struct DoctorSubcommand: OperatorCommand {
 
   @Option(
     help: ArgumentHelp("Look at this host, and the ways from and to it. May be given several times.", valueName: "host"),
-    transform: NameArgument.node)
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: [NodeName] = []
 
   @Flag(help: "Show what is well, too.")

@@ -24,7 +24,7 @@ struct DrainSubcommand: OperatorCommand {
       With --dry-run: 0 all guests would move, 3 some would stay.
       """)
 
-  @Argument(help: "The host.", transform: NameArgument.node)
+  @Argument(help: "The host.", completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName
 
   @Option(

@@ -39,7 +39,9 @@ struct DrainsListSubcommand: OperatorCommand {
   @Flag(help: "List also those that have ended.")
   var all = false
 
-  @Option(help: ArgumentHelp("Ask this host alone.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("Ask this host alone.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName?
 
   @Option(
@@ -206,7 +208,9 @@ extension DrainSteeringCommand {
 
 /// The argument that names a drain.
 struct DrainArgument: ParsableArguments {
-  @Argument(help: ArgumentHelp("The drain's id, or its host.", valueName: "drain"), transform: NameArgument.migration)
+  @Argument(
+    help: ArgumentHelp("The drain's id, or its host.", valueName: "drain"), completion: BusCompletion.of(.host),
+    transform: NameArgument.migration)
   var name: MigrationID
 
   @Option(
@@ -265,7 +269,7 @@ struct MaintenanceSubcommand: OperatorCommand {
   @Argument(help: "on or off.")
   var state: Switch
 
-  @Argument(help: "The host.", transform: NameArgument.node)
+  @Argument(help: "The host.", completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName
 
   @Option(

@@ -24,7 +24,9 @@ struct GraceListSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Option(help: ArgumentHelp("Ask this host alone.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("Ask this host alone.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName?
 
   @Option(

@@ -23,7 +23,7 @@ struct MigrateSubcommand: OperatorCommand {
       With --dry-run: 0 it would run, 3 it would be refused.
       """)
 
-  @Argument(help: "The guest's name or UUID.", transform: NameArgument.resource)
+  @Argument(help: "The guest's name or UUID.", completion: BusCompletion.of(.guest), transform: NameArgument.resource)
   var guest: ResourceName
 
   @OptionGroup(title: "Migration options") var options: MigrateOptions

@@ -21,7 +21,9 @@ struct OrphansSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Option(help: ArgumentHelp("Ask this host alone.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("Ask this host alone.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName?
 
   @Flag(help: "Remove what is proven to be Longshore's own and unused.")

@@ -36,7 +36,9 @@ struct QueueListSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Option(help: ArgumentHelp("Ask this host alone.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("Ask this host alone.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName?
 
   @Option(
@@ -81,13 +83,15 @@ struct QueueMoveSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.openMigration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Flag(help: "Put it before all that wait there now.")
   var first = false
 
-  @Option(help: ArgumentHelp("Put it right before this migration.", valueName: "id"), transform: NameArgument.migration)
+  @Option(
+    help: ArgumentHelp("Put it right before this migration.", valueName: "id"), completion: BusCompletion.of(.openMigration),
+    transform: NameArgument.migration)
   var before: MigrationID?
 
   @Option(help: ArgumentHelp("Give it this priority: lowest, low, normal, high or highest.", valueName: "level"))
@@ -151,7 +155,7 @@ struct QueueCancelSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.openMigration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Option(

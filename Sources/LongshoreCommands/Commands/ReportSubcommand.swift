@@ -20,7 +20,7 @@ struct ReportSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.migration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Option(

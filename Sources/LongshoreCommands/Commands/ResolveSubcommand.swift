@@ -21,14 +21,17 @@ struct ResolveSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.openMigration), transform: NameArgument.migration)
   var id: MigrationID
 
-  @Option(help: ArgumentHelp("The host that has the guest.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host that has the guest.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var owner: NodeName
 
   @Option(
-    help: ArgumentHelp("The host whose agent is told (default: the migration's source).", valueName: "host"), transform: NameArgument.node)
+    help: ArgumentHelp("The host whose agent is told (default: the migration's source).", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var at: NodeName?
 
   @Flag(name: .shortAndLong, help: "Do not ask.")

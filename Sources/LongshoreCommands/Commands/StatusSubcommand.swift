@@ -17,7 +17,7 @@ struct StatusSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.migration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Option(

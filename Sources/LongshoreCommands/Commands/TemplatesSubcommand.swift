@@ -29,10 +29,14 @@ struct TemplatesListSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Option(help: ArgumentHelp("Ask this host alone.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("Ask this host alone.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName?
 
-  @Option(help: ArgumentHelp("The templates in this pool alone.", valueName: "pool"), transform: NameArgument.resource)
+  @Option(
+    help: ArgumentHelp("The templates in this pool alone.", valueName: "pool"),
+    completion: BusCompletion.of(.pool), transform: NameArgument.resource)
   var pool: ResourceName?
 
   @Option(
@@ -91,13 +95,19 @@ struct TemplatesVerifySubcommand: OperatorCommand {
     transform: NameArgument.template)
   var template: TemplateSelection?
 
-  @Option(help: ArgumentHelp("The host whose templates are read.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host whose templates are read.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName
 
-  @Option(help: ArgumentHelp("The templates in this pool alone.", valueName: "pool"), transform: NameArgument.resource)
+  @Option(
+    help: ArgumentHelp("The templates in this pool alone.", valueName: "pool"),
+    completion: BusCompletion.of(.pool), transform: NameArgument.resource)
   var pool: ResourceName?
 
-  @Option(help: ArgumentHelp("Compare with the templates of this host.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("Compare with the templates of this host.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var against: NodeName?
 
   @Option(
@@ -186,22 +196,26 @@ struct TemplatesPrefetchSubcommand: OperatorCommand {
   @Argument(help: ArgumentHelp("The template, or POOL/TEMPLATE.", valueName: "template"), transform: NameArgument.template)
   var template: TemplateSelection
 
-  @Option(help: ArgumentHelp("The host that has the template.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host that has the template.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var from: NodeName
 
-  @Option(help: ArgumentHelp("The host that gets it.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host that gets it.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var to: NodeName
 
   @Option(
     help: ArgumentHelp(
       "The pool there that it goes into, with the layers in its own pool (default: the pool of the same name).", valueName: "pool"),
-    transform: NameArgument.resource)
+    completion: BusCompletion.of(.pool), transform: NameArgument.resource)
   var pool: ResourceName?
 
   @Option(
     help: ArgumentHelp(
       "The pool there for layers below it that are in other pools (default: the pools of the same names).", valueName: "pool"),
-    transform: NameArgument.resource)
+    completion: BusCompletion.of(.pool), transform: NameArgument.resource)
   var templatePool: ResourceName?
 
   @Option(
@@ -272,7 +286,9 @@ struct TemplatesCancelSubcommand: OperatorCommand {
   @Argument(help: "The id, as the command that ordered it has told.", transform: NameArgument.migration)
   var id: MigrationID
 
-  @Option(help: ArgumentHelp("The host that does it.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host that does it.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var host: NodeName
 
   @Option(

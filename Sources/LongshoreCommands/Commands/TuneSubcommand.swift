@@ -18,7 +18,7 @@ struct TuneSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.openMigration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Option(help: ArgumentHelp("The longest pause that may be planned for the switch, in milliseconds.", valueName: "ms"))
@@ -93,7 +93,7 @@ struct ForceCompleteSubcommand: OperatorCommand {
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
 
-  @Argument(help: "The migration's id.", transform: NameArgument.migration)
+  @Argument(help: "The migration's id.", completion: BusCompletion.of(.openMigration), transform: NameArgument.migration)
   var id: MigrationID
 
   @Option(

@@ -22,7 +22,9 @@ struct WatchSubcommand: OperatorCommand {
       ]))
       """)
 
-  @Argument(help: "The migration's id (default: all migrations).", transform: NameArgument.migration)
+  @Argument(
+    help: "The migration's id (default: all migrations).", completion: BusCompletion.of(.migration),
+    transform: NameArgument.migration)
   var id: MigrationID?
 
   @Option(

@@ -3,16 +3,20 @@ import LongshoreMessages
 
 /// The options of `longshore migrate` that say what is to be moved whereto, and how.
 struct MigrateOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The host that runs the guest now.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host that runs the guest now.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var from: NodeName
 
-  @Option(help: ArgumentHelp("The host to move it to.", valueName: "host"), transform: NameArgument.node)
+  @Option(
+    help: ArgumentHelp("The host to move it to.", valueName: "host"),
+    completion: BusCompletion.of(.host), transform: NameArgument.node)
   var to: NodeName
 
   @Option(
     help: ArgumentHelp(
       "The pool at the destination for all disks (default: pools of the same names).", valueName: "pool"),
-    transform: NameArgument.resource)
+    completion: BusCompletion.of(.pool), transform: NameArgument.resource)
   var pool: ResourceName?
 
   @Option(
@@ -24,7 +28,7 @@ struct MigrateOptions: ParsableArguments {
     help: ArgumentHelp(
       "The pool for the layers below disks that are in another pool than their disk (default: pools of the same names).",
       valueName: "pool"),
-    transform: NameArgument.resource)
+    completion: BusCompletion.of(.pool), transform: NameArgument.resource)
   var templatePool: ResourceName?
 
   @Option(
