@@ -7,12 +7,12 @@ import LongshoreMessages
 ///
 /// | setting | environment | key in the file |
 /// | --- | --- | --- |
-/// | broker's URL | `LONGSHORE_BROKER` | `broker` |
-/// | cluster | `LONGSHORE_CLUSTER` | `cluster` |
-/// | file with the password | `LONGSHORE_PASSWORD_FILE` | `passwordFile` |
-/// | authorities | `LONGSHORE_CA_FILE` | `caFile` |
-/// | certificate | `LONGSHORE_CERTIFICATE_FILE` | `certificateFile` |
-/// | certificate's key | `LONGSHORE_KEY_FILE` | `keyFile` |
+/// | the broker's URL | `LONGSHORE_BROKER` | `broker` |
+/// | the cluster | `LONGSHORE_CLUSTER` | `cluster` |
+/// | the file with the broker's password | `LONGSHORE_PASSWORD_FILE` | `passwordFile` |
+/// | the authorities (PEM) for the broker's certificate | `LONGSHORE_CA_FILE` | `caFile` |
+/// | the certificate (PEM) that is shown to the broker | `LONGSHORE_CERTIFICATE_FILE` | `certificateFile` |
+/// | the certificate's key (PEM) | `LONGSHORE_KEY_FILE` | `keyFile` |
 /// | the dashboard's address | `LONGSHORE_DASHBOARD_LISTEN` | `dashboard.listen` |
 /// | the dashboard's file with the action token | `LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE` | `dashboard.actionTokenFile` |
 /// | the gateway's address | `LONGSHORE_GATEWAY_LISTEN` | `gateway.listen` |
