@@ -38,6 +38,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
@@ -50,7 +51,6 @@ let package = Package(
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
     .systemLibrary(name: "CFileHandle"),
@@ -73,7 +73,6 @@ let package = Package(
     .target(name: "DomainXML", dependencies: ["CLibXML2"], swiftSettings: strictOverC),
     .target(name: "Digests", dependencies: ["COpenSSL"], swiftSettings: strictOverC),
     .target(name: "NBD", dependencies: ["CNBD"], swiftSettings: strictOverC),
-    .target(name: "TLS", dependencies: ["CTLS", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: strictOverC),
 
     // A backend of swift-metrics.
     .target(
@@ -148,12 +147,14 @@ let package = Package(
     .target(
       name: "CloudStackGateway",
       dependencies: [
-        "AMQP", "Digests", "LongshoreClient", "LongshoreMessages", "TLS",
+        "AMQP", "Digests", "LongshoreClient", "LongshoreMessages",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -238,7 +239,7 @@ let package = Package(
     .testTarget(
       name: "CloudStackGatewayTests",
       dependencies: [
-        "CloudStackGateway", "Digests", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit", "TLS",
+        "CloudStackGateway", "Digests", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

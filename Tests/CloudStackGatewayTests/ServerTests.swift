@@ -3,16 +3,15 @@ import FoundationEssentials
 import LongshoreMessages
 import ServiceLifecycle
 import Subprocess
-import TLS
 import Testing
 
 @testable import CloudStackGateway
 
 extension RunningGateway {
   /// Listens on a free port, lets the server be used, and ends it.
-  func serve(tls: TLSServerContext? = nil, _ use: @Sendable (Int) async throws -> Void) async throws {
+  func serve(tls: (certificate: String, key: String)? = nil, _ use: @Sendable (Int) async throws -> Void) async throws {
     let (ports, teller) = AsyncStream.makeStream(of: Int.self)
-    let server = Gateway.server(responder, host: "127.0.0.1", port: 0, tls: tls) { teller.yield($0) }
+    let server = try Gateway.server(responder, host: "127.0.0.1", port: 0, tls: tls) { teller.yield($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       var found: Int?
@@ -103,8 +102,7 @@ struct ServerTests {
     let (certificate, key) = (folder.appending(path: "certificate.pem").path, folder.appending(path: "key.pem").path)
     try Data(SampleServerCertificate.certificate.utf8).write(to: URL(filePath: certificate))
     try Data(SampleServerCertificate.key.utf8).write(to: URL(filePath: key))
-    let context = try TLSServerContext(certificateFile: certificate, keyFile: key)
-    try await RunningGateway(keys: [Self.key]).serve(tls: context) { port in
+    try await RunningGateway(keys: [Self.key]).serve(tls: (certificate, key)) { port in
       func request(_ command: String) -> String {
         let query = Sample.signed("command=\(command)&response=json&apiKey=\(Self.key.key)", Self.key)
         return "GET /client/api?\(query) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -132,9 +130,17 @@ struct ServerTests {
       #expect(try await ask(request("listZones"), "-tls1_1", "-cipher", "ALL:@SECLEVEL=0").status == 0)
       #expect((try? await HTTPConnection.send(raw: request("listZones"), to: port))?.status != 200)
     }
-    #expect(throws: TLSServerContext.Problem.self) { try TLSServerContext(certificateFile: key, keyFile: key) }
-    #expect(throws: TLSServerContext.Problem.self) {
-      try TLSServerContext(certificateFile: certificate, keyFile: folder.path + "/missing.pem")
+    let foreign = folder.appending(path: "foreign.pem").path
+    _ = try await Subprocess.run(
+      .name("openssl"), arguments: ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", foreign], output: .discarded)
+    for (wrong, words) in [
+      ((key, key), "the certificate \(key) cannot be read"), ((certificate, "/missing.pem"), "the key /missing.pem cannot be read"),
+      ((certificate, foreign), "the key \(foreign) is not that of \(certificate)"),
+    ] {
+      let problem = await #expect(throws: Gateway.StartProblem.self) {
+        try await RunningGateway(keys: [Self.key]).serve(tls: wrong) { _ in Issue.record("it listens") }
+      }
+      #expect(problem?.description.hasPrefix(words) == true, "\(problem.map { "\($0)" } ?? "")")
     }
   }
 

@@ -1,7 +1,7 @@
 import LongshoreMessages
 import Testing
 
-extension MigrationTests {
+extension FourHostTests {
   /// The moment in which libvirt itself can come to run a guest on two hosts.
   @Suite(.serialized) struct Switch {
     @Test(

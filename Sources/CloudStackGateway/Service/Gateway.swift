@@ -1,13 +1,14 @@
 import FoundationEssentials
 import HTTPTypes
 import HummingbirdCore
+import HummingbirdTLS
 import Logging
 package import LongshoreClient
 import LongshoreMessages
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
-import TLS
 import UnixSignals
 
 /// CloudStack's interface to a cluster: a service, and the server in it. It has no power of its own: it asks hosts over the bus as any
@@ -91,17 +92,9 @@ package struct Gateway: Sendable {
       logger: logger)
     let rules = Verifier.Rules(
       acceptsSHA1: options.acceptsSHA1, longestExpiry: options.requiresExpiry ? Self.longestExpiry : nil)
-    let tls: TLSServerContext?
-    do throws(TLSServerContext.Problem) {
-      tls = try options.tls.map { files throws(TLSServerContext.Problem) in
-        try TLSServerContext(certificateFile: files.certificate, keyFile: files.key)
-      }
-    } catch {
-      throw StartProblem(description: error.description)
-    }
-    let server = Self.server(
+    let server = try Self.server(
       GatewayResponder(verifier: Verifier(keys: keys, rules: rules), runner: runner, now: now), host: options.host, port: options.port,
-      tls: tls, isListening: isListening)
+      tls: options.tls, isListening: isListening)
     // The last ends first: the server, then what hears, then what tells.
     let services: [any Service] = (bridge.map { [$0] } ?? []) + [feed, server]
     group = ServiceGroup(
@@ -115,9 +108,11 @@ package struct Gateway: Sendable {
   package func run() async throws { try await group.run() }
 
   /// The server alone.
+  /// - Throws: ``StartProblem`` where the certificate cannot be used.
   static func server(
-    _ responder: GatewayResponder, host: String, port: Int, tls: TLSServerContext? = nil, isListening: @escaping @Sendable (Int) -> Void
-  ) -> any Service {
+    _ responder: GatewayResponder, host: String, port: Int, tls: (certificate: String, key: String)? = nil,
+    isListening: @escaping @Sendable (Int) -> Void
+  ) throws(StartProblem) -> any Service {
     let channel = HTTP1Channel(
       responder: { request, writer, _ in
         let response = await responder.respond(to: request)
@@ -129,7 +124,36 @@ package struct Gateway: Sendable {
         httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
           maxHeaderFieldSize: longestField, maxHeaderListSize: 2 * longestField, maxHeaderFieldCount: 100)))
     guard let tls else { return server(channel, host: host, port: port, isListening: isListening) }
-    return server(TLSChannel(base: channel, context: tls), host: host, port: port, isListening: isListening)
+    let secured: TLSChannel<HTTP1Channel>
+    do {
+      secured = try TLSChannel(channel, tlsConfiguration: configuration(certificate: tls.certificate, key: tls.key))
+    } catch let problem as StartProblem {
+      throw problem
+    } catch {
+      throw StartProblem(description: "the key \(tls.key) is not that of \(tls.certificate): \(error)")
+    }
+    return server(secured, host: host, port: port, isListening: isListening)
+  }
+
+  /// TLS 1.2 and later with a certificate, followed in its PEM file by those between it and its authority, and its key without a password.
+  private static func configuration(certificate: String, key: String) throws(StartProblem) -> TLSConfiguration {
+    let chain: [NIOSSLCertificate]
+    do {
+      chain = try NIOSSLCertificate.fromPEMFile(certificate)
+    } catch {
+      throw StartProblem(description: "the certificate \(certificate) cannot be read: \(error)")
+    }
+    let secret: NIOSSLPrivateKey
+    do {
+      // Nobody is there to type a password.
+      secret = try NIOSSLPrivateKey(file: key, format: .pem) { $0([]) }
+    } catch {
+      throw StartProblem(description: "the key \(key) cannot be read: \(error)")
+    }
+    var configuration = TLSConfiguration.makeServerConfiguration(
+      certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(secret))
+    configuration.minimumTLSVersion = .tlsv12
+    return configuration
   }
 
   private static func server(
@@ -145,19 +169,4 @@ package struct Gateway: Sendable {
       onServerRunning: { channel in isListening(channel.localAddress?.port ?? port) },
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
   }
-}
-
-/// Connections with TLS, and in it what others are without.
-private struct TLSChannel<Base: ServerChildChannel>: ServerChildChannel {
-  let base: Base
-  let context: TLSServerContext
-
-  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-    channel.eventLoop.makeCompletedFuture {
-      guard let handler = TLSServerHandler(context) else { throw TLSServerHandler.Failure() }
-      try channel.pipeline.syncOperations.addHandler(handler)
-    }.flatMap { base.setup(channel: channel, logger: logger) }
-  }
-
-  func handle(value: Base.Value, logger: Logger) async { await base.handle(value: value, logger: logger) }
 }
