@@ -25,13 +25,31 @@ struct ImageTool: Sendable {
     let result = try await Self.mapErrors(operation: operation) {
       try await withTimeLimit(limit, operation: operation) {
         let result = try await Subprocess.run(
-          configuration, input: .array(input), output: .bytes(limit: Self.outputLimit),
-          error: .string(limit: Self.outputLimit))
+          configuration, input: .fileDescriptor(Self.pipe(of: input), closeAfterSpawningProcess: true),
+          output: .bytes(limit: Self.outputLimit), error: .string(limit: Self.outputLimit))
         return (result.terminationStatus, result.standardOutput, result.standardError)
       }
     }
     try Self.check(result.0, message: result.2, operation: operation)
     return result.1
+  }
+
+  /// A pipe from which these bytes can be read, and then no more.
+  ///
+  /// They are in it before the program starts. Subprocess 1.0 ends this process where a program that it writes to ends before it has read
+  /// all, or even before the writing has begun.
+  private static func pipe(of bytes: [UInt8]) throws -> FileDescriptor {
+    // What a pipe takes without a reader (`pipe(7)`): a passphrase is far shorter.
+    guard bytes.count <= 4096 else { throw Errno.messageTooLong }
+    // Subprocess closes in each program that it starts what is not meant for it.
+    let (reading, writing) = try FileDescriptor.pipe()
+    do {
+      try writing.closeAfter { _ = try writing.writeAll(bytes) }
+    } catch {
+      try? reading.close()
+      throw error
+    }
+    return reading
   }
 
   /// How the program is started.
