@@ -94,7 +94,7 @@ extension FourHostTests {
     func shared() async throws {
       let lab = try await Lab.find()
       // So little that both can have their share of it however busy the machine is: what one leaves goes to the other.
-      let budget = ["LONGSHORED_BANDWIDTH_OUTGOING": "8 MiB/s"]
+      let budget = ["LONGSHORED_BANDWIDTH_OUTGOING": "4 MiB/s"]
       try await withSegments(lab) {
         try await Guest.with(Self.large, in: lab) { first in
           try await Guest.with(Self.large, in: lab) { second in
@@ -112,7 +112,7 @@ extension FourHostTests {
                   try await expectShares(high, low, 4, lab, by: orchestrator)
                   _ = try await orchestrator.cancel(high, on: .alpha)
                   #expect(try await orchestrator.end(of: high).kind == .cancelled)
-                  try await expect(.alpha, in: lab, sends: 8, seconds: 6, "the one that is left")
+                  try await expect(.alpha, in: lab, sends: 4, seconds: 6, "the one that is left")
                   _ = try await orchestrator.cancel(low, on: .alpha)
                   #expect(try await orchestrator.end(of: low).kind == .cancelled)
                 }
@@ -135,7 +135,7 @@ extension FourHostTests {
         (after.bytes - before.bytes) / Double(after.at.milliseconds - before.at.milliseconds)
       }
       let before = (try await told(high), try await told(low))
-      try await expect(.alpha, in: lab, sends: 8, seconds: 12, "two migrations")
+      try await expect(.alpha, in: lab, sends: 4, seconds: 12, "two migrations")
       let after = (try await told(high), try await told(low))
       let seen = rate(before.0, after.0) / rate(before.1, after.1)
       print("shares: \(seen)")

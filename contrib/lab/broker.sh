@@ -36,8 +36,9 @@ broker_url_of() {
   printf '%s://operator:operator@%s/%%2f%s' "$([[ $LAB_TLS == yes ]] && printf amqps || printf amqp)" "$1" "$options"
 }
 
-# The broker as tests name it: from this machine, as the administrator, who may do everything and in everybody's name.
-broker_test_url() { printf 'amqp://longshore:longshore@%s/%%2f' "$(broker_addresses broker_plain_address)"; }
+# The broker as tests name it, from this machine: as the administrator `longshore`, or as `anybody`, who may besides do everything in
+# the name of others: broker_test_url USER
+broker_test_url() { printf 'amqp://%s:%s@%s/%%2f' "$1" "$1" "$(broker_addresses broker_plain_address)"; }
 
 # The first node with TLS, as the machine reaches it.
 broker_tls_url() {
@@ -179,17 +180,18 @@ broker_equip() {
 # Everybody's password is their name.
 broker_password_file() { printf '%s/passwords' "$(broker_folder)"; }
 
-# The users that contrib/rabbitmq makes for the hosts, and the tests' administrator, to whom nothing is forbidden.
+# The users that contrib/rabbitmq makes for the hosts, and those of the tests.
 broker_definitions() {
   local host hosts
   read -r -a hosts <<<"$LAB_HOSTS"
   {
-    printf '%s %s\n' operator operator orchestrator orchestrator monitor monitor longshore longshore
+    printf '%s %s\n' operator operator orchestrator orchestrator monitor monitor longshore longshore anybody anybody
     for host in "${hosts[@]}"; do
       printf '%s %s\n' "agent-$host" "agent-$host"
     done
   } >"$(broker_password_file)"
-  "$LAB_SOURCE/../rabbitmq/definitions" --passwords "$(broker_password_file)" --administrator longshore lab "${hosts[@]}"
+  "$LAB_SOURCE/../rabbitmq/definitions" --passwords "$(broker_password_file)" --administrator longshore --impersonator anybody \
+    lab "${hosts[@]}"
 }
 
 broker_answers() {

@@ -1,10 +1,11 @@
 internal import AMQP
 internal import Logging
+internal import LongshoreMessages
 internal import MigrationJournal
 internal import ServiceLifecycle
 
-/// Publishes the journal's outbox in its order, many at once. Messages leave the outbox when the broker has confirmed them and all before
-/// them, so each is published at least once; after a failure all are published again from the one that failed.
+/// Publishes the journal's outbox in its order, many at once, and of each migration's events one at a time, since what follows one that
+/// the broker loses would overtake it. Messages leave the outbox when the broker has confirmed them, so each is published at least once.
 struct OutboxPublisher: Service, CustomStringConvertible {
   let description = "the outbox's publisher"
 
@@ -30,16 +31,17 @@ struct OutboxPublisher: Service, CustomStringConvertible {
     var failures = 0
     while !Task.isCancelled {
       do {
-        let messages = try journal.outbox(limit: Self.batch)
+        let messages = Self.independent(try journal.outbox(limit: Self.batch))
         if messages.isEmpty { return }
         for _ in messages { CrashPoint.messageUnpublished.reached() }
         let results = await publishing.publish(messages, afterFailures: failures)
-        let done = zip(messages, results).prefix { message, failure in isDone(message, failure) }.map(\.0)
+        let done = zip(messages, results).filter { message, failure in isDone(message, failure) }.map(\.0)
         for _ in done { CrashPoint.messageConfirmed.reached() }
         try journal.removeFromOutbox(done.map(\.row))
         for _ in done { CrashPoint.messageRemoved.reached() }
         if !done.isEmpty { failures = 0 }
-        if done.count < messages.count, let failure = results[done.count] { throw failure }
+        let rows = Set(done.map(\.row))
+        if let failure = zip(messages, results).first(where: { !rows.contains($0.0.row) })?.1 { throw failure }
         waits = BackOffSteps()
       } catch is CancellationError {
         return
@@ -54,6 +56,15 @@ struct OutboxPublisher: Service, CustomStringConvertible {
         let isLost = (error as? AMQPError).map { [.notConnected, .connectionLost, .connectionClosedByBroker].contains($0.code) } ?? false
         if !isLost { try? await clock.wait(milliseconds: waits.step()) }
       }
+    }
+  }
+
+  /// Those messages of which none follows another of the same migration's events.
+  static func independent(_ messages: [OutboxMessage]) -> [OutboxMessage] {
+    var migrations: Set<String> = []
+    return messages.filter { message in
+      guard message.exchange == Wire.events, let migration = message.correlationID else { return true }
+      return migrations.insert(migration).inserted
     }
   }
 

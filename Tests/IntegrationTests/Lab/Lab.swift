@@ -65,9 +65,9 @@ struct Lab: Sendable {
   /// How many nodes the broker has.
   var brokerNodes: Int { get throws { try #require(variables["LONGSHORE_LAB_BROKERS"].flatMap { Int($0) }) } }
 
-  /// The broker's URL for the administrator, to whom nothing is forbidden, not even to send in the name of others: with all its nodes,
-  /// from this machine, without TLS.
-  var administratorURL: String { get throws { try #require(variables["LONGSHORE_TEST_BROKER"]) } }
+  /// The broker's URL for somebody to whom nothing is forbidden, not even to send in the name of others: with all its nodes, from this
+  /// machine, without TLS.
+  var administratorURL: String { get throws { try #require(variables["LONGSHORE_LAB_BROKER_AS_ANYBODY"]) } }
 
   /// The address on which the broker's first node is there for the hosts.
   var brokerAddress: String { get throws { try #require(variables["LONGSHORE_LAB_BROKER_ADDRESS"]) } }
