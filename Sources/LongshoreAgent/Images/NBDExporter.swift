@@ -94,7 +94,10 @@ struct NBDExporter: Sendable {
   private func start(
     _ path: String, at endpoint: NBDEndpoint, operation: String
   ) async throws(ImageError) -> NBDExport? {
-    let pidFile = "\(directory)/\(endpoint.export)-\(endpoint.port).pid"
+    // One of its own for each attempt: the same layer may be asked for again while its server starts, and an attempt that finds the port
+    // in use clears away what it has made itself.
+    let attempt = String(UInt32.random(in: 0 ... .max), radix: 16)
+    let pidFile = "\(directory)/\(endpoint.export)-\(endpoint.port).\(attempt).pid"
     do throws(ImageError) {
       try await run(path, at: endpoint, pidFile: pidFile, operation: operation)
       guard let process = await NBDExport.running(pidFile) else {

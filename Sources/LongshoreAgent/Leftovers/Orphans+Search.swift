@@ -160,7 +160,7 @@ extension Orphans {
   private func findExports() async throws -> [Found] {
     var found: [Found] = []
     for pidFile in try await exporter.pidFiles() where await !isServed(pidFile) {
-      // `<migration>-<layer>-<port>.pid`
+      // `<migration>-<layer>-<port>.<attempt>.pid`
       let name = PathText.name(of: pidFile).dropLast(".pid".count)
       let id = MigrationID(name.split(separator: "-").dropLast(2).joined(separator: "-"))
       // One that is being started for a migration that runs is not in the table yet.

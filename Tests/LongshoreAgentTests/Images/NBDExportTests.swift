@@ -44,6 +44,22 @@ struct NBDExportTests {
     }
   }
 
+  @Test("Exports of one name that start at the same time do not end each other")
+  func sameName() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(512), to: "a")
+      let exporter = ExportFixture.exporter(in: folder)
+      let exports = try await withThrowingTaskGroup(of: NBDExport.self) { group in
+        for _ in 0..<4 { group.addTask { try await exporter.export(path: path, name: folder.name) } }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(exports.filter { !$0.process.isRunning } == [])
+      #expect(Set(exports.map(\.endpoint.port)).count == 4)
+      for export in exports { try await export.stop() }
+      #expect(try await exporter.pidFiles() == [])
+    }
+  }
+
   @Test("A file that cannot be served leaves no server and no files")
   func failure() async throws {
     try await withTemporaryFolder { folder in
