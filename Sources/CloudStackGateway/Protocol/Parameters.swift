@@ -1,3 +1,5 @@
+import LongshoreClient
+
 /// The parameters of a request, from its query and its form, by their names as they were sent.
 struct Parameters: Sendable, Hashable {
   /// A name and a value, decoded.
@@ -30,7 +32,7 @@ struct Parameters: Sendable, Hashable {
       }
       for part in text.split(separator: "&", omittingEmptySubsequences: true) {
         let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let name = Self.decoded(halves[0]), let value = Self.decoded(halves.count > 1 ? halves[1] : "") else {
+        guard let name = FormDecoding.decoded(halves[0]), let value = FormDecoding.decoded(halves.count > 1 ? halves[1] : "") else {
           throw APIError(.malformedParameter, "The parameters are not well-formed: use percent-encoded UTF-8")
         }
         guard !name.isEmpty, name.utf8.count <= 255, name.utf8.allSatisfy(Self.canBeInName) else {
@@ -70,31 +72,4 @@ struct Parameters: Sendable, Hashable {
   }
 
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.value < 0x20 || scalar.value == 0x7f }
-
-  /// A name or a value without its encoding; nil where it is not percent-encoded UTF-8.
-  private static func decoded(_ part: Substring) -> String? {
-    guard part.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return String(part) }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(part.utf8.count)
-    var rest = part.utf8.makeIterator()
-    while let byte = rest.next() {
-      switch byte {
-      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-      case UInt8(ascii: "%"):
-        guard let high = rest.next().flatMap(digit), let low = rest.next().flatMap(digit) else { return nil }
-        bytes.append(high << 4 | low)
-      default: bytes.append(byte)
-      }
-    }
-    return String(validating: bytes, as: UTF8.self)
-  }
-
-  private static func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    default: nil
-    }
-  }
 }

@@ -44,7 +44,8 @@ struct DashboardResponder: Sendable {
     guard request.uri.string.utf8.count <= Self.longestTarget else {
       return await message("Address too long", "The address has more than \(Self.longestTarget) bytes.", .uriTooLong)
     }
-    guard let path = FormText.decoded(request.uri.path.replacing("+", with: "%2B")), let query = FormText.fields(request.uri.query ?? "")
+    guard let path = FormDecoding.decoded(request.uri.path.replacing("+", with: "%2B")),
+      let query = FormText.fields(request.uri.query ?? "")
     else { return await message("Bad request", "The address is not well-formed.", .badRequest) }
     let isRead = request.method == .get || request.method == .head
     switch path {
@@ -141,7 +142,7 @@ struct DashboardResponder: Sendable {
 
   private func live(_ request: HTTPQuestion, _ query: [String: String], _ channel: any Channel) async -> Response {
     let wanted = (query["page"] ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let path = FormText.decoded(String(wanted.first ?? "/").replacing("+", with: "%2B")),
+    guard let path = FormDecoding.decoded(String(wanted.first ?? "/").replacing("+", with: "%2B")),
       let fields = FormText.fields(wanted.count > 1 ? String(wanted[1]) : ""), let address = PageAddress(path: path, query: fields)
     else { return text("there is no such page\n", .notFound) }
     var headers = HTTPFields()

@@ -64,28 +64,10 @@ enum FormText {
     guard pairs.count <= 32 else { return nil }
     for pair in pairs {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = decoded(parts[0]), let value = decoded(parts.count > 1 ? parts[1] : "") else { return nil }
+      guard let name = FormDecoding.decoded(parts[0]), let value = FormDecoding.decoded(parts.count > 1 ? parts[1] : "") else { return nil }
       // The last one counts, as with most servers.
       fields[name] = value
     }
     return fields
   }
-
-  /// The text of a path or a field; nil where it is not well-formed.
-  static func decoded(_ part: some StringProtocol) -> String? {
-    var bytes: [UInt8] = []
-    var rest = part.utf8.makeIterator()
-    while let byte = rest.next() {
-      switch byte {
-      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-      case UInt8(ascii: "%"):
-        guard let high = rest.next().flatMap(digit), let low = rest.next().flatMap(digit) else { return nil }
-        bytes.append(high << 4 | low)
-      default: bytes.append(byte)
-      }
-    }
-    return String(validating: bytes, as: UTF8.self)
-  }
-
-  private static func digit(_ byte: UInt8) -> UInt8? { Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init) }
 }
