@@ -5,7 +5,7 @@ import platform
 import statistics
 from collections import defaultdict
 
-from . import agent, budget, bus, fleet
+from . import agent, budget, bus, fleet, gateway, goals
 from .lab import ROOT
 
 COLOURS = {
@@ -17,7 +17,7 @@ COLOURS = {
 }
 MIB = 1 << 20
 # What stands in a section of its own on the page.
-OTHERS = {"bus": bus, "agent": agent, "fleet": fleet, "budget": budget}
+OTHERS = {"bus": bus, "agent": agent, "fleet": fleet, "gateway": gateway, "budget": budget}
 
 
 def median(values):
@@ -189,23 +189,35 @@ def _show(value, pattern, factor=1):
 
 
 def write(results, folder):
-    """Writes a page with tables and plots."""
+    """Writes a page with tables and plots, and all figures beside it."""
     import json
 
     os.makedirs(folder, exist_ok=True)
-    with open(f"{folder}/results.json", "w") as file:
-        json.dump(results, file, indent=1)
+    with open(f"{folder}/figures.json", "w") as file:
+        json.dump(results, file, separators=(",", ":"))
         file.write("\n")
     plot(
         results,
         "seconds",
         1,
         "seconds from the request to the guest at the destination",
-        f"{folder}/seconds.svg",
+        f"{folder}/figures-seconds.svg",
         wire=True,
     )
-    plot(results, "downtime", 1000, "longest silence of the guest, ms", f"{folder}/downtime.svg")
-    plot(results, "lineShare", 100, "share of what the link carries, %", f"{folder}/line.svg")
+    plot(
+        results,
+        "downtime",
+        1000,
+        "longest silence of the guest, ms",
+        f"{folder}/figures-downtime.svg",
+    )
+    plot(
+        results,
+        "lineShare",
+        100,
+        "share of what the link carries, %",
+        f"{folder}/figures-line.svg",
+    )
     with open(f"{ROOT}/contrib/benchmarks/page.md") as file:
         page = file.read()
     scenarios = "\n".join(
@@ -216,13 +228,7 @@ def write(results, folder):
     told = results["machine"]
     values = {
         "MACHINE": f"{told['processors']} processors ({told['model']}), Linux {told['kernel']}",
-        "RUNS": str(
-            max(
-                figures["runs"]
-                for each in results["summary"].values()
-                for figures in each["contenders"].values()
-            )
-        ),
+        "GOALS": goals.table(results),
         "SCENARIOS": "| name | guest | link | template |\n| --- | --- | --- | --- |\n" + scenarios,
         "TABLE": table(results),
         "PHASES": phases(results),
@@ -233,7 +239,7 @@ def write(results, folder):
     }
     for key, value in values.items():
         page = page.replace("{" + key + "}", value)
-    with open(f"{folder}/README.md", "w") as file:
+    with open(f"{folder}/figures.md", "w") as file:
         file.write(page)
 
 

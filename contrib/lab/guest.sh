@@ -63,6 +63,49 @@ guest_machine() {
   qemu-system-x86_64 -machine help | sed -n 's/^pc  *.*(alias of \(.*\))$/\1/p'
 }
 
+# One disk of a guest's definition: guest_disk NUMBER FORMAT FILE
+guest_disk() {
+  local letters=abcdefghijklmnop
+  cat <<END
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='$2' cache='none' discard='unmap'/>
+      <source file='$3'/>
+      <target dev='vd${letters:$1:1}' bus='virtio'/>
+    </disk>
+END
+}
+
+# A guest's definition: guest_definition NAME UUID MIB BOOT-FOLDER OPTIONS IOTHREADS DISKS
+guest_definition() {
+  cat <<END
+<domain type='$(guest_virtualization)'>
+  <name>$1</name>
+  <uuid>$2</uuid>
+  <memory unit='MiB'>$3</memory>
+  <vcpu>1</vcpu>
+  $6
+  <os>
+    <type arch='x86_64' machine='$(guest_machine)'>hvm</type>
+    <kernel>$4/vmlinuz</kernel>
+    <initrd>$4/initramfs.gz</initrd>
+    <cmdline>console=ttyS0 quiet loglevel=3 panic=-1 $5</cmdline>
+  </os>
+  <features><acpi/><apic/></features>
+  <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>kvm64</model></cpu>
+  <on_reboot>destroy</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+$7
+    <controller type='usb' model='none'/>
+    <serial type='pty'><log file='$(guest_console_path "$1")' append='on'/></serial>
+    <console type='pty'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+}
+
 # Waits for the guest's next acknowledgement on a host's console: guest_await_ack HOST NAME SECONDS [FROM-LINE]
 guest_await_ack() {
   local console

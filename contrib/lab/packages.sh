@@ -45,3 +45,11 @@ packages_policy_remove() {
     rm -f "$LAB_POLICY"
   fi
 }
+
+# The newest package of a name in a folder, as contrib/package has made it: package_newest FOLDER NAME
+package_newest() {
+  local found
+  found=$(find "$1" -maxdepth 1 -name "$2_*.deb" -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort | tail --lines 1)
+  [[ -n $found ]] || die "there is no $2_*.deb in $1: make it with contrib/package"
+  printf '%s' "${found#* }"
+}
