@@ -132,7 +132,7 @@ machine_run() {
   local init
   init=$(machine_init "$1") || die "$1 does not run"
   shift
-  nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup --root --wd=/root -- \
+  nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup --root --wdns=/root -- \
     env --ignore-environment HOME=/root PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }
 
