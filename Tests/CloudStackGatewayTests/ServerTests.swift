@@ -150,7 +150,7 @@ struct ServerTests {
   }
 
   /// What real clients send for one order, to the byte but for the host, the time and the key: cs 5.2.0 with GET and with POST, cmk 6.4
-  /// (which leaves brackets as they are and says no version), and cloudstack-go (POST, RFC 3339 with Z, names in lower case). What is signed
+  /// (which leaves brackets as they are and says no version), and cloudstack-go (POST, RFC 3339 with Z, a map's fields as key and value). What is signed
   /// is what that client signs.
   struct Recorded: Sendable, CustomTestStringConvertible {
     var client: String
@@ -195,7 +195,8 @@ struct ServerTests {
       client: "cloudstack-go", isPost: true,
       query: """
         apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
-        &\(brackets)&response=json&signatureversion=3&virtualmachineid=\(Sample.web)
+        &migrateto%5B0%5D.key=\(Sample.webRoot)&migrateto%5B0%5D.value=\(Sample.fastAtBeta)&response=json&signatureversion=3\
+        &virtualmachineid=\(Sample.web)
         """),
     Recorded(
       client: "Marvin", isPost: false,

@@ -31,10 +31,14 @@ struct Client: Sendable {
   }()
   static let missingPika: Comment = "LONGSHORE_TEST_PYTHON names no Python that has pika"
 
+  /// The example of an orchestrator in Go.
+  static let go: Client? = CloudStackClient.goPrograms.map { Client(program: FilePath($0).appending("migrate").string) }
+  static let missingGo = CloudStackClient.missingGo
+
   let program: String
   private let arguments: [String]
 
-  private init(program: String, arguments: [String]) {
+  init(program: String, arguments: [String] = []) {
     self.program = program
     self.arguments = arguments
   }
@@ -45,11 +49,11 @@ struct Client: Sendable {
   /// Runs the program to its end.
   func callAsFunction(_ words: String...) async throws -> Ending { try await run(words) }
 
-  /// Runs the program to its end.
-  func run(_ words: [String]) async throws -> Ending {
+  /// Runs the program to its end, with more in its environment.
+  func run(_ words: [String], environment: [Environment.Key: String?] = [:]) async throws -> Ending {
     let result = try await Subprocess.run(
-      .path(FilePath(program)), arguments: Arguments(arguments + words), output: .string(limit: 1 << 20),
-      error: .string(limit: 1 << 20))
+      .path(FilePath(program)), arguments: Arguments(arguments + words), environment: .inherit.updating(environment),
+      output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
     guard case .exited(let code) = result.terminationStatus else {
       return Ending(code: nil, output: result.standardOutput, error: result.standardError)
     }
@@ -119,6 +123,25 @@ extension MigrationTests {
             id.text)
           #expect(ending.code == 0, "\(ending)")
           #expect(ending.output.contains("completed"))
+          let end = try await orchestrator.end(of: id)
+          try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks)
+        }
+      }
+    }
+
+    @Test("a program in Go, with amqp091-go", .enabled(if: Client.go != nil, Client.missingGo))
+    func inGo() async throws {
+      let program = try #require(Client.go)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          let disks = try await SourceDisks(of: guest, on: .alpha)
+          let ending = try await program.run(
+            [lab.brokerURL, Lab.cluster, "alpha", "beta", guest.name], environment: ["SSL_CERT_FILE": "\(try lab.state)/tls/ca.pem"])
+          #expect(ending.code == 0, "\(ending)")
+          #expect(ending.output.hasSuffix("the guest runs on beta\n"), "\(ending)")
+          let id = try #require(ending.output.split(separator: "\n").first?.split(separator: " ").last.flatMap { MigrationID(String($0)) })
           let end = try await orchestrator.end(of: id)
           try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks)
         }

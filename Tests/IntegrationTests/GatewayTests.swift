@@ -9,14 +9,12 @@ extension ThreeNodeTests {
     .serialized, .enabled(if: CloudStackClient.python != nil, CloudStackClient.missing),
     .enabled(if: Client.longshore != nil, Client.missingLongshore))
   struct Gateways {
-    @Test(
-      "a guest moves with its disks to another host and pool, the percentage rises, and its volumes keep their ids",
-      arguments: ["get", "post"])
-    func moves(by method: String) async throws {
+    @Test("a guest moves with its disks to another host and pool, the percentage rises, and its volumes keep their ids")
+    func moves() async throws {
       let lab = try await Lab.find()
       try await lab.clear()
       try await Guest.with(.mixed, in: lab) { guest in
-        try await CloudStackClient.with(lab, method: method) { cloud in
+        try await CloudStackClient.with(lab) { cloud in
           let volumes = try await cloud.list("listVolumes", ["virtualmachineid=\(guest.uuid)"])
           #expect(
             volumes.count == 2 && volumes.allSatisfy { $0["storage"] == .text("primary") && $0["state"] == .text("Ready") }, "\(volumes)")
@@ -34,6 +32,32 @@ extension ThreeNodeTests {
           #expect(after.map { $0["id"] } == volumes.map { $0["id"] } && after.map { $0["size"] } == volumes.map { $0["size"] })
           #expect(after.allSatisfy { $0["storage"] == .text("secondary") }, "\(after)")
           try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    @Test(
+      "a guest moves by Ansible, whose collection shows it and sets the deadline, and by cloudstack-go, which wait for their jobs",
+      .enabled(if: CloudStackClient.goPrograms != nil, CloudStackClient.missingGo))
+    func otherClients() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.mixed, in: lab) { guest in
+        try await CloudStackClient.with(lab, method: "post") { cloud in
+          let played = try await cloud.play(guest, to: .beta)
+          #expect(played.code == 0, "\(played)")
+          #expect(played.output.contains("\(guest.name) is Running on beta, was on alpha"), "\(played)")
+          let deadline = try #require(try await cloud.list("listConfigurations", ["name=kvm.storage.online.migration.wait"]).first)
+          #expect(deadline["value"] == .text("7200"), "\(deadline)")
+          let reset = try await cloud.call(["updateConfiguration", "name=kvm.storage.online.migration.wait", "value=86400"])
+          #expect(reset.code == 0, "\(reset)")
+          try await guest.setConsoleAside(on: .alpha)
+          let moved = try await cloud.moveInGo(guest, to: .alpha, into: .secondary)
+          #expect(moved.code == 0, "\(moved)")
+          #expect(moved.output == "\(guest.name) is Running on beta\n\(guest.name) is Running on alpha\n", "\(moved)")
+          let folder = try lab.folder(.secondary, on: .alpha)
+          #expect(try await guest.disks(on: .alpha).allSatisfy { $0.hasPrefix("\(folder)/") })
+          try await guest.verify(.alpha, .beta, .alpha).expectGood()
         }
       }
     }

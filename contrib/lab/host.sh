@@ -174,6 +174,8 @@ pool_xml() {
   else
     printf '<pool type="dir"><name>%s</name>' "$pool"
   fi
+  # What several hosts see is one pool, and has one identity.
+  [[ $pool != shared ]] || printf '<uuid>%s</uuid>' "$(uuidgen --sha1 --namespace @dns --name "shared.$LAB_NAME.longshore.invalid")"
   printf '<target><path>%s</path></target></pool>\n' "$path"
 }
 

@@ -13,7 +13,10 @@ readonly LAB_BUILD_PACKAGES=(
   librabbitmq-dev libssl-dev libvirt-dev libxml2-dev libsqlite3-dev libnbd-dev pkg-config libc6-dev
   libstdc++-12-dev git ca-certificates
 )
-readonly LAB_TEST_PACKAGES=(chromium python3-yaml python3-jsonschema python3-venv ovmf swtpm swtpm-tools curl prometheus)
+readonly LAB_TEST_PACKAGES=(
+  chromium python3-yaml python3-jsonschema python3-venv ovmf swtpm swtpm-tools curl prometheus
+  golang-go golang-github-rabbitmq-amqp091-go-dev golang-github-xanzy-go-cloudstack-dev
+)
 
 # What packages_install leaves in policy-rc.d, to know it again.
 readonly LAB_POLICY=/usr/sbin/policy-rc.d

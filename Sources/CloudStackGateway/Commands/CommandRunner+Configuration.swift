@@ -78,12 +78,12 @@ extension CommandRunner {
     let hosts = try await keeper.inventory().hosts.map(\.name)
     var told: [(NodeName, Int64)] = []
     var refused: [String] = []
-    for (host, answer) in await configure(hosts, HostSettingsChange(deadlineSeconds: seconds)) {
-      switch answer {
-      case .success(.configured(let settings, _)): told.append((host, settings.deadlineSeconds.value))
-      case .success(.rejected(let reasons)): refused.append("\(host): \(reasons.map(\.message).joined(separator: "; "))")
-      case .success: refused.append("\(host): an answer of another kind")
-      case .failure(let error): refused.append("\(host): \(error.message)")
+    for answer in await configure(hosts, HostSettingsChange(deadlineSeconds: seconds)) {
+      switch answer.result {
+      case .success(.configured(let settings, _)): told.append((answer.host, settings.deadlineSeconds.value))
+      case .success(.rejected(let reasons)): refused.append("\(answer.host): \(reasons.map(\.message).joined(separator: "; "))")
+      case .success: refused.append("\(answer.host): an answer of another kind")
+      case .failure(let error): refused.append("\(answer.host): \(error.message)")
       }
     }
     guard !told.isEmpty, refused.isEmpty else {
@@ -101,23 +101,26 @@ extension CommandRunner {
     return Answer(to: arguments.command.name, content)
   }
 
+  /// What a host has answered to an order.
+  private struct HostAnswer: Sendable {
+    let host: NodeName
+    let result: Result<Reply.Body, LinkError>
+  }
+
   /// Changes settings of hosts, of each for itself: an order goes to one host.
-  private func configure(
-    _ hosts: [NodeName], _ change: HostSettingsChange
-  ) async -> [(NodeName, Result<Reply.Body, LinkError>)] {
-    await withTaskGroup(of: (NodeName, Result<Reply.Body, LinkError>).self) { group in
-      for host in hosts {
-        group.addTask {
-          do throws(LinkError) {
-            return (host, .success(try await bus.ask(.configure(change), of: host, id: nil, within: times.order).body))
-          } catch {
-            return (host, .failure(error))
-          }
-        }
-      }
-      var answers: [(NodeName, Result<Reply.Body, LinkError>)] = []
-      for await answer in group { answers.append(answer) }
-      return answers.sorted { $0.0.text < $1.0.text }
+  private func configure(_ hosts: [NodeName], _ change: HostSettingsChange) async -> [HostAnswer] {
+    await withTaskGroup(of: HostAnswer.self) { group in
+      for host in hosts { group.addTask { await configure(host, change) } }
+      return await group.reduce(into: []) { $0.append($1) }.sorted { $0.host.text < $1.host.text }
+    }
+  }
+
+  private func configure(_ host: NodeName, _ change: HostSettingsChange) async -> HostAnswer {
+    do throws(LinkError) {
+      let reply = try await bus.ask(.configure(change), of: host, id: nil, within: times.order)
+      return HostAnswer(host: host, result: .success(reply.body))
+    } catch {
+      return HostAnswer(host: host, result: .failure(error))
     }
   }
 

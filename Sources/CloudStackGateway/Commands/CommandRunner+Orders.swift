@@ -53,13 +53,7 @@ extension CommandRunner {
       var found: [Int: Result<Suitability, APIError>] = [:]
       for (index, item) in items.enumerated() {
         if index >= Self.checksAtOnce, let (index, result) = await group.next() { found[index] = result }
-        group.addTask {
-          do throws(APIError) {
-            return (index, .success(try await check(item)))
-          } catch {
-            return (index, .failure(error))
-          }
-        }
+        group.addTask { (index, await Self.result(of: check, item)) }
       }
       for await (index, result) in group { found[index] = result }
       return found
@@ -70,6 +64,16 @@ extension CommandRunner {
       all.append(try result.get())
     }
     return all
+  }
+
+  private static func result<Item: Sendable>(
+    of check: @Sendable (Item) async throws(APIError) -> Suitability, _ item: Item
+  ) async -> Result<Suitability, APIError> {
+    do throws(APIError) {
+      return .success(try await check(item))
+    } catch {
+      return .failure(error)
+    }
   }
 
   /// Whether a guest can move to a host, its disks where they go by themselves.
@@ -155,8 +159,9 @@ extension CommandRunner {
   func migrateWithVolume(_ call: Call) async throws(APIError) -> Answer {
     let arguments = call.arguments
     var wanted: [String: String] = [:]
+    // cloudstack-go calls the fields of every map key and value, this one's too.
     for object in try arguments.objects("migrateto") {
-      guard let volume = object["volume"], let pool = object["pool"], object.count == 2 else {
+      guard object.count == 2, let volume = object["volume"] ?? object["key"], let pool = object["pool"] ?? object["value"] else {
         throw APIError(
           .parameter,
           "Unable to execute API command \(arguments.command.name.lowercased()) due to invalid value. Each migrateto needs volume and pool",

@@ -1,6 +1,8 @@
 import FoundationEssentials
 import LongshoreMessages
 import LongshoreTestKit
+import Subprocess
+import SystemPackage
 import Testing
 
 /// `contrib/examples/cloudstack.py`, which is CloudStack's client `cs` and a few lines, with a gateway that runs.
@@ -8,6 +10,10 @@ struct CloudStackClient: Sendable {
   /// A Python that has `cs`.
   static let python = ProcessInfo.processInfo.environment["LONGSHORE_TEST_PYTHON"]
   static let missing: Comment = "LONGSHORE_TEST_PYTHON names no Python that has cs"
+
+  /// The examples that are built in Go.
+  static let goPrograms = ProcessInfo.processInfo.environment["LONGSHORE_TEST_GO"]
+  static let missingGo: Comment = "LONGSHORE_TEST_GO names no folder with the examples in Go"
 
   /// An answer that is not of the form that it should be.
   struct Unexpected: Error { let ending: Client.Ending }
@@ -66,6 +72,33 @@ struct CloudStackClient: Sendable {
   /// Moves a guest with the program's own order of calls.
   func move(_ guest: Guest, to host: Lab.Host, into pool: Lab.Pool) async throws -> Client.Ending {
     try await run(["move", guest.name, "--to", host.rawValue, "--pool", pool.rawValue])
+  }
+
+  /// Moves a guest with Ansible: by the modules of its collection for CloudStack, and `cs` for what that has none for.
+  func play(_ guest: Guest, to host: Lab.Host) async throws -> Client.Ending {
+    let folder = FilePath(try #require(Self.python)).removingLastComponent()
+    let inherited = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    let playbook = Client(program: folder.appending("ansible-playbook").string, script: "contrib/examples/cloudstack-playbook.yaml")
+    return try await playbook.run(
+      [
+        "--inventory", "localhost,", "--extra-vars", "ansible_python_interpreter=\(folder.appending("python"))",
+        "--extra-vars", "instance=\(guest.name) host=\(host.rawValue) deadline=7200",
+      ],
+      environment: account.merging([
+        "ANSIBLE_COLLECTIONS_PATH": folder.removingLastComponent().appending("collections").string, "LC_ALL": "C.UTF-8",
+        "PATH": "\(folder):\(inherited)",
+      ]) { $1 })
+  }
+
+  /// Moves a guest with cloudstack-go.
+  func moveInGo(_ guest: Guest, to host: Lab.Host, into pool: Lab.Pool) async throws -> Client.Ending {
+    let folder = FilePath(try #require(Self.goPrograms))
+    return try await Client(program: folder.appending("cloudstack").string)
+      .run([guest.name, host.rawValue, pool.rawValue], environment: account)
+  }
+
+  private var account: [Environment.Key: String?] {
+    ["CLOUDSTACK_ENDPOINT": endpoint, "CLOUDSTACK_KEY": Self.key, "CLOUDSTACK_SECRET": Self.secret, "CLOUDSTACK_METHOD": method]
   }
 
   /// A job that has ended, as it is told then.
