@@ -189,6 +189,10 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
+    .target(
+      name: "HTTPTestClient",
+      dependencies: [.product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio")],
+      swiftSettings: strict),
     .testTarget(
       name: "LibvirtTests", dependencies: ["Libvirt", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),
@@ -231,18 +235,16 @@ let package = Package(
     .testTarget(
       name: "LongshoreDashboardTests",
       dependencies: [
-        "LongshoreClient", "LongshoreDashboard", "LongshoreMessages", "LongshoreTestKit",
-        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
+        "HTTPTestClient", "LongshoreClient", "LongshoreDashboard", "LongshoreMessages", "LongshoreTestKit",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
     .testTarget(
       name: "CloudStackGatewayTests",
       dependencies: [
-        "CloudStackGateway", "Digests", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit",
-        .product(name: "Subprocess", package: "swift-subprocess"),
-        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "SystemPackage", package: "swift-system"),
+        "CloudStackGateway", "Digests", "HTTPTestClient", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit",
+        .product(name: "Subprocess", package: "swift-subprocess"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,6 @@
 import Digests
 import FoundationEssentials
+import HTTPTestClient
 import LongshoreMessages
 import ServiceLifecycle
 import Subprocess

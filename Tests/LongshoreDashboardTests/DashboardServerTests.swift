@@ -1,3 +1,4 @@
+import HTTPTestClient
 import LongshoreClient
 import LongshoreMessages
 import Synchronization

@@ -19,6 +19,8 @@ ACCEPTED, REJECTED, WINDOW = 2000, 5000, 256
 ENDED, RUNNING, LONG_PAST = 1000, 50, 100_000
 # How long running transfers are watched before their agent's memory is read.
 SETTLING = 20
+# How long an agent rests before it counts as idle: it gives its code's pages back once a minute.
+RESTING = 65
 
 
 def measure(lab, runs):
@@ -158,7 +160,7 @@ def _forget(lab):
 def _orders(lab, folder, guests):
     with Agent(lab, folder, THERE, guests), Agent(lab, folder, HERE, guests) as agent:
         agent.orders()
-        time.sleep(5)
+        time.sleep(RESTING)
         idle = agent.resident
         accepted = agent.orders("--count", str(ACCEPTED), "--window", str(WINDOW))
         rejected = agent.orders(

@@ -27,7 +27,9 @@ def _moves(summary):
     yield _each(
         summary,
         f"moves of {LONG} s and more at most 1.10 times the wire",
-        lambda each, ratios: ratios["toWire"] if each["wireSeconds"] >= LONG else None,
+        lambda each, ratios: (
+            ratios["toWire"] if each["contenders"]["fenced"]["seconds"] >= LONG else None
+        ),
         lambda ratio: ratio <= 1.10,
         "{:.2f}",
     )

@@ -1,18 +1,16 @@
-import NIOCore
-import NIOPosix
+internal import NIOCore
+internal import NIOPosix
 
-@testable import CloudStackGateway
-
-/// A connection of a client that says exactly what it is told.
-struct HTTPConnection: Sendable {
+/// A connection to a server of this machine, of a client that says exactly what it is told.
+public enum HTTPConnection {
   /// What came back.
-  struct Answer: Sendable {
-    var status: Int
+  public struct Answer: Sendable {
+    public var status: Int
     /// The headers, their names in lower case.
-    var headers: [String: String]
-    var body: String
+    public var headers: [String: String]
+    public var body: String
 
-    init(_ text: String) {
+    public init(_ text: String) {
       let parts = text.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
       let lines = (parts.first ?? "").split(separator: "\r\n")
       status = lines.first.flatMap { Int($0.split(separator: " ").dropFirst().first ?? "") } ?? 0
@@ -27,7 +25,7 @@ struct HTTPConnection: Sendable {
   }
 
   /// Sends a request and reads all that comes until the server closes.
-  static func send(
+  public static func send(
     _ method: String, _ target: String, to port: Int, headers: [(String, String)] = [], body: String = ""
   ) async throws -> Answer {
     var text = "\(method) \(target) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n"
@@ -37,7 +35,7 @@ struct HTTPConnection: Sendable {
   }
 
   /// Sends the bytes of a request and reads all that comes until the server closes.
-  static func send(raw request: String, to port: Int) async throws -> Answer {
+  public static func send(raw request: String, to port: Int) async throws -> Answer {
     try await with(port) { lines, write in
       try await write(request)
       var all = ""
@@ -47,7 +45,7 @@ struct HTTPConnection: Sendable {
   }
 
   /// Connects, and lets the connection be used.
-  static func with<Result: Sendable>(
+  public static func with<Result: Sendable>(
     _ port: Int, _ use: @Sendable (AsyncThrowingStream<String, any Error>, @Sendable (String) async throws -> Void) async throws -> Result
   ) async throws -> Result {
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) {
@@ -70,5 +68,14 @@ struct HTTPConnection: Sendable {
         return result
       }
     }
+  }
+
+  /// Connects, asks, and then reads nothing, as long as `use` runs.
+  public static func silent(_ port: Int, _ target: String, _ use: @Sendable () async throws -> Void) async throws {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelOption(.autoRead, value: false).connect(host: "127.0.0.1", port: port).get()
+    try await channel.writeAndFlush(ByteBuffer(string: "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    try await use()
+    try? await channel.close()
   }
 }
