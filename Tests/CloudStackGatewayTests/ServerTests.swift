@@ -151,8 +151,8 @@ struct ServerTests {
   }
 
   /// What real clients send for one order, to the byte but for the host, the time and the key: cs 5.2.0 with GET and with POST, cmk 6.4
-  /// (which leaves brackets as they are and says no version), and cloudstack-go (POST, RFC 3339 with Z, a map's fields as key and value). What is signed
-  /// is what that client signs.
+  /// (which leaves brackets as they are and says no version), and cloudstack-go (POST, RFC 3339 with Z, a map's fields as key and value).
+  /// What is signed is what that client signs.
   struct Recorded: Sendable, CustomTestStringConvertible {
     var client: String
     var isPost: Bool

@@ -44,13 +44,17 @@ extension ThreeNodeTests {
       try await lab.clear()
       try await Guest.with(.mixed, in: lab) { guest in
         try await CloudStackClient.with(lab, method: "post") { cloud in
-          let played = try await cloud.play(guest, to: .beta)
-          #expect(played.code == 0, "\(played)")
-          #expect(played.output.contains("\(guest.name) is Running on beta, was on alpha"), "\(played)")
-          let deadline = try #require(try await cloud.list("listConfigurations", ["name=kvm.storage.online.migration.wait"]).first)
-          #expect(deadline["value"] == .text("7200"), "\(deadline)")
-          let reset = try await cloud.call(["updateConfiguration", "name=kvm.storage.online.migration.wait", "value=86400"])
-          #expect(reset.code == 0, "\(reset)")
+          let setting = "name=kvm.storage.online.migration.wait"
+          try await finally {
+            let played = try await cloud.play(guest, to: .beta)
+            #expect(played.code == 0, "\(played)")
+            #expect(played.output.contains("\(guest.name) is Running on beta, was on alpha"), "\(played)")
+            let deadline = try #require(try await cloud.list("listConfigurations", [setting]).first)
+            #expect(deadline["value"] == .text("7200"), "\(deadline)")
+          } do: {
+            let reset = try await cloud.call(["updateConfiguration", setting, "value=86400"])
+            #expect(reset.code == 0, "\(reset)")
+          }
           try await guest.setConsoleAside(on: .alpha)
           let moved = try await cloud.moveInGo(guest, to: .alpha, into: .secondary)
           #expect(moved.code == 0, "\(moved)")

@@ -4,7 +4,11 @@
 #
 # MACHINES is the folder in which they are: MACHINES/NAME is the root of one, MACHINES/NAME.launcher names the process above its systemd.
 
+readonly MACHINE_HOME=/root
+
 machine_root() { printf '%s/%s' "$MACHINES" "$1"; }
+# The home of a machine's root, which is where its commands are run.
+machine_home() { printf '%s%s' "$(machine_root "$1")" "$MACHINE_HOME"; }
 machine_group() { printf '%s/longshore-%s-%s' "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)" "${MACHINES##*[./]}" "$1"; }
 machine_switch() { printf 'longshore-%s' "${MACHINES##*[./]}"; }
 
@@ -132,8 +136,8 @@ machine_run() {
   local init
   init=$(machine_init "$1") || die "$1 does not run"
   shift
-  nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup --root --wdns=/root -- \
-    env --ignore-environment HOME=/root PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+  nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup --root --wdns="$MACHINE_HOME" -- \
+    env --ignore-environment HOME="$MACHINE_HOME" PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }
 
 # Ends all that runs in a machine, and its control groups; its files stay.
