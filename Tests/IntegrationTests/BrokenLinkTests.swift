@@ -71,7 +71,7 @@ extension MigrationTests {
           #expect(try await guest.state(on: .alpha) == "running")
           #expect(try await guest.state(on: .beta) == nil)
           #expect(try await lab.files(of: guest, on: .beta) == [])
-          #expect(try await lab.leftovers(on: .beta) == [])
+          try await lab.expectNoLeftovers(on: [.beta])
           try await guest.waitForWrite(on: .alpha)
           try await guest.verify(.alpha).expectGood()
         }

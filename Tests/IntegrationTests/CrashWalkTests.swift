@@ -216,7 +216,7 @@ private struct Traveller {
     }
     let host = visits[visits.count - 1]
     #expect(try await lab.on(host, "virsh", "--quiet", "dominfo", guest.uuid).contains(/Autostart: +enable/), "\(walk)")
-    for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == [], "\(walk)") }
+    try await lab.expectNoLeftovers("\(walk)")
     #expect(try await lab.files(of: guest, on: host.other) == [], "\(walk)")
     try await guest.waitForWrite(on: host)
     try await guest.verify(visits).expectGood()

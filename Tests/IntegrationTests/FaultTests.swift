@@ -113,7 +113,7 @@ extension MigrationTests {
           #expect(end.runsAt?.text == "alpha")
         }
         #expect(try await lab.inventory(of: .alpha).changes(since: before) == [])
-        for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == []) }
+        try await lab.expectNoLeftovers()
         #expect(try await guest.state(on: .beta) == nil)
         try await guest.waitForWrite(on: .alpha)
       }
@@ -146,7 +146,7 @@ extension MigrationTests {
                 #expect(end.kind == .failed, "\(deed): \(end)")
                 #expect(end.runsAt == nil, "\(deed): \(end)")
               }
-              for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == [], "\(deed)") }
+              try await lab.expectNoLeftovers("\(deed)")
               #expect(try await guest.state(on: .beta) == nil, "\(deed)")
               #expect(try await lab.files(of: guest, on: .beta) == [], "\(deed)")
               #expect(try await lab.inventory(of: .alpha).files == before, "\(deed)")

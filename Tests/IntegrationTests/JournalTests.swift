@@ -130,7 +130,7 @@ extension MigrationTests {
             try await guest.waitForWrite(on: .beta)
             try await orchestrator.waitForRest(of: .beta)
             #expect(try await guest.state(on: .beta) == "running")
-            #expect(try await lab.leftovers(on: .beta) == [])
+            try await lab.expectNoLeftovers(on: [.beta])
             #expect(try await lab.inventory(of: .alpha).files == before)
             #expect(try await guest.state(on: .alpha) == "shut off")
             try await guest.verify(.alpha, .beta).expectGood()

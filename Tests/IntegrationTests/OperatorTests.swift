@@ -127,7 +127,7 @@ extension FourHostTests {
       try await orchestrator.waitForRest(of: .beta)
       #expect(try await guest.state(on: .beta) == nil)
       #expect(try await lab.files(of: guest, on: .beta) == [])
-      #expect(try await lab.leftovers(on: .beta) == [])
+      try await lab.expectNoLeftovers(on: [.beta])
       #expect(try await guest.state(on: .alpha) == "running")
       try await guest.waitForWrite(on: .alpha)
     }

@@ -76,7 +76,7 @@ extension ThreeNodeTests {
           let refused = try await commands.prefetch(to: .beta)
           #expect(refused.code == 1 && refused.error.contains(Reason.Code.templateDiffers.text), "\(refused)")
           #expect(try await lab.inventory(of: .beta).changes(since: before) == [])
-          for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == []) }
+          try await lab.expectNoLeftovers()
         }
       }
     }
@@ -110,7 +110,7 @@ extension ThreeNodeTests {
           try await lab.restartAgent(on: .beta)
           #expect(try await commands.list(.beta) == [])
           #expect(try await lab.inventory(of: .beta).files == [])
-          for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == []) }
+          try await lab.expectNoLeftovers()
         }
       }
     }
@@ -136,7 +136,7 @@ extension ThreeNodeTests {
           let followed = try await ending
           #expect(followed.code == (fails ? 1 : 0), "\(followed)")
           if fails { try await lab.on(.beta, "rm", there) } else { try await expectInPlace(lab) }
-          for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == []) }
+          try await lab.expectNoLeftovers()
         }
       }
     }
@@ -198,7 +198,7 @@ extension ThreeNodeTests {
       let here = "\(try lab.folder(.primary, on: .alpha))/\(Guest.template)"
       let there = "\(try lab.folder(.primary, on: .beta))/\(Guest.template)"
       #expect(try await lab.shell(on: .beta, #"cmp "$1" "$2" && stat --format %a "$2""#, here, there) == "444\n")
-      for host in Lab.Host.allCases { #expect(try await lab.leftovers(on: host) == []) }
+      try await lab.expectNoLeftovers()
     }
   }
 }

@@ -169,7 +169,7 @@ extension ThreeNodeTests {
     /// Expects no backup job on a guest, and nothing of one on its host.
     private static func expectNoView(of guest: Guest, on host: Lab.Host) async throws {
       #expect(try await guest.lab.on(host, "virsh", "domjobinfo", guest.uuid).contains(/Job type: +None/))
-      #expect(try await guest.lab.leftovers(on: host) == [])
+      try await guest.lab.expectNoLeftovers(on: [host])
     }
 
     /// Gives a guest a title, a description and metadata of two namespaces, in both its definitions, and lets it start with its host.

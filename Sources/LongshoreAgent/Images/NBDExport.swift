@@ -27,6 +27,9 @@ extension NBDExport {
   /// The argument that names the pid file, by which a server is known.
   static func argument(for pidFile: String) -> String { "--pid-file=\(pidFile)" }
 
+  /// How the names of the files end that tell about a server.
+  static let suffixes = [".pid", ".log", ".sock"]
+
   /// The file for what the server says on standard error.
   static func logFile(of pidFile: String) -> String { "\(pidFile.dropLast(".pid".count)).log" }
 

@@ -55,19 +55,31 @@ struct NBDExporter: Sendable {
       message: "all ports from \(ports.lowerBound) to \(ports.upperBound) of \(address) are in use")
   }
 
-  /// Ends the servers that another run of the agent left, and forgets those that have ended.
+  /// Ends the servers that another run of the agent left, and removes all that tells about them.
   ///
-  /// A process is a leftover when its arguments name one of the directory's own pid files. So this comes before the
-  /// first export.
+  /// A process is a leftover when its arguments name a pid file of the directory, whether it has written it or not: the other run may have
+  /// ended while the server started. So this comes before the first export.
   ///
   /// - Returns: the processes that were ended.
   @discardableResult
   func endLeftovers() async throws(ImageError) -> [ProcessIdentity] {
     var ended: [ProcessIdentity] = []
-    for pidFile in try await pidFiles() {
-      if let process = try await end(pidFile) { ended.append(process) }
+    // One that starts goes to the background as a process of its own, which may come between the looking and the ending.
+    while case let servers = try await servers(), !servers.isEmpty {
+      for server in servers { try await server.end() }
+      ended += servers
     }
+    let directory = directory
+    for name in try await names() where NBDExport.suffixes.contains(where: name.hasSuffix) { unlink("\(directory)/\(name)") }
     return ended
+  }
+
+  /// The processes that were started with a pid file of the directory.
+  private func servers() async throws(ImageError) -> [ProcessIdentity] {
+    let prefix = NBDExport.argument(for: "\(directory)/")
+    return try await BlockingWork.run { () throws(ImageError) in
+      try ProcessIdentity.all().filter { $0.arguments.contains { $0.hasPrefix(prefix) } }
+    }
   }
 
   /// Ends the server of a pid file, where it runs and was started with this very file, and forgets it.
@@ -83,11 +95,14 @@ struct NBDExporter: Sendable {
 
   /// The pid files of all servers that were started here, whether they run or not.
   func pidFiles() async throws(ImageError) -> [String] {
+    try await names().filter { $0.hasSuffix(".pid") }.map { "\(directory)/\($0)" }
+  }
+
+  private func names() async throws(ImageError) -> [String] {
     let directory = directory
-    let names = try await BlockingWork.run { () throws(ImageError) in
+    return try await BlockingWork.run { () throws(ImageError) in
       try FolderListing.names(in: directory, operation: "list the exports in \(directory)")
     }
-    return names.filter { $0.hasSuffix(".pid") }.map { "\(directory)/\($0)" }
   }
 
   /// One attempt; `nil` when the port is in use.

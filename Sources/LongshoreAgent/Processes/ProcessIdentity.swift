@@ -13,6 +13,11 @@ struct ProcessIdentity: Sendable, Hashable, Codable {
     self.startTime = startTime
   }
 
+  /// The processes that are there now, in no order. Reads `/proc`, which blocks.
+  static func all() throws(ImageError) -> [ProcessIdentity] {
+    try FolderListing.names(in: "/proc", operation: "list the processes").compactMap { Int32($0).flatMap(Self.init) }
+  }
+
   /// Whether the process still is there; one that has ended and only waits for its parent is not.
   var isRunning: Bool { Self.startTime(of: pid) == startTime }
 

@@ -306,6 +306,16 @@ extension Lab {
     return text.split(separator: "\n")
   }
 
+  /// Expects that hosts have no ``leftovers(on:)``.
+  func expectNoLeftovers(
+    on hosts: [Host] = Host.allCases, _ comment: @autoclosure () -> Comment = "", sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    for host in hosts {
+      let found = try await leftovers(on: host)
+      #expect(found == [], "\(host): \(comment())", sourceLocation: sourceLocation)
+    }
+  }
+
   /// The files of a guest's disks, or under their names, in a host's pools.
   func files(of guest: Guest, on host: Host) async throws -> [Substring] {
     let text = try await shell(

@@ -91,6 +91,20 @@ struct NBDExportTests {
     }
   }
 
+  @Test("What another run left of a server that was still starting is ended and removed too")
+  func startedLeftovers() async throws {
+    try await withTemporaryFolder { folder in
+      let exporter = ExportFixture.exporter(in: folder)
+      let left = try await exporter.export(path: try folder.write(noise(512), to: "a"), name: folder.name)
+      // As it is before the server has written its number.
+      #expect(unlink(left.pidFile) == 0)
+      _ = try folder.write([], to: "\(folder.name)-10809.0.log")
+      #expect(try await exporter.endLeftovers() == [left.process])
+      #expect(!left.process.isRunning)
+      #expect(try FolderListing.names(in: folder.path, operation: "list") == ["a"])
+    }
+  }
+
   @Test("A process that got the number of an ended server is left alone")
   func recycledNumber() async throws {
     try await withTemporaryFolder { folder in
