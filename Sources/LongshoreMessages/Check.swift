@@ -126,7 +126,7 @@ extension CheckRule {
   /// The guest is not tied to its host.
   public static let movableDevices = CheckRule(
     .unmovableDevice, at: .source,
-    "no device ties the guest to its host: no host device, shared folder, shared memory or floppy that can be written to",
+    "no device ties the guest to its host: no host device, shared folder, shared memory, TPM of the host, encryption of its memory, or floppy that can be written to",
     otherwise: "detach it (`virsh detach-device`) or eject the floppy (`virsh change-media --eject`)")
   /// The disks are such as can be copied.
   public static let supportedDisks = CheckRule(
@@ -137,6 +137,10 @@ extension CheckRule {
   public static let disksInPools = CheckRule(
     .diskOutsidePools, at: .source, "every disk's file is directly in the folder of an active pool",
     otherwise: "define a pool for the file's folder (`virsh pool-define-as`) and start it")
+  /// The file systems of the disks answer.
+  public static let answeringDisks = CheckRule(
+    .poolNotAnswering, at: .source, "the file system of every disk answers within 5 s",
+    otherwise: "see whether its server runs and can be reached; until then the guest waits for it too")
   /// The request fits the guest.
   public static let knownDisks = CheckRule(
     .unknownDisk, at: .source, "every disk that the request names is one of the guest's",
@@ -215,7 +219,7 @@ extension CheckRule {
   /// The destination has what the guest's serial ports and consoles are connected to.
   public static let devicePaths = CheckRule(
     .missingResource, at: .destination,
-    "every device and folder that the guest's serial ports, consoles and their logs use is there",
+    "every file, device and folder that the guest uses beside its disks is there: firmware, serial ports, consoles and their logs, random numbers, memory modules, sockets of interfaces",
     otherwise: "make it there first, or detach the device")
   /// The guest's MAC addresses are its own.
   public static let freeAddresses = CheckRule(
@@ -268,6 +272,10 @@ extension CheckRule {
   public static let mountedPool = CheckRule(
     .poolNotMounted, at: .destination, "the file system of a pool of the type fs or netfs is mounted on its folder",
     otherwise: "stop and start the pool (`virsh pool-destroy`, which deletes nothing, then `virsh pool-start`)")
+  /// The pool's file system answers.
+  public static let answeringPool = CheckRule(
+    .poolNotAnswering, at: .destination, "the file system of the pool's folder answers within 5 s",
+    otherwise: "see whether its server runs and can be reached; until then whoever looks into the folder waits")
   /// Files can be made in the pool.
   public static let writablePool = CheckRule(
     .poolReadOnly, at: .destination, "files can be made in the pool's folder", otherwise: "mount it writable, or export it so")
@@ -301,6 +309,11 @@ extension CheckRule {
     .noSpace, at: .destination,
     "the file system has room for the disks, for missing templates and for what other migrations were promised",
     otherwise: "free some, or name another pool")
+  /// The file system takes files as large as the guest's.
+  public static let fileSize = CheckRule(
+    .fileTooLarge, at: .destination,
+    "the file system takes files as large as the largest that is coming, where that can be tried (not on NFS)",
+    otherwise: "name a pool on another file system")
   /// There is room for more files.
   public static let fileCount = CheckRule(
     .noInodes, at: .destination, "the file system has room for more files", otherwise: "remove small files, or name another pool")
@@ -375,12 +388,11 @@ extension CheckRule {
 
   /// All rules for migrations, in the order in which they are applied.
   public static let all: [CheckRule] = [
-    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, knownDisks,
-    distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu, sameProcessor,
-    timeStampCounter, memory, hugePages,
-    placement, networks, mtu, freeAddresses, listenAddresses, devicePaths, allowedAddress, destinationLibvirt, migrationPorts, tlsName,
-    tlsDestination, tlsSource,
-    templatePorts, knownPool, activePool, filePool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets,
-    freeNames, sameTemplate, room, fileCount,
+    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, answeringDisks,
+    knownDisks, distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu,
+    sameProcessor, timeStampCounter, memory, hugePages, placement, networks, mtu, freeAddresses, listenAddresses, devicePaths,
+    allowedAddress, destinationLibvirt, migrationPorts, tlsName, tlsDestination, tlsSource, templatePorts, knownPool, activePool,
+    filePool, answeringPool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets, freeNames, sameTemplate, room,
+    fileSize, fileCount,
   ]
 }

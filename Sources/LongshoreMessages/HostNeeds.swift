@@ -22,7 +22,8 @@ public struct HostNeeds: Sendable, Hashable, Codable {
   public var processors: [Int]
   /// The addresses that the guest's consoles and serial ports listen on.
   public var listenAddresses: [String]
-  /// The devices and folders of the host that the guest's serial ports, consoles and their logs use.
+  /// The files, devices and folders of the host that the guest uses beside its disks: firmware, those of its serial ports, consoles and
+  /// their logs, what its random numbers and memory modules come from, and the sockets of its interfaces' other ends.
   public var paths: [String]
   /// The source's processor, where the guest has it as it is (`host-passthrough`).
   public var processor: HostProcessor?

@@ -108,10 +108,14 @@ extension Reason.Code {
   public static let poolInactive = Reason.Code("pool-inactive")
   /// The destination's pool is of a type that holds no files.
   public static let unsupportedPool = Reason.Code("unsupported-pool")
+  /// The file system of a pool does not answer, as where an NFS server is away.
+  public static let poolNotAnswering = Reason.Code("pool-not-answering")
   /// The destination's pool is of a type that is mounted, and nothing is mounted on its folder.
   public static let poolNotMounted = Reason.Code("pool-not-mounted")
   /// Files cannot be made in the destination's pool.
   public static let poolReadOnly = Reason.Code("pool-read-only")
+  /// The file system of the destination's pool does not take files as large as one that is coming.
+  public static let fileTooLarge = Reason.Code("file-too-large")
   /// The file system of the destination's pool has no room for more files.
   public static let noInodes = Reason.Code("no-inodes")
   /// The destination's pool is the one that the disk is in.

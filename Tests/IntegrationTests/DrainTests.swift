@@ -115,6 +115,48 @@ extension FourHostTests {
       }
     }
 
+    @Test("guests go into the pools of the map within the cap; what runs at the deadline goes on, and nothing begins after it")
+    func ended() async throws {
+      try await Drained.with { drained in
+        let guests = try await drained.makeGuests(2)
+        // With such a cap the first migration outlasts the deadline by far.
+        async let following = drained.longshore(
+          "drain", "alpha", "--to", "beta", "--parallel", "1", "--pool-map", "primary=secondary", "--bandwidth", "1", "--deadline", "40s")
+        let ending = try await drained.wait { $0.phase == .ending }
+        let first = try #require(ending.guests.first { $0.state == .moving }, "\(ending)")
+        #expect(ending.guests.map(\.state) == [.moving, .skipped], "\(ending)")
+        let tuned = try await drained.longshore("tune", try #require(first.migration).text, "--bandwidth", "1000")
+        #expect(tuned.code == 0 && tuned.output.contains("1 MiB/s -> 1000 MiB/s"), "\(tuned)")
+        let end = try await following
+        #expect(end.code == 1 && end.error.contains("Not drained"), "\(end)")
+        let status = try #require(try await drained.drains().first)
+        #expect(status.phase == .incomplete && status.guests.map(\.state) == [.moved, .skipped], "\(status)")
+        let skipped = try #require(status.guests.first { $0.state == .skipped })
+        #expect(skipped.reasons?.map(\.code) == [.deadlinePassed] && skipped.attempts == nil, "\(skipped)")
+        let pool = try drained.lab.folder(.secondary, on: .beta)
+        let disks = try await drained.lab.on(.beta, "virsh", "--quiet", "domblklist", first.guest.uuid)
+          .split(separator: "\n").compactMap { $0.split(separator: " ", maxSplits: 1).last }
+        #expect(!disks.isEmpty && disks.allSatisfy { $0.trimmingPrefix(while: \.isWhitespace).hasPrefix("\(pool)/") }, "\(disks)")
+        for guest in guests { try await drained.verify(guest, guest.uuid == first.guest.uuid ? ["alpha", "beta"] : ["alpha"]) }
+      }
+    }
+
+    @Test("where the order says to stop, nothing begins after a guest that cannot be moved")
+    func stopped() async throws {
+      try await Drained.with { drained in
+        let guests = try await drained.makeGuests(2)
+        try await drained.lab.command("agent", "kill", "beta")
+        try await drained.lab.command(
+          "agent", "--env", "\(CrashPoint.variable)=\(CrashPoint.beforeDestinationQueued.rawValue)", "start", "beta")
+        let end = try await drained.longshore("drain", "alpha", "--to", "beta", "--parallel", "1", "--on-failure", "stop")
+        #expect(end.code == 1 && end.error.contains("Not drained"), "\(end)")
+        let status = try #require(try await drained.drains().first)
+        #expect(status.phase == .incomplete && status.reasons?.map(\.code) == [.drainStopped], "\(status)")
+        #expect(status.guests.map(\.state) == [.failed, .skipped] && status.guests[1].attempts == nil, "\(status)")
+        for guest in guests { try await drained.verify(guest, "alpha") }
+      }
+    }
+
     @Test("an agent that dies at each point of a drain goes on to its one end, and finds a guest that was started meanwhile")
     func crashes() async throws {
       try await Drained.with { drained in

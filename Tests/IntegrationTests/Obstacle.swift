@@ -80,6 +80,22 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
     inPool("a pool without room", code: .noSpace, mountedWith: "size=16m"),
     inPool(
       "a pool in a file system that is read-only", code: .poolReadOnly, mountedWith: "size=64m", then: "mount -o remount,ro /run/small"),
+    Obstacle(
+      testDescription: "a pool whose file system does not answer", code: .poolNotAnswering, pool: "silent",
+      make: """
+        mkdir /run/silent /run/behind
+        bindfs /run/behind /run/silent
+        virsh --quiet pool-define-as silent dir --target /run/silent
+        virsh --quiet pool-start silent
+        pkill -STOP -x bindfs
+        """,
+      unmake: """
+        pkill -CONT -x bindfs
+        virsh --quiet pool-destroy silent
+        virsh --quiet pool-undefine silent
+        umount /run/silent
+        rmdir /run/silent /run/behind
+        """),
     inPool("a pool without room for more files", code: .noInodes, mountedWith: "nr_inodes=4"),
     Obstacle(
       testDescription: "a pool whose file system is not mounted any more", code: .poolNotMounted, pool: "small",
@@ -136,5 +152,43 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         END
         """,
       unmake: #"virsh --quiet snapshot-delete "$name" before --metadata"#),
+    Obstacle(
+      testDescription: "a checkpoint of the guest", code: .hasCheckpoints, finder: .alpha,
+      make: """
+        virsh --quiet checkpoint-create "$name" /dev/stdin --redefine <<END
+        <domaincheckpoint><name>before</name><creationTime>1700000000</creationTime>
+        <disks><disk name='vda' checkpoint='bitmap' bitmap='before'/></disks>
+        $(virsh --quiet dumpxml --inactive "$name")</domaincheckpoint>
+        END
+        """,
+      unmake: #"virsh --quiet checkpoint-delete "$name" before --metadata"#),
+    Obstacle(
+      testDescription: "a block job on a disk", code: .guestBusy, finder: .alpha,
+      make: #"virsh --quiet blockcopy "$name" vda /run/copy.qcow2 --transient-job --bytes --bandwidth 65536"#,
+      unmake: """
+        virsh --quiet blockjob "$name" vda --abort
+        rm /run/copy.qcow2
+        """),
+    Obstacle(
+      testDescription: "a source pool that is not active", code: .diskOutsidePools, finder: .alpha,
+      make: "virsh --quiet pool-destroy primary", unmake: "virsh --quiet pool-start primary"),
+    Obstacle(
+      testDescription: "an emulator that is another program", code: .incompatibleMachine,
+      make: "mount --bind /bin/false /usr/bin/qemu-system-x86_64", unmake: "umount /usr/bin/qemu-system-x86_64"),
+    Obstacle(
+      testDescription: "a pool that holds no files", code: .unsupportedPool, pool: "blocks",
+      make: """
+        truncate --size 64M /run/blocks.image
+        loop=$(losetup --find --show /run/blocks.image)
+        parted --script "$loop" mklabel gpt
+        virsh --quiet pool-define-as blocks disk --source-dev "$loop" --source-format gpt --target /dev
+        virsh --quiet pool-start blocks
+        """,
+      unmake: """
+        virsh --quiet pool-destroy blocks
+        virsh --quiet pool-undefine blocks
+        losetup --detach "$(losetup --associated /run/blocks.image --noheadings --output NAME)"
+        rm /run/blocks.image
+        """),
   ]
 }

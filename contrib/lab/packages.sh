@@ -14,7 +14,7 @@ readonly LAB_BUILD_PACKAGES=(
   libstdc++-12-dev git ca-certificates
 )
 readonly LAB_TEST_PACKAGES=(
-  chromium python3-yaml python3-jsonschema python3-venv ovmf swtpm swtpm-tools curl prometheus
+  chromium python3-yaml python3-jsonschema python3-venv ovmf swtpm swtpm-tools curl prometheus bindfs parted
   golang-go golang-github-rabbitmq-amqp091-go-dev golang-github-xanzy-go-cloudstack-dev
 )
 

@@ -24,6 +24,8 @@ public struct NetworkInterface: Sendable, Hashable {
   public let virtualPort: String?
   /// The largest frame, in bytes; `nil` for what the bridge has.
   public let mtu: Int?
+  /// The socket that another process listens on and the interface is connected to (`vhostuser` in the mode `client`).
+  public let socketOfOther: String?
 }
 
 extension NetworkInterface {
@@ -34,7 +36,10 @@ extension NetworkInterface {
       model: element.first("model")?[attribute: "type"],
       target: element.first("target")?[attribute: "dev"],
       virtualPort: element.first("virtualport")?[attribute: "type"],
-      mtu: element.first("mtu")?[attribute: "size"].flatMap { Int($0) })
+      mtu: element.first("mtu")?[attribute: "size"].flatMap { Int($0) },
+      socketOfOther: element.first("source").flatMap { source in
+        element[attribute: "type"] == "vhostuser" && source[attribute: "mode"] == "client" ? source[attribute: "path"] : nil
+      })
   }
 }
 

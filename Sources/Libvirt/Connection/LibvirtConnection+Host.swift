@@ -1,4 +1,5 @@
 internal import CLibvirt
+internal import Glibc
 
 extension LibvirtConnection {
   /// The versions at the two ends of a connection.
@@ -117,6 +118,22 @@ extension LibvirtConnection {
       let isActive = unsafe virNetworkIsActive(network)
       try call.check(isActive)
       return isActive == 1
+    }
+  }
+
+  /// The bridge that the interfaces of a virtual network are on; nothing where there is no network of this name, or it has no bridge, as
+  /// one whose interfaces are devices of the host.
+  public func networkBridge(_ name: String) async throws(LibvirtError) -> String? {
+    try await perform("find the bridge of network \(name)") { call, connection throws(LibvirtError) in
+      guard let network = try unsafe call.find(virNetworkLookupByName(connection, name), missing: .noNetwork) else { return nil }
+      defer { unsafe virNetworkFree(network) }
+      guard let bridge = unsafe virNetworkGetBridgeName(network) else {
+        let failure = call.failure()
+        if failure.code == .internalError { return nil }
+        throw failure
+      }
+      defer { unsafe free(bridge) }
+      return unsafe String(cString: bridge)
     }
   }
 }

@@ -104,6 +104,7 @@ extension DestinationChecks {
     guard let pool = try await connection.pool(named: name.text) else { return (nil, "\(here.host) has no pool \(name)") }
     guard try await pool.isActive() else { return (nil, "the pool \(name) of \(here.host) is not active") }
     guard let folder = try await pool.configuration().targetPath else { return (nil, "the pool \(name) of \(here.host) has no folder") }
+    guard await pulse.answers(folder) else { return (nil, "the file system of the pool \(name) of \(here.host) does not answer") }
     return (folder, "")
   }
 }

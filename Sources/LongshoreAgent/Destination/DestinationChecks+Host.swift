@@ -9,7 +9,7 @@ extension DestinationChecks {
     for network in Set(guest.networks).sorted(by: { ($0.type, $0.source, $0.mtu ?? 0) < ($1.type, $1.source, $1.mtu ?? 0) }) {
       switch network.type {
       case "bridge", "direct": checks += checkDevice(network)
-      case "network": checks.append(try await checkVirtualNetwork(network.source, on: connection))
+      case "network": checks += try await checkVirtualNetwork(network, on: connection)
       default: continue
       }
     }
@@ -27,23 +27,28 @@ extension DestinationChecks {
     guard found == wanted else {
       return [rule.failed(on: host, "\(name) of \(host) is no \(what)", advice: "make it one, or connect the guest otherwise")]
     }
-    return [rule.passed(on: host, "the \(what) \(name) is on \(host)")] + checkFrames(network)
+    return [rule.passed(on: host, "the \(what) \(name) is on \(host)")] + checkFrames(network, on: name)
   }
 
-  private func checkFrames(_ network: GuestDescription.Network) -> [Check] {
-    guard let needed = network.mtu, let available = HostResources.mtu(of: network.source) else { return [] }
-    let found = "\(network.source) of \(here.host) carries frames of \(available) bytes, and the guest may send \(needed)"
+  private func checkFrames(_ network: GuestDescription.Network, on device: String) -> [Check] {
+    guard let needed = network.mtu, let available = HostResources.mtu(of: device) else { return [] }
+    let found = "\(device) of \(here.host) carries frames of \(available) bytes, and the guest may send \(needed)"
     return [available < needed ? CheckRule.mtu.failed(on: here.host, found) : CheckRule.mtu.passed(on: here.host, found)]
   }
 
-  private func checkVirtualNetwork(_ name: String, on connection: LibvirtConnection) async throws -> Check {
-    let rule = CheckRule.networks
-    return switch try await connection.networkIsActive(name) {
-    case true?: rule.passed(on: here.host, "the network \(name) is active on \(here.host)")
+  private func checkVirtualNetwork(_ network: GuestDescription.Network, on connection: LibvirtConnection) async throws -> [Check] {
+    let (name, rule) = (network.source, CheckRule.networks)
+    switch try await connection.networkIsActive(name) {
+    case true?:
+      let passed = rule.passed(on: here.host, "the network \(name) is active on \(here.host)")
+      guard network.mtu != nil, let bridge = try await connection.networkBridge(name) else { return [passed] }
+      return [passed] + checkFrames(network, on: bridge)
     case false?:
-      rule.failed(
-        on: here.host, "the network \(name) of \(here.host) is not active", advice: "start it (`virsh net-start \(name)`)")
-    case nil: rule.failed(on: here.host, "the network \(name) is not on \(here.host)", advice: "define it there (`virsh net-define`)")
+      return [
+        rule.failed(on: here.host, "the network \(name) of \(here.host) is not active", advice: "start it (`virsh net-start \(name)`)")
+      ]
+    case nil:
+      return [rule.failed(on: here.host, "the network \(name) is not on \(here.host)", advice: "define it there (`virsh net-define`)")]
     }
   }
 

@@ -24,7 +24,9 @@ extension DestinationChecks {
     let others =
       migrations.compactMap { migration in migration.plan.map { (id: migration.id, files: IncomingFiles($0)) } }
       + prefetches.map { (id: $0.id, files: IncomingFiles(layers: $0.layers)) }
-    let folders = try await PoolFolders(of: [coming] + others.map(\.files), on: device, connection)
+    let folders = try await PoolFolders(of: [coming] + others.map(\.files), on: device) {
+      try await answeringFolder(of: $0, on: connection)
+    }
     let room = Room(
       available: available, coming: try files(of: coming, id, in: folders),
       promised: try others.flatMap { try files(of: $0.files, $0.id, in: folders) })
@@ -49,11 +51,11 @@ extension DestinationChecks {
   func space(for coming: IncomingFiles, on connection: LibvirtConnection) async throws -> [DestinationFacts.Pool] {
     var pools: [DestinationFacts.Pool] = []
     for name in coming.pools {
-      guard let folder = try await connection.pool(named: name.text)?.configuration().targetPath,
+      guard let folder = try await answeringFolder(of: name, on: connection),
         let available = FileProbe.availableBytes(in: folder), let capacity = FileProbe.totalBytes(in: folder),
         let device = FileProbe.device(of: folder)
       else { continue }
-      let folders = try await PoolFolders(of: [coming], on: device, connection)
+      let folders = try await PoolFolders(of: [coming], on: device) { try await answeringFolder(of: $0, on: connection) }
       let room = Room(available: available, coming: try files(of: coming, nil, in: folders), promised: [])
       pools.append(DestinationFacts.Pool(pool: name, capacity: capacity, available: available, coming: room.needed))
     }
@@ -92,11 +94,9 @@ private struct PoolFolders {
   private var folders: [ResourceName: String] = [:]
 
   /// Looks up the pools that files are coming into.
-  init(of files: [IncomingFiles], on device: UInt64, _ connection: LibvirtConnection) async throws {
+  init(of files: [IncomingFiles], on device: UInt64, folder: (ResourceName) async throws -> String?) async throws {
     for name in Set(files.flatMap(\.pools)) {
-      guard let folder = try await connection.pool(named: name.text)?.configuration().targetPath,
-        FileProbe.device(of: folder) == device
-      else { continue }
+      guard let folder = try await folder(name), FileProbe.device(of: folder) == device else { continue }
       folders[name] = folder
     }
   }

@@ -13,6 +13,7 @@ struct DestinationChecks: Sendable {
   /// What the configuration lets come.
   let admission: @Sendable () -> Admission
   let path: PathChecks
+  let pulse: FileSystemPulse
   let identities: LayerIdentities
   /// What the bandwidth budget lets come now, in bytes a second; nil for no limit.
   let incomingBudget: @Sendable () -> UInt64?
@@ -84,7 +85,7 @@ struct DestinationChecks: Sendable {
   private func look(at coming: IncomingFiles, on connection: LibvirtConnection) async throws -> IncomingFiles {
     var files = coming
     for layer in files.layers {
-      guard let folder = try await connection.pool(named: layer.pool.text)?.configuration().targetPath,
+      guard let folder = try await answeringFolder(of: layer.pool, on: connection),
         difference(of: "\(folder)/\(layer.volume)", from: layer) != nil
       else { continue }
       files.beside[layer.id] = .some(contentName(of: layer, among: files.layers)?.name(besides: layer.volume))
@@ -113,8 +114,7 @@ struct DestinationChecks: Sendable {
   private func presentLayers(of files: IncomingFiles, on connection: LibvirtConnection) async throws -> [(id: Int, path: String)] {
     var present: [(id: Int, path: String)] = []
     for layer in files.layers {
-      guard let folder = try await connection.pool(named: layer.pool.text)?.configuration().targetPath, !files.lacks(layer, folder)
-      else { continue }
+      guard let folder = try await answeringFolder(of: layer.pool, on: connection), !files.lacks(layer, folder) else { continue }
       let name = (files.beside[layer.id] ?? nil) ?? layer.volume
       present.append((layer.id, "\(folder)/\(name)"))
     }
@@ -233,6 +233,14 @@ struct DestinationChecks: Sendable {
 
   // MARK: - Pools
 
+  /// The folder of a pool whose file system answers; nil where there is none.
+  func answeringFolder(of name: ResourceName, on connection: LibvirtConnection) async throws -> String? {
+    guard let folder = try await connection.pool(named: name.text)?.configuration().targetPath, await pulse.answers(folder) else {
+      return nil
+    }
+    return folder
+  }
+
   private func checkPool(
     _ name: ResourceName, _ files: IncomingFiles, of id: MigrationID?, on connection: LibvirtConnection
   ) async throws -> [Check] {
@@ -262,6 +270,8 @@ struct DestinationChecks: Sendable {
       return [CheckRule.filePool.failed(on: here.host, "the pool \(name) of \(here.host) is of the type \(configuration.kind)")]
     }
     var checks = [CheckRule.knownPool.passed(on: here.host, "the pool \(name) of \(here.host) is active")]
+    checks.append(await checkAnswer(of: name.text, folder))
+    if checks.last?.outcome == .refused { return checks }
     if let mount = checkMount(of: name.text, configuration.kind, folder) {
       checks.append(mount)
       if mount.outcome == .refused { return checks }
@@ -269,10 +279,19 @@ struct DestinationChecks: Sendable {
     guard files.bring(into: name, folder) else { return checks + checkNames(in: folder, pool: name, files) }
     checks.append(checkWriting(to: name.text, folder))
     if checks.last?.outcome == .refused { return checks }
+    if let check = checkSize(of: files.largest(in: name), in: folder, pool: name) { checks.append(check) }
     checks += checkNames(in: folder, pool: name, files)
     checks.append(try await checkRoom(of: pool.name, in: folder, files, of: id, on: connection))
     if let check = checkFileCount(in: folder, pool: name, files) { checks.append(check) }
     return checks
+  }
+
+  /// Whether a pool's file system answers.
+  func checkAnswer(of pool: String, _ folder: String) async -> Check {
+    await pulse.answers(folder)
+      ? CheckRule.answeringPool.passed(on: here.host, "the file system of the pool \(pool) answers")
+      : CheckRule.answeringPool.failed(
+        on: here.host, "the file system of \(folder), the folder of the pool \(pool) of \(here.host), does not answer")
   }
 
   /// Whether a pool's file system is there; nil for pools that are folders of another.
@@ -290,6 +309,16 @@ struct DestinationChecks: Sendable {
     FileProbe.obstacleToFiles(in: folder).map {
       CheckRule.writablePool.failed(on: here.host, "no files can be made in \(folder), the folder of the pool \(pool): \($0)")
     } ?? CheckRule.writablePool.passed(on: here.host, "files can be made in \(folder)")
+  }
+
+  /// Whether the pool's file system takes files as large as the largest that is coming.
+  private func checkSize(of largest: UInt64, in folder: String, pool: ResourceName) -> Check? {
+    let found = "the file system of the pool \(pool) of \(here.host) takes"
+    return FileProbe.takesFiles(of: largest, in: folder).map { takes in
+      takes
+        ? CheckRule.fileSize.passed(on: here.host, "\(found) files of \(ByteCount(largest))")
+        : CheckRule.fileSize.failed(on: here.host, "\(found) no files of \(ByteCount(largest))")
+    }
   }
 
   private func checkNames(in folder: String, pool: ResourceName, _ files: IncomingFiles) -> [Check] {

@@ -36,6 +36,13 @@ struct IncomingFiles: Sendable {
     return pools
   }
 
+  /// The largest file that is made in a pool, in bytes. A raw disk's file has the disk's size from the beginning; of the others it is what
+  /// is known to be written.
+  func largest(in pool: ResourceName) -> UInt64 {
+    let disks = disks.filter { $0.destinationPool == pool }.map { $0.format == .raw ? max($0.virtualSize, $0.allocation) : $0.allocation }
+    return (disks + needed.filter { $0.pool == pool }.map(\.fileSize)).max() ?? 0
+  }
+
   /// The layers that are to be copied into a pool of this folder: those whose names are not there.
   func lacking(in pool: ResourceName, _ folder: String) -> [TemplateLayer] {
     needed.filter { $0.pool == pool && lacks($0, folder) }

@@ -36,6 +36,9 @@ struct PostChecks: Sendable {
       }
       expect(
         live.disk(target)?.source?.path == path, "disk \(target) runs on \(live.disk(target)?.source?.path ?? "nothing"), not on \(path)")
+      if let difference = live.disk(target)?.backingChain.difference(from: disk.chain.dropFirst().map { PathText.normalized($0.path) }) {
+        expect(false, "disk \(target) lies on another chain than planned: \(difference)")
+      }
       // Not every disk is in the definition to start by: a guest may have been given it while it ran. A drive can be empty there.
       let isAbsent = stored.disk(target).map { $0.device != .disk && $0.source == nil } ?? true
       expect(

@@ -96,6 +96,8 @@ struct HostDiagnosis: Sendable {
     guard [.directory, .fileSystem, .networkFileSystem].contains(configuration.kind), let folder = configuration.targetPath else {
       return [CheckRule.filePool.waived(on: here.host, "\(name) is of the type \(configuration.kind), which guests are not moved into")]
     }
+    let answer = await checks.checkAnswer(of: pool.name, folder)
+    guard answer.outcome != .refused else { return [answer] }
     if let mount = checks.checkMount(of: pool.name, configuration.kind, folder), mount.outcome == .refused { return [mount] }
     let writing = checks.checkWriting(to: pool.name, folder)
     guard writing.outcome != .refused else { return [writing] }

@@ -105,7 +105,8 @@ struct HostOffers: Sendable {
       offer.memory = try checks.memoryLeft()
       for pool in try await connection.pools() {
         guard try await pool.isActive(), checks.allowedPools?.contains(pool.name) != false, let name = ResourceName(pool.name),
-          let folder = try await pool.configuration().targetPath, let available = FileProbe.availableBytes(in: folder)
+          let folder = try await pool.configuration().targetPath, await checks.pulse.answers(folder),
+          let available = FileProbe.availableBytes(in: folder)
         else { continue }
         offer.pools.append(HostOffer.Pool(pool: name, available: available))
       }

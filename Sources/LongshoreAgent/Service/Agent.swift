@@ -76,7 +76,8 @@ struct Agent {
     ) { metrics.published($0, isConfirmed: $1) }
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, user: configuration.broker.user, clock: clock) { metrics.copied($0) }
-    let inspector = GuestInspector(here: here.host, images: images) { try? identities.known($0) }
+    let pulse = FileSystemPulse()
+    let inspector = GuestInspector(here: here.host, images: images, pulse: pulse) { try? identities.known($0) }
     let pacer = BandwidthPacer(schedules: configuration.bandwidth, clock: clock, logger: logger)
     let offers = LayerOffers(
       here: here.host, limit: configuration.templateCopies.outgoing, identities: identities, exporter: exporter, peers: peers,
@@ -94,7 +95,7 @@ struct Agent {
       },
       path: PathChecks(
         here: here, endpoint: configuration.endpoint, settings: LibvirtSettings(), peers: peers, mailbox: paths, clock: clock),
-      identities: identities,
+      pulse: pulse, identities: identities,
       incomingBudget: {
         let now = clock.now().wall
         return live.now.incomingBandwidth.rate(at: now, in: LocalTime.ofHost(from: now))

@@ -15,6 +15,7 @@ struct GuestInspector: Sendable {
 
   let here: NodeName
   let images: QemuImg
+  let pulse: FileSystemPulse
   /// The digest of a file where it is known without reading it.
   let knownDigest: @Sendable (_ path: String) -> LayerDigest?
 
@@ -28,12 +29,13 @@ struct GuestInspector: Sendable {
     let live = try DomainDocument(parsing: try await domain.xml([.migratable]))
     let state = try await domain.state()
     var checks = try await check(state, of: domain)
-    checks += checkDevices(of: live)
+    checks += DeviceChecks(here: here).check(live)
 
     var disks = DiskPlan(here: here, order: order)
     // Only what is not meant for another host lists the layers below.
     let running = try DomainDocument(parsing: try await domain.xml([]))
     for disk in live.disks {
+      if let check = try await checkJobs(on: disk, of: domain) { checks.append(check) }
       try await add(disk, running: running.disk(disk.target)?.backingChain ?? .unlisted, to: &disks, on: connection)
     }
     disks.checkNames(of: order)
@@ -82,11 +84,7 @@ struct GuestInspector: Sendable {
     case .paused(.user): checks.append(CheckRule.guestRuns.passed(on: here, "the guest is paused, and arrives paused"))
     default: checks.append(CheckRule.guestRuns.failed(on: here, "the guest is \(state)"))
     }
-    let statistics = try? await domain.jobStatistics(.running)
-    checks.append(
-      statistics.map { $0.kind == .bounded || $0.kind == .unbounded } == true
-        ? CheckRule.guestIsIdle.failed(on: here, "libvirt runs a job on the guest")
-        : CheckRule.guestIsIdle.passed(on: here, "no job runs on the guest"))
+    checks.append(try await checkJobs(of: domain))
     let snapshots = try await domain.snapshotCount()
     checks.append(
       snapshots == 0
@@ -100,16 +98,37 @@ struct GuestInspector: Sendable {
     return checks
   }
 
-  private func checkDevices(of live: DomainDocument) -> [Check] {
-    let unmovable =
-      live.hostDevices.map { "the host device \($0.description)" }
-      + live.fileSystems.map { "the shared folder \($0.target ?? $0.source ?? "")" }
-      + live.sharedMemories.map { "the shared memory \($0.name)" }
-    guard !unmovable.isEmpty else {
-      return [CheckRule.movableDevices.passed(on: here, "no device ties the guest to \(here)")]
+  private func checkJobs(of domain: Domain) async throws(LibvirtError) -> Check {
+    let rule = CheckRule.guestIsIdle
+    do throws(LibvirtError) {
+      let kind = try await domain.jobStatistics(.running).kind
+      return kind == .bounded || kind == .unbounded
+        ? rule.failed(on: here, "libvirt runs a job on the guest") : rule.passed(on: here, "no job runs on the guest")
+    } catch {
+      switch error.code {
+      // It does not run, or comes from another host: neither has a job of its own.
+      case .operationInvalid, .operationUnsupported: return rule.passed(on: here, "no job runs on the guest")
+      case _ where error.isConnectionLost: throw error
+      default: return rule.unknown(on: here, "whether a job of libvirt's runs on the guest cannot be found out: \(error.message)")
+      }
     }
-    return unmovable.map {
-      CheckRule.movableDevices.failed(on: here, "\($0) ties the guest to \(here)")
+  }
+
+  /// Looks for a job of libvirt's on a disk: a copy, a commit, a pull, a backup; nil where there is none.
+  private func checkJobs(on disk: Disk, of domain: Domain) async throws(LibvirtError) -> Check? {
+    guard disk.source != nil else { return nil }
+    let rule = CheckRule.guestIsIdle
+    do throws(LibvirtError) {
+      guard let job = try await domain.blockJob(disk: disk.target) else { return nil }
+      return rule.failed(on: here, "a block job (\(job.kind)) works on disk \(disk.target)")
+    } catch {
+      switch error.code {
+      // The guest does not run, or the disk is of a kind that has no jobs.
+      case .operationInvalid, .operationUnsupported: return nil
+      case _ where error.isConnectionLost: throw error
+      default:
+        return rule.unknown(on: here, "whether a block job works on disk \(disk.target) cannot be found out: \(error.message)")
+      }
     }
   }
 
@@ -139,10 +158,12 @@ struct GuestInspector: Sendable {
     if disk.isEncrypted, disk.luksSecret == nil {
       return refuse(.supportedDisks, "it is encrypted otherwise than by LUKS and one passphrase that is named by its UUID")
     }
-    if disk.hasMirror { return refuse(.guestIsIdle, "a block job copies it") }
     guard ResourceName(PathText.name(of: path)) != nil else { return refuse(.supportedDisks, "its file's name cannot be sent") }
     guard let pool = try await pool(of: path, on: connection) else {
       return mayEject ? plan.eject(target) : refuse(.disksInPools, "its file \(path) is in no active pool of \(here)")
+    }
+    guard await pulse.answers(PathText.folder(of: path)) else {
+      return refuse(.answeringDisks, "the file system of its file \(path) does not answer")
     }
     let images: [ImageInfo]
     do throws(ImageError) {

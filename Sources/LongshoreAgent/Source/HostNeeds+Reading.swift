@@ -27,7 +27,9 @@ extension HostNeeds {
 
   private static func paths(of guest: DomainDocument) -> [String] {
     let system = guest.operatingSystem
-    var paths = Set(system.bootFiles + [system.loader, system.nvramTemplate].compactMap(\.self))
+    var paths = Set(
+      system.bootFiles + [system.loader, system.nvramTemplate].compactMap(\.self) + guest.memoryModulePaths + guest.entropySources
+        + guest.interfaces.compactMap(\.socketOfOther))
     for device in guest.characterDevices {
       if let log = device.logFile { paths.insert(PathText.folder(of: log)) }
       guard let path = device.path else { continue }

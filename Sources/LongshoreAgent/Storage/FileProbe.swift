@@ -73,6 +73,16 @@ enum FileProbe {
     return access(folder, W_OK | X_OK) == 0 ? nil : Errno(rawValue: errno)
   }
 
+  /// Whether a file system takes files of a size, in bytes; nil where that cannot be tried without leaving a file behind, as on NFS.
+  static func takesFiles(of size: UInt64, in folder: String) -> Bool? {
+    let file = open(folder, unnamedFile | O_WRONLY | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    // A hole takes no room.
+    if ftruncate(file, off_t(clamping: size)) == 0 { return true }
+    return errno == EFBIG || errno == EINVAL ? false : nil
+  }
+
   /// How many more files a file system takes; nil where it does not count them.
   static func availableFiles(in folder: String) -> UInt64? {
     var status = statvfs()
