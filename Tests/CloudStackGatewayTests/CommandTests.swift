@@ -349,6 +349,59 @@ struct OrderTests {
     #expect(gateway.cluster.orders.count == 1)
   }
 
+  @Test("with the id of a job to another host or other pools are refused, as the agents refuse them")
+  func reusedID() async throws {
+    let gateway = await RunningGateway()
+    let id = "aaaaaaaa-0000-4000-8000-000000000001"
+    func order(_ host: String, _ pools: [String: String]) async throws -> Answer {
+      let map = pools.sorted { $0.key < $1.key }.enumerated().map { index, pair in
+        "&migrateto[\(index)].volume=\(pair.key)&migrateto[\(index)].pool=\(pair.value)"
+      }
+      return try await gateway.ask(
+        "migrateVirtualMachineWithVolume", "virtualmachineid=\(Sample.web)&hostid=\(host)&customjobid=\(id)" + map.joined())
+    }
+    func order(_ pools: [String: String]) async throws -> Answer { try await order(Sample.betaID, pools) }
+    func expectReused(_ answer: Answer, _ words: String, _ place: SourceLocation = #_sourceLocation) {
+      #expect(answer.status == 431 && answer.content.number("cserrorcode") == 4350, sourceLocation: place)
+      #expect(answer.content.text("errortext")?.contains(words) == true, "\(answer.content)", sourceLocation: place)
+    }
+    let pools = [Sample.webRoot: Sample.fastAtBeta]
+    #expect(try await order(pools).content.text("jobid") == id)
+    // Its plan is not made: the source says whether it is the same.
+    #expect(try await order(pools).content.text("jobid") == id)
+    expectReused(try await order([Sample.webRoot: Sample.primaryAtBeta]), "used before")
+    expectReused(try await order(Sample.gammaID, [:]), "it moves to host beta")
+    let asked = gateway.cluster.orders.count
+    // From its plan on everybody knows where the disks go, also once the guest is there.
+    func disk(_ target: String, to pool: String) -> MigrationEventData.Disk {
+      func volume(_ pool: String) -> MigrationEventData.Volume {
+        MigrationEventData.Volume(pool: Sample.name(pool), volume: Sample.name("web-1-\(target).qcow2"), format: .qcow2)
+      }
+      return MigrationEventData.Disk(
+        target: Sample.name(target), from: volume("primary"), to: volume(pool), virtualSize: 10 * Sample.gibibyte, linkedClone: false)
+    }
+    await gateway.hear(
+      Sample.event(1, .accepted, of: id),
+      Sample.event(2, .preparing, of: id) { $0.disks = [disk("vda", to: "fast"), disk("vdb", to: "primary")] })
+    for _ in 0..<2 {
+      #expect(try await order(pools).content.text("jobid") == id)
+      #expect(try await order([:]).content.text("jobid") == id)
+      #expect(try await order([Sample.webRoot.uppercased(): Sample.fastAtBeta, Sample.webData: Sample.primaryAtBeta]).status == 200)
+      expectReused(try await order([Sample.webRoot: Sample.primaryAtBeta]), "it moves disk vda to another pool")
+      expectReused(try await order([Sample.webRoot: Sample.fastAtBeta, Sample.webData: Sample.shared]), "it moves disk vdb")
+      expectReused(try await order(Sample.gammaID, pools), "it moves to host beta")
+      #expect(try await order("99999999-9999-4999-8999-999999999999", pools).status == 431)
+      await gateway.hear(Sample.event(3, .completed, of: id) { $0.runsAt = Sample.beta })
+      gateway.cluster.edit { hosts in
+        guard let web = hosts[Sample.alpha]?.guests.first(where: { $0.uuid == Sample.web }) else { return }
+        hosts[Sample.alpha]?.guests.removeAll { $0.uuid == Sample.web }
+        hosts[Sample.beta]?.guests.append(web)
+      }
+      gateway.clock.advance(seconds: 4)
+    }
+    #expect(gateway.cluster.orders.count == asked)
+  }
+
   @Test("that are sent again are the same order, also by another gateway, and after the guest has moved")
   func replayed() async throws {
     let key = Sample.key()

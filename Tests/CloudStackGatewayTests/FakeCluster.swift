@@ -21,6 +21,7 @@ final class FakeCluster: ClusterBus {
     var rounds: [Request.Command] = []
     var answer: @Sendable (Question) -> Reply.Body? = { _ in nil }
     var statuses: [MigrationID: MigrationStatus] = [:]
+    var commands: [MigrationID: MigrateCommand] = [:]
   }
 
   private let state = Mutex(State())
@@ -64,8 +65,12 @@ final class FakeCluster: ClusterBus {
   private static func usual(_ question: Question, _ state: inout State) -> Reply.Body? {
     switch question.command {
     case .migrate(let command) where command.dryRun == true: return .checked([], disks: [])
-    case .migrate:
+    case .migrate(let command):
       guard let id = question.id else { return nil }
+      if let known = state.commands.updateValue(command, forKey: id) {
+        state.commands[id] = known
+        return known == command ? .accepted : .rejected([Reason(.idReused, "the id was used before")])
+      }
       state.statuses[id] = Sample.status(id.text)
       return .accepted
     case .status(let id): return state.statuses[id].map { .status($0) } ?? .rejected([Reason(.unknownMigration, "no such migration")])

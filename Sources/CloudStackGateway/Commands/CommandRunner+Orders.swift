@@ -176,7 +176,7 @@ extension CommandRunner {
         .parameter, "Either hostid or migrateto must be passed or autoselect must be true for migrating the Instance.",
         .invalidParameterValue)
     }
-    if let answer = try await repeated(call) { return answer }
+    if let answer = try await repeated(call, wanted: wanted) { return answer }
     let inventory = try await keeper.inventory()
     let guest = try guest("virtualmachineid", call, inventory)
     for (volume, pool) in wanted {
@@ -302,11 +302,14 @@ extension CommandRunner {
 
   /// The answer of an order that was given before; nil for a new one. A request that is sent again, or with the id of a job that there is,
   /// is the same order.
-  private func repeated(_ call: Call) async throws(APIError) -> Answer? {
-    guard call.caller.requestID != nil || call.arguments.text("customjobid") != nil else { return nil }
+  /// - Parameter wanted: The ids of pools, by the ids of volumes.
+  /// - Throws: ``APIError`` with 431 where the job of the id is of another order, as the agents refuse it.
+  private func repeated(_ call: Call, wanted: [String: String] = [:]) async throws(APIError) -> Answer? {
+    let isNamed = call.arguments.text("customjobid") != nil
+    guard call.caller.requestID != nil || isNamed else { return nil }
     let id = try jobID(call)
     let known: Job?
-    if call.arguments.text("customjobid") != nil {
+    if isNamed {
       known = try await find(id)
     } else {
       // It expires before it is forgotten here.
@@ -315,9 +318,57 @@ extension CommandRunner {
     }
     guard let job = known else { return nil }
     guard job.guest.uuid == call.arguments.text("virtualmachineid")?.lowercased(), call.key.covers(job.guest) else {
-      throw APIError(.parameter, "The job ID \(id) is used already", .invalidParameterValue)
+      throw Self.reused(id, "it is another Instance's")
     }
-    return accepted(id, call)
+    // A request without an id of its own is the same to the byte.
+    return isNamed ? try await compare(call, wanted, with: job) : accepted(id, call)
+  }
+
+  /// The answer of an order with the id of a job of the same guest, where it is the same order.
+  private func compare(_ call: Call, _ wanted: [String: String], with job: Job) async throws(APIError) -> Answer {
+    let hostID = call.arguments.text("hostid")
+    guard hostID != nil || !wanted.isEmpty else { return accepted(job.id, call) }
+    let inventory = try await keeper.inventory()
+    if let hostID {
+      guard let host = inventory.host(id: hostID) else { throw call.arguments.invalid("hostid") }
+      guard host.name == job.destination else { throw Self.reused(job.id, "it moves to host \(job.destination)") }
+    }
+    guard !wanted.isEmpty else { return accepted(job.id, call) }
+    guard let host = inventory.host(named: job.destination), let guest = inventory.guest(id: job.guest.uuid) else {
+      throw APIError(.resourceUnavailable, "The hosts of job \(job.id) do not answer, so that it cannot be compared", .agentUnavailable)
+    }
+    var disks = job.disks
+    if disks.isEmpty,
+      case .status(let status)? = try? await bus.ask(.status(migration: job.id), of: job.source, id: nil, within: times.search).body
+    {
+      disks = MigrationRecord(status, now: status.updatedAt).disks
+    }
+    guard !disks.isEmpty else {
+      // Before its plan is made only the source knows what was ordered, and after an end before that nothing was moved.
+      guard job.isPending, guest.host.name == job.source else { return accepted(job.id, call) }
+      return try await order(guest, to: host, try Placement(of: guest, to: host, wanted: wanted, in: inventory), call)
+    }
+    for (volume, poolID) in wanted {
+      guard let disk = guest.volumes.first(where: { $0.id == volume }) else {
+        throw .invalid("volume", volume, of: call.arguments.command.name)
+      }
+      let pool = try Placement.pool(poolID, at: host, in: inventory)
+      let isSame: Bool
+      if let moved = disks.first(where: { $0.target.text == disk.target }) {
+        isSame = moved.to.pool.text == pool.name
+      } else {
+        // It stays where it is.
+        isSame = inventory.pool(of: disk, at: guest.host).map { Placement.isSame($0, pool) } ?? false
+      }
+      guard isSame else { throw Self.reused(job.id, "it moves disk \(disk.target) to another pool") }
+    }
+    return accepted(job.id, call)
+  }
+
+  private static func reused(_ id: MigrationID, _ why: String) -> APIError {
+    APIError(
+      .parameter, "The job ID \(id) was used before by an order with another content: \(why). Give each order a customjobid of its own",
+      .invalidParameterValue)
   }
 
   private func accepted(_ id: MigrationID, _ call: Call) -> Answer {

@@ -19,11 +19,7 @@ struct Placement: Sendable, Hashable {
       let current = inventory.pool(of: disk, at: guest.host)
       let pool: HostInventory.Pool
       if let id = wanted[disk.id] {
-        guard let there = host.pool(id: id) ?? inventory.pool(id: id).flatMap({ Self.twin(of: $0.told, at: host) }) else {
-          throw APIError(
-            .parameter, "The storage pool \(inventory.pool(id: id)?.told.name ?? id) is not at host \(host.name)", .invalidParameterValue)
-        }
-        pool = there
+        pool = try Self.pool(id, at: host, in: inventory)
       } else if let current, let twin = Self.twin(of: current, at: host) {
         pool = twin
       } else if let same = current.flatMap({ host.pool(named: $0.name) }), same.active, same.allowed {
@@ -47,13 +43,23 @@ struct Placement: Sendable, Hashable {
     MigrateCommand.Pools(disks: pools.isEmpty ? nil : pools, inPlace: inPlace.isEmpty ? nil : inPlace)
   }
 
+  /// The pool of a host that is wanted by its id, or by that of the same storage at another host.
+  /// - Throws: ``APIError`` with 431 where it is not at the host.
+  static func pool(_ id: String, at host: Inventory.Host, in inventory: Inventory) throws(APIError) -> HostInventory.Pool {
+    guard let pool = host.pool(id: id) ?? inventory.pool(id: id).flatMap({ twin(of: $0.told, at: host) }) else {
+      throw APIError(
+        .parameter, "The storage pool \(inventory.pool(id: id)?.told.name ?? id) is not at host \(host.name)", .invalidParameterValue)
+    }
+    return pool
+  }
+
   /// The pool of a host that is the same storage as another host's pool.
   private static func twin(of pool: HostInventory.Pool, at host: Inventory.Host) -> HostInventory.Pool? {
     host.told.pools.first { $0.active && isSame(pool, $0) }
   }
 
   /// Whether two hosts' pools are the same storage, as far as libvirt says it. The agents look at the files before anything is done.
-  private static func isSame(_ left: HostInventory.Pool, _ right: HostInventory.Pool) -> Bool {
+  static func isSame(_ left: HostInventory.Pool, _ right: HostInventory.Pool) -> Bool {
     if left.uuid == right.uuid { return true }
     guard let servers = left.sourceHosts, let folder = left.sourceDirectory else { return false }
     return left.type == right.type && servers == right.sourceHosts && folder == right.sourceDirectory
