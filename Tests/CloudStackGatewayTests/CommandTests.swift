@@ -665,7 +665,7 @@ struct BusMessageTests {
   private func messages(
     _ kind: MigrationEventData.Kind, number: Int = 4, _ edit: (inout MigrationEventData) -> Void = { _ in }
   ) -> [BusMessage] {
-    BusMessage.messages(of: Sample.event(number, kind, of: Self.id, edit: edit))
+    BusMessage.messages(of: Sample.event(number, kind, of: Self.id, edit: edit), in: Sample.cluster)
   }
 
   @Test("have the keys that CloudStack's have, but for the source")
@@ -684,7 +684,23 @@ struct BusMessageTests {
         "longshore.ResourceStateEvent.OperationSucceeded.VirtualMachine.\(Sample.web)",
         "longshore.ActionEvent.VM-MIGRATE.VirtualMachine.\(Sample.web)", "longshore.AsyncJobEvent.complete.VirtualMachine.\(Sample.web)",
       ])
-    #expect(messages(.failed)[0].key == "longshore.ResourceStateEvent.OperationFailed.VirtualMachine.\(Sample.web)")
+    for stage in [.transfer, .handover] as [MigrationEventData.Stage] {
+      #expect(
+        messages(.failed) { $0.stage = stage }.map(\.key) == [
+          "longshore.ResourceStateEvent.OperationFailed.VirtualMachine.\(Sample.web)",
+          "longshore.ActionEvent.VM-MIGRATE.VirtualMachine.\(Sample.web)", "longshore.AsyncJobEvent.complete.VirtualMachine.\(Sample.web)",
+        ])
+    }
+    // Whose transfer did not begin, its state was never told to change.
+    for stage in [.checks, .prepare] as [MigrationEventData.Stage] {
+      for kind in [.failed, .cancelled] as [MigrationEventData.Kind] {
+        #expect(
+          messages(kind) { $0.stage = stage }.map(\.key) == [
+            "longshore.ActionEvent.VM-MIGRATE.VirtualMachine.\(Sample.web)",
+            "longshore.AsyncJobEvent.complete.VirtualMachine.\(Sample.web)",
+          ])
+      }
+    }
     #expect(messages(.preparing).isEmpty && messages(.queued).isEmpty && messages(.needsAttention).isEmpty)
     // What is told again of a transfer is no second start.
     #expect(messages(.transferring) { $0.reasons = [Reason(.downtimeRaised, "more")] }.isEmpty)
@@ -696,10 +712,43 @@ struct BusMessageTests {
     #expect(done.text("event") == "VM.MIGRATE" && done.text("status") == "Completed" && done.text("entityuuid") == Sample.web)
     #expect(done.text("description")?.hasPrefix("Successfully completed ") == true)
     #expect(done.text("eventDateTime") == "2026-01-31 18:30:04 +0000")
-    let failed = messages(.failed) { $0.reasons = [Reason(.transferFailed, "the link broke")] }
+    let failed = messages(.failed) {
+      $0.stage = .transfer
+      $0.reasons = [Reason(.transferFailed, "the link broke")]
+    }
     #expect(failed[1].body.text("description")?.hasPrefix("Error while ") == true)
     #expect(failed[2].body.text("status") == "FAILED" && failed[2].body.object("jobResult")?.text("errortext") == "the link broke")
     #expect(failed[2].body.text("jobId") == Self.id && failed[2].job.text == Self.id)
+  }
+
+  @Test(
+    "say of a job's end what the job says",
+    arguments: [
+      (.completed, []), (.cancelled, [Reason(.cancelled, "the orchestrator said so")]), (.failed, [Reason(.transferFailed, "broke")]),
+      (.failed, [Reason(.noSpace, "the pool is full"), Reason(.operationFailed, "what followed")]),
+      (.failed, [Reason(.destinationUnreachable, "beta is away")]),
+    ] as [(MigrationEventData.Kind, [Reason])])
+  func jobs(kind: MigrationEventData.Kind, reasons: [Reason]) async throws {
+    let edit = { (data: inout MigrationEventData) in
+      data.reasons = reasons.isEmpty ? nil : reasons
+      data.runsAt = kind == .completed ? Sample.beta : Sample.alpha
+    }
+    let gateway = await RunningGateway()
+    await gateway.hear(Sample.event(1, .accepted, of: Self.id), Sample.event(4, kind, of: Self.id, edit: edit))
+    let row = try await gateway.ask("queryAsyncJobResult", "jobid=\(Self.id)").content
+    let told = try #require(messages(kind, edit).last?.body)
+    #expect(told.number("resultCode") == row.number("jobresultcode"))
+    #expect(told.number("processStatus") == row.number("jobprocstatus"))
+    #expect(told.text("status") == (row.number("jobstatus") == 1 ? "SUCCEEDED" : "FAILED"))
+    #expect(told.object("cmdInfo")?.text("virtualmachineid") == Sample.web)
+    if kind == .completed {
+      let machine = try #require(told.object("jobResult")?.object("virtualmachine"))
+      #expect(machine.text("id") == Sample.web && machine.text("hostname") == "beta" && machine.text("state") == "Running")
+    } else {
+      #expect(told.object("jobResult") == row.object("jobresult"))
+    }
+    let submitted = try #require(messages(.accepted, number: 1).last?.body)
+    #expect(submitted.text("status") == "IN_PROGRESS" && submitted["jobResult"] == nil && submitted.number("resultCode") == 0)
   }
 
   @Test("have an id that is the same whoever tells them, and another for each")

@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// A message of the kind that CloudStack publishes on its bus of events.
@@ -19,8 +20,8 @@ struct BusMessage: Sendable, Hashable {
   /// The job that it belongs to.
   var job: MigrationID
 
-  /// What CloudStack would have published at an event of a migration, in its order.
-  static func messages(of event: MigrationEvent) -> [BusMessage] {
+  /// What CloudStack would have published at an event of a migration of a cluster, in its order.
+  static func messages(of event: MigrationEvent, in cluster: NodeName) -> [BusMessage] {
     guard let told = CloudStackEvent(event) else { return [] }
     func message(_ category: String, _ type: String, _ body: ResponseObject) -> BusMessage {
       BusMessage(
@@ -31,22 +32,19 @@ struct BusMessage: Sendable, Hashable {
     let action = message("ActionEvent", CloudStackEvent.type, action(told))
     let data = event.data
     switch data.kind {
-    case .accepted: return [action, message("AsyncJobEvent", "submit", job(event, "IN_PROGRESS", result: nil))]
+    case .accepted: return [action, message("AsyncJobEvent", "submit", job(event, in: cluster))]
     case .transferring:
       return [action, message("ResourceStateEvent", "MigrationRequested", state(told, from: "Running", to: "Migrating"))]
     case .completed:
       return [
         message("ResourceStateEvent", "OperationSucceeded", state(told, from: "Migrating", to: "Running")), action,
-        message("AsyncJobEvent", "complete", job(event, "SUCCEEDED", result: ResponseObject())),
+        message("AsyncJobEvent", "complete", job(event, in: cluster)),
       ]
     case .failed, .cancelled:
-      var result = ResponseObject()
-      result.add("errorcode", APIError.Code.internalError.rawValue)
-      result.add("errortext", data.reasons?.map(\.message).joined(separator: "; ") ?? data.kind.rawValue)
-      return [
-        message("ResourceStateEvent", "OperationFailed", state(told, from: "Migrating", to: "Running")), action,
-        message("AsyncJobEvent", "complete", job(event, "FAILED", result: result)),
-      ]
+      let ended = [action, message("AsyncJobEvent", "complete", job(event, in: cluster))]
+      // Before the transfer nobody was told that the guest's state has changed.
+      guard data.stage == .transfer || data.stage == .handover else { return ended }
+      return [message("ResourceStateEvent", "OperationFailed", state(told, from: "Migrating", to: "Running"))] + ended
     default: return []
     }
   }
@@ -76,19 +74,30 @@ struct BusMessage: Sendable, Hashable {
     return body
   }
 
-  private static func job(_ event: MigrationEvent, _ status: String, result: ResponseObject?) -> ResponseObject {
+  /// What is said of the job: its end as `queryAsyncJobResult` tells it.
+  private static func job(_ event: MigrationEvent, in cluster: NodeName) -> ResponseObject {
+    let job = Job(MigrationRecord(event, now: event.time))
     var body = ResponseObject()
     body.add("command", Job.command)
     body.add("user", Place.accountID)
     body.add("account", Place.accountID)
-    body.add("processStatus", status == "SUCCEEDED" ? 100 : 0)
-    body.add("resultCode", status == "FAILED" ? APIError.Code.internalError.rawValue : 0)
-    body.add("instanceUuid", event.data.guest.uuid)
+    body.add("processStatus", job.percent)
+    body.add("resultCode", job.failure?.code.rawValue ?? 0)
+    body.add("instanceUuid", job.guest.uuid)
     body.add("instanceType", "VirtualMachine")
     body.add("commandEventType", CloudStackEvent.type)
-    body.add("jobId", event.subject.text)
-    body.add("jobResult", result)
-    body.add("status", status)
+    body.add("jobId", job.id.text)
+    // No host is asked for a message: the guest is told as the event has it.
+    let rows = Rows(Inventory(cluster, hosts: []))
+    body.add("jobResult", job.result(machine: rows.unknownMachine(job.guest, at: job.runsAt ?? job.destination)))
+    var order = ResponseObject()
+    order.add("virtualmachineid", job.guest.uuid)
+    body.add("cmdInfo", order)
+    switch job.status {
+    case .pending: body.add("status", "IN_PROGRESS")
+    case .succeeded: body.add("status", "SUCCEEDED")
+    case .failed: body.add("status", "FAILED")
+    }
     return body
   }
 }

@@ -15,6 +15,7 @@ actor EventBridge: Service {
   static let memory = 20_000
 
   private let connection: AMQPConnection
+  private let cluster: NodeName
   private let user: String
   private let startedAt: Timestamp
   private let logger: Logger
@@ -27,6 +28,7 @@ actor EventBridge: Service {
   /// - Throws: ``LinkError`` where the broker's settings are impossible.
   init(_ settings: LinkSettings, startedAt: Timestamp, logger: Logger) throws(LinkError) {
     let configuration = try settings.configuration()
+    cluster = settings.cluster
     user = configuration.user
     do throws(AMQPError) {
       connection = try AMQPConnection(
@@ -44,7 +46,7 @@ actor EventBridge: Service {
     guard event.time >= startedAt, told.insert(event.id).inserted else { return }
     order.append(event.id)
     if order.count > Self.memory { told.remove(order.removeFirst()) }
-    for message in BusMessage.messages(of: event) { teller.yield(message) }
+    for message in BusMessage.messages(of: event, in: cluster) { teller.yield(message) }
   }
 
   func run() async throws {

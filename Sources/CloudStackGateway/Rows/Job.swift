@@ -104,6 +104,21 @@ struct Job: Sendable, Hashable {
     return APIError(refusal: reasons)
   }
 
+  /// What came of it: the guest, or the error; nil while it goes on.
+  /// - Parameter machine: The row of the guest; of a job that succeeded alone.
+  func result(machine: ResponseObject?) -> ResponseObject? {
+    var result = ResponseObject()
+    if let failure {
+      result.add("errorcode", failure.code.rawValue)
+      result.add("errortext", failure.text)
+    } else if status == .succeeded {
+      result.add("virtualmachine", machine ?? ResponseObject())
+    } else {
+      return nil
+    }
+    return result
+  }
+
   /// The job as `queryAsyncJobResult` and `listAsyncJobs` tell it.
   /// - Parameter machine: The row of the guest; of a job that succeeded alone.
   func row(machine: ResponseObject?) -> ResponseObject {
@@ -118,15 +133,7 @@ struct Job: Sendable, Hashable {
     row.add("jobstatus", status.rawValue)
     row.add("jobprocstatus", percent)
     row.add("jobresultcode", failure?.code.rawValue ?? 0)
-    if let failure {
-      var result = ResponseObject()
-      result.add("errorcode", failure.code.rawValue)
-      result.add("errortext", failure.text)
-      row.add("jobresulttype", "object")
-      row.add("jobresult", result)
-    } else if status == .succeeded {
-      var result = ResponseObject()
-      result.add("virtualmachine", machine ?? ResponseObject())
+    if let result = result(machine: machine) {
       row.add("jobresulttype", "object")
       row.add("jobresult", result)
     }
