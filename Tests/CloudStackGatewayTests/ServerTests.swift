@@ -150,13 +150,22 @@ struct ServerTests {
     }
   }
 
-  /// What real clients send for one order, to the byte but for the host, the time and the key: cs 5.2.0 with GET and with POST, cmk 6.4
-  /// (which leaves brackets as they are and says no version), and cloudstack-go (POST, RFC 3339 with Z, a map's fields as key and value).
-  /// What is signed is what that client signs.
+  /// What real clients send for one order and to follow its job, to the byte but for the host, the time, the key and the ids: cs 5.2.0 with
+  /// GET and with POST, cmk 6.4 (which leaves brackets as they are and says no version), the newer cmk, cloudstack-go (POST for orders and
+  /// GET for questions, RFC 3339 with Z, a map's fields as key and value), and Marvin. What is signed is what that client signs.
   struct Recorded: Sendable, CustomTestStringConvertible {
+    /// A request of a client.
+    struct Request: Sendable {
+      var isPost = false
+      var query: String
+    }
+
     var client: String
-    var isPost: Bool
-    var query: String
+    var order: Request
+    /// The question for the job that the order was answered with, which stands as `JOB`.
+    var poll: Request
+    /// What it asks before anything else, to know which commands there are.
+    var sync: Request?
     var form = CanonicalRequest.Form(sortsLowerCase: false, keepsTilde: true)
     var hash = HMAC.Hash.sha1
 
@@ -168,65 +177,167 @@ struct ServerTests {
 
   static let recorded = [
     Recorded(
-      client: "cs, GET", isPost: false,
-      query: """
-        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A40%3A00%2B0000&hostid=\(Sample.betaID)\
-        &\(brackets)&response=json&signatureVersion=3&virtualmachineid=\(Sample.web)
-        """),
+      client: "cs, GET",
+      order: Recorded.Request(
+        query: """
+          apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A40%3A00%2B0000&hostid=\(Sample.betaID)\
+          &\(brackets)&response=json&signatureVersion=3&virtualmachineid=\(Sample.web)
+          """),
+      poll: Recorded.Request(
+        query: """
+          apiKey=key-of-boss&command=queryAsyncJobResult&expires=2026-01-31T18%3A40%3A02%2B0000&jobid=JOB&response=json\
+          &signatureVersion=3
+          """)),
     Recorded(
-      client: "cs, POST", isPost: true,
-      query: """
-        virtualmachineid=\(Sample.web)&hostid=\(Sample.betaID)&\(brackets)&apiKey=key-of-boss&command=migrateVirtualMachineWithVolume\
-        &response=json&signatureVersion=3&expires=2026-01-31T18%3A40%3A00%2B0000
-        """),
+      client: "cs, POST",
+      order: Recorded.Request(
+        isPost: true,
+        query: """
+          virtualmachineid=\(Sample.web)&hostid=\(Sample.betaID)&\(brackets)&apiKey=key-of-boss&command=migrateVirtualMachineWithVolume\
+          &response=json&signatureVersion=3&expires=2026-01-31T18%3A40%3A00%2B0000
+          """),
+      poll: Recorded.Request(
+        isPost: true,
+        query: """
+          jobid=JOB&apiKey=key-of-boss&command=queryAsyncJobResult&response=json&signatureVersion=3\
+          &expires=2026-01-31T18%3A40%3A02%2B0000
+          """)),
     Recorded(
-      client: "cmk 6.4", isPost: false,
-      query: """
-        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&hostid=\(Sample.betaID)&migrateto[0].pool=\(Sample.fastAtBeta)\
-        &migrateto[0].volume=\(Sample.webRoot)&response=json&virtualmachineid=\(Sample.web)
-        """),
+      client: "cmk 6.4",
+      order: Recorded.Request(
+        query: """
+          apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&hostid=\(Sample.betaID)&migrateto[0].pool=\(Sample.fastAtBeta)\
+          &migrateto[0].volume=\(Sample.webRoot)&response=json&virtualmachineid=\(Sample.web)
+          """),
+      poll: Recorded.Request(query: "apiKey=key-of-boss&command=queryAsyncJobResult&jobid=JOB&response=json"),
+      sync: Recorded.Request(query: "apiKey=key-of-boss&command=listApis&listall=true&response=json")),
     Recorded(
-      client: "cmk with SHA-512", isPost: true,
-      query: """
-        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
-        &migrateto[0].pool=\(Sample.fastAtBeta)&migrateto[0].volume=\(Sample.webRoot)&response=json&signatureversion=3\
-        &virtualmachineid=\(Sample.web)
-        """, hash: .sha512),
+      client: "cmk with SHA-512",
+      order: Recorded.Request(
+        isPost: true,
+        query: """
+          apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
+          &migrateto[0].pool=\(Sample.fastAtBeta)&migrateto[0].volume=\(Sample.webRoot)&response=json&signatureversion=3\
+          &virtualmachineid=\(Sample.web)
+          """),
+      poll: Recorded.Request(
+        isPost: true,
+        query: """
+          apiKey=key-of-boss&command=queryAsyncJobResult&expires=2026-01-31T18%3A45%3A02Z&filter=id%2Cname&jobid=JOB&response=json\
+          &signatureversion=3
+          """),
+      sync: Recorded.Request(
+        query: """
+          apiKey=key-of-boss&command=listApis&expires=2026-01-31T18%3A45%3A00Z&listall=true&response=json&signatureversion=3
+          """), hash: .sha512),
     Recorded(
-      client: "cloudstack-go", isPost: true,
-      query: """
-        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
-        &migrateto%5B0%5D.key=\(Sample.webRoot)&migrateto%5B0%5D.value=\(Sample.fastAtBeta)&response=json&signatureversion=3\
-        &virtualmachineid=\(Sample.web)
-        """),
+      client: "cloudstack-go",
+      order: Recorded.Request(
+        isPost: true,
+        query: """
+          apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&expires=2026-01-31T18%3A45%3A00Z&hostid=\(Sample.betaID)\
+          &migrateto%5B0%5D.key=\(Sample.webRoot)&migrateto%5B0%5D.value=\(Sample.fastAtBeta)&response=json&signatureversion=3\
+          &virtualmachineid=\(Sample.web)
+          """),
+      poll: Recorded.Request(
+        query: """
+          apiKey=key-of-boss&command=queryAsyncJobResult&expires=2026-01-31T18%3A45%3A00Z&jobid=JOB&response=json&signatureversion=3
+          """)),
     Recorded(
-      client: "Marvin", isPost: false,
-      query: """
-        apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&hostid=\(Sample.betaID)&\(brackets)&response=json\
-        &virtualmachineid=\(Sample.web)&~comment=
-        """.replacing("&~comment=", with: ""), form: CanonicalRequest.Form(sortsLowerCase: true, keepsTilde: true)),
+      client: "Marvin",
+      order: Recorded.Request(
+        query: """
+          apiKey=key-of-boss&command=migrateVirtualMachineWithVolume&hostid=\(Sample.betaID)&\(brackets)&response=json\
+          &virtualmachineid=\(Sample.web)
+          """),
+      poll: Recorded.Request(query: "apiKey=key-of-boss&command=queryAsyncJobResult&jobid=JOB&response=json"),
+      form: CanonicalRequest.Form(sortsLowerCase: true, keepsTilde: true)),
   ]
 
-  @Test("takes an order as each real client sends it", arguments: recorded)
+  private static func send(_ query: String, isPost: Bool, to port: Int) async throws -> HTTPConnection.Answer {
+    isPost
+      ? try await HTTPConnection.send("POST", "/client/api", to: port, body: query)
+      : try await HTTPConnection.send("GET", "/client/api?\(query)", to: port)
+  }
+
+  @Test("takes an order as each real client sends it, and the questions before and after it", arguments: recorded)
   func clients(recorded: Recorded) async throws {
     let gateway = await RunningGateway(keys: [Self.key])
     let cluster = gateway.cluster
     try await gateway.serve { port in
-      let query = Sample.signed(recorded.query, Self.key, recorded.hash, recorded.form)
-      let answer =
-        recorded.isPost
-        ? try await HTTPConnection.send("POST", "/client/api", to: port, body: query)
-        : try await HTTPConnection.send("GET", "/client/api?\(query)", to: port)
+      func send(_ request: Recorded.Request, job: String = "") async throws -> HTTPConnection.Answer {
+        let query = request.query.replacing("JOB", with: job)
+        return try await Self.send(Sample.signed(query, Self.key, recorded.hash, recorded.form), isPost: request.isPost, to: port)
+      }
+      if let sync = recorded.sync { try Self.expectTable(try await send(sync)) }
+      let answer = try await send(recorded.order)
       #expect(answer.status == 200)
       let id = try #require(cluster.orders.first?.id)
       #expect(answer.body == "{\"migratevirtualmachinewithvolumeresponse\":{\"jobid\":\"\(id)\"}}")
       #expect(cluster.orders.first?.command.pools?.disks?[Sample.name("vda")] == Sample.name("fast"))
-      // And as each asks for the job afterwards.
-      let polled = try await HTTPConnection.send(
-        "GET", "/client/api?\(Sample.signed("apiKey=key-of-boss&command=queryAsyncJobResult&jobid=\(id)&response=json", Self.key))",
-        to: port)
+      let polled = try await send(recorded.poll, job: id.text)
       #expect(polled.body.hasPrefix("{\"queryasyncjobresultresponse\":{\"accountid\":"))
       #expect(polled.body.contains("\"jobstatus\":0,\"jobprocstatus\":0,\"jobresultcode\":0"))
+    }
+  }
+
+  /// Expects the commands, with what cmk takes for granted of each: it ends at once where a field is missing or of another type.
+  private static func expectTable(_ answer: HTTPConnection.Answer) throws {
+    #expect(answer.status == 200)
+    let table = try JSONDecoder().decode(JSONValue.self, from: Data(answer.body.utf8))
+    guard case .object(let fields) = table, case .list(let rows)? = fields["listapisresponse"]?["api"] else {
+      Issue.record("there are no commands: \(answer.body.prefix(200))")
+      return
+    }
+    #expect(fields["listapisresponse"]?["count"] == .number(Decimal(rows.count)) && rows.count == CommandTable.all.count)
+    for row in rows {
+      guard case .text? = row["name"], case .text? = row["description"], case .flag? = row["isasync"],
+        case .list(let parameters)? = row["params"],
+        case .list? = row["response"]
+      else {
+        Issue.record("\(row)")
+        continue
+      }
+      for parameter in parameters {
+        guard case .text? = parameter["name"], case .text? = parameter["type"], case .text? = parameter["description"],
+          case .flag? = parameter["required"]
+        else {
+          Issue.record("\(parameter)")
+          continue
+        }
+      }
+    }
+  }
+
+  @Test(
+    "takes an order whose signature was made elsewhere, by CloudStack's own rule",
+    arguments: [
+      ("migrateto%5B0%5D", "VNGa59ePVIsr1B7bgaeMOWmYQcU%3D"),
+      ("migrateto[0]", "hp6tdlvPo0qXF8GpDp9RC3SXkhaYRtcjT7dDx73yORSaQCrY3jFQ88h3y%2Bm8knJmB4Td%2F4waADOm9YKfoqUY5Q%3D%3D"),
+    ])
+  func signedElsewhere(brackets: String, signature: String) async throws {
+    let ids = (host: "22222222-2222-4222-8222-222222222222", volume: "33333333-3333-4333-8333-333333333333")
+    let pool = "44444444-4444-4444-8444-444444444444"
+    let gateway = await RunningGateway(keys: [AccessKey(key: "AK", secret: Secret("SECRET"), name: "boss", role: .admin)])
+    let cluster = gateway.cluster
+    cluster.edit {
+      $0[Sample.alpha]?.guests[0].disks[0].id = ids.volume
+      $0[Sample.beta]?.machine.uuid = ids.host
+      $0[Sample.beta]?.pools.append(Sample.pool(pool, "vault"))
+    }
+    try await gateway.serve { port in
+      let query = """
+        apiKey=AK&command=migrateVirtualMachineWithVolume&expires=2030-01-01T00%3A00%3A00%2B0000&hostid=\(ids.host)\
+        &\(brackets).pool=\(pool)&\(brackets).volume=\(ids.volume)&response=json&signatureVersion=3&virtualmachineid=\(Sample.web)
+        """
+      for isPost in [false, true] {
+        let wrong = try await Self.send("\(query)&signature=\(signature.replacing("Q", with: "R"))", isPost: isPost, to: port)
+        #expect(wrong.status == 401)
+        #expect(try await Self.send("\(query)&signature=\(signature)", isPost: isPost, to: port).status == 200)
+      }
+      // The same request again is the same order, by GET as by POST.
+      #expect(cluster.orders.count == 1)
+      #expect(cluster.orders.first?.command.pools?.disks?[Sample.name("vda")] == Sample.name("vault"))
     }
   }
 }
