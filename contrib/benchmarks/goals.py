@@ -123,6 +123,10 @@ def _others(results):
     yield "500 signed requests a second at the gateway, on one processor", *_told(
         rate, "{:.0f}", gateway and rate >= 0.99 * gateway["rate"]
     )
+    resident = gateway["medians"]["resident"] / 2**20 if gateway else None
+    yield "a gateway that has answered them, with 1,000 jobs known, at most 64 MiB", *_told(
+        resident, "{:.0f} MiB", gateway and resident <= 64
+    )
     for budget, figures in (results.get("budget") or {}).items():
         share = figures["medians"]["share"]
         yield f"a budget of {budget} MiB/s is kept within 5 %", *_told(
