@@ -1,3 +1,4 @@
+import AMQP
 import FoundationEssentials
 import LongshoreMessages
 import LongshoreTestKit
@@ -36,6 +37,24 @@ extension ThreeNodeTests {
       }
     }
 
+    @Test("the lines of the documentation move a guest, show the percentage rise, and CloudStack's answer at the end")
+    func page() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.mixed, in: lab) { guest in
+        try await CloudStackClient.with(lab) { cloud in
+          let moved = try await lab.withLink(of: .beta, rate: "100mbit") { try await cloud.moveByThePage(guest) }
+          #expect(moved.code == 0, "\(moved)")
+          let lines = moved.output.split(separator: "\n").map(String.init)
+          #expect(lines.last == "\(guest.name) is Running on beta", "\(moved)")
+          let percent = lines.compactMap { $0.hasSuffix(" %") ? Int($0.dropLast(2)) : nil }
+          #expect(percent.count == lines.count - 1 && percent == percent.sorted() && percent.last == 100, "\(moved)")
+          #expect(percent.contains { $0 > 0 && $0 < 100 }, "\(moved)")
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
     @Test(
       "a guest moves by Ansible, whose collection shows it and sets the deadline, and by cloudstack-go, which wait for their jobs",
       .enabled(if: CloudStackClient.goPrograms != nil, CloudStackClient.missingGo))
@@ -64,6 +83,91 @@ extension ThreeNodeTests {
           try await guest.verify(.alpha, .beta, .alpha).expectGood()
         }
       }
+    }
+
+    @Test("neither a gateway that is killed nor a broker that restarts loses a job, another gateway knows it, and CloudStack's bus is told")
+    func keepsJobs() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await lab.withTemplateAtDestination {
+          try await lab.withGatewayUser { broker in
+            try await Orchestrator.with(lab) { orchestrator in
+              try await CloudStackBus.with(lab) { bus in
+                try await CloudStackClient.with(lab, broker: broker, options: ["--publish-events"]) { second in
+                  let id = try Orchestrator.newID()
+                  try await lab.withLink(of: .beta, rate: "10mbit") {
+                    try await CloudStackClient.with(lab, broker: broker) { first in
+                      let host = try #require(try await first.list("listHosts", ["name=beta"]).first?["id"]?.string)
+                      let accepted = try await first.call([
+                        "migrateVirtualMachineWithVolume", "virtualmachineid=\(guest.uuid)", "hostid=\(host)", "customjobid=\(id)",
+                      ])
+                      #expect(accepted.code == 0 && accepted.output.contains(id.text), "\(accepted)")
+                      try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+                      try first.killGateway()
+                    }
+                    #expect(try await second.object("queryAsyncJobResult", ["jobid=\(id)"])["jobstatus"] == .number(0))
+                    try await lab.command("broker", "stop")
+                    try await finally {
+                      // The switch needs the broker: the job goes on.
+                      let pending = try await second.object("queryAsyncJobResult", ["jobid=\(id)"])
+                      #expect(pending["jobstatus"] == .number(0), "\(pending)")
+                    } do: {
+                      try await lab.command("broker", "start")
+                    }
+                  }
+                  try await CloudStackClient.with(lab, broker: broker) { first in
+                    for gateway in [first, second] {
+                      let ended = try await gateway.job(id)
+                      #expect(ended["jobstatus"] == .number(1) && ended["jobresultcode"] == .number(0), "\(ended)")
+                      #expect(ended["jobresult"]?["virtualmachine"]?["hostname"] == .text("beta"), "\(ended)")
+                    }
+                  }
+                  #expect(try await orchestrator.end(of: id).kind == .completed)
+                  try Self.expectStory(try await bus.story(of: guest), of: guest, id)
+                }
+              }
+            }
+          }
+          #expect(try await guest.state(on: .alpha) == nil)
+          #expect(try await guest.state(on: .beta) == "running")
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    /// What CloudStack's bus tells of a migration that succeeds, in CloudStack's form and order.
+    private static func expectStory(_ story: [CloudStackBus.Received], of guest: Guest, _ id: MigrationID) throws {
+      let action = "ActionEvent.VM-MIGRATE"
+      #expect(
+        story.map(\.key)
+          == [
+            action, "AsyncJobEvent.submit", action, "ResourceStateEvent.MigrationRequested", "ResourceStateEvent.OperationSucceeded",
+            action,
+            "AsyncJobEvent.complete",
+          ].map { "longshore.\($0).VirtualMachine.\(guest.uuid)" })
+      for message in story {
+        let properties = message.properties
+        #expect(properties.contentType == "text/plain" && properties.deliveryMode == .persistent && properties.priority == 0)
+        #expect(properties.userID == "gateway" && properties.headers["jobid"] == .string(id.text))
+      }
+      let actions = story.filter { $0.key.contains(action) }.map(\.body)
+      #expect(actions.map { $0["status"] } == [.text("Scheduled"), .text("Started"), .text("Completed")])
+      for (body, words) in zip(actions, ["Attempting to migrate Instance ", "Starting migrating ", "Successfully completed "]) {
+        #expect(body["event"] == .text("VM.MIGRATE") && body["entity"] == .text("VirtualMachine"), "\(body)")
+        #expect(body["entityuuid"] == .text(guest.uuid) && body["VirtualMachine"] == .text(guest.uuid), "\(body)")
+        #expect(body["description"]?.string?.hasPrefix(words) == true, "\(body)")
+        #expect(body["eventDateTime"]?.string?.wholeMatch(of: /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000/) != nil, "\(body)")
+      }
+      let states = story.filter { $0.key.contains("ResourceStateEvent") }.map(\.body)
+      #expect(states.map { $0["old-state"] } == [.text("Running"), .text("Migrating")])
+      #expect(states.map { $0["new-state"] } == [.text("Migrating"), .text("Running")])
+      #expect(states.allSatisfy { $0["resource"] == .text("VirtualMachine") && $0["id"] == .text(guest.uuid) }, "\(states)")
+      let jobs = story.filter { $0.key.contains("AsyncJobEvent") }.map(\.body)
+      #expect(jobs.map { $0["status"] } == [.text("IN_PROGRESS"), .text("SUCCEEDED")])
+      #expect(jobs.allSatisfy { $0["jobId"] == .text(id.text) && $0["instanceUuid"] == .text(guest.uuid) }, "\(jobs)")
+      #expect(jobs.allSatisfy { $0["commandEventType"] == .text("VM.MIGRATE") && $0["resultCode"] == .number(0) }, "\(jobs)")
+      #expect(jobs.last?["jobResult"]?["virtualmachine"]?["hostname"] == .text("beta"), "\(jobs)")
     }
 
     @Test("wrong signatures, expired requests, unknown ids and what is not offered are refused by CloudStack's codes")

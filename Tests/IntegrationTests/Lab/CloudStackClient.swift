@@ -23,18 +23,28 @@ struct CloudStackClient: Sendable {
 
   /// Where the gateway is.
   let endpoint: String
+  /// Ends the gateway at once, as a crash would.
+  let killGateway: @Sendable () throws -> Void
   private let program: Client
   private let method: String
 
   /// Runs the body with a gateway and a client of it, whose key may do all.
-  static func with(_ lab: Lab, method: String = "get", _ body: @Sendable (CloudStackClient) async throws -> Void) async throws {
+  ///
+  /// - Parameters:
+  ///   - method: How requests are sent.
+  ///   - broker: The broker's URL as the gateway has it; nil for that of the lab's operator.
+  ///   - options: What else the gateway is told.
+  static func with(
+    _ lab: Lab, method: String = "get", broker: String? = nil, options: [String] = [],
+    _ body: @Sendable (CloudStackClient) async throws -> Void
+  ) async throws {
     let keys = "\(try lab.state)/gateway-keys-\(UUID().uuidString).yaml"
     let text = "keys:\n  - {name: tests, apiKey: \(key), secretKey: \"\(secret)\", role: admin}\n"
     try #require(FileManager.default.createFile(atPath: keys, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
     try await finally {
-      try await WebProgram.with(lab, ["gateway", "--keys", keys]) { gateway in
+      try await WebProgram.with(lab, ["gateway", "--keys", keys] + options, broker: broker) { gateway in
         let program = Client(program: try #require(python), script: "contrib/examples/cloudstack.py")
-        let client = CloudStackClient(endpoint: gateway.address, program: program, method: method)
+        let client = CloudStackClient(endpoint: gateway.address, killGateway: gateway.kill, program: program, method: method)
         try await client.waitUntilHistoryIsRead()
         try await body(client)
       }
@@ -72,6 +82,21 @@ struct CloudStackClient: Sendable {
   /// Moves a guest with the program's own order of calls.
   func move(_ guest: Guest, to host: Lab.Host, into pool: Lab.Pool) async throws -> Client.Ending {
     try await run(["move", guest.name, "--to", host.rawValue, "--pool", pool.rawValue])
+  }
+
+  /// Moves a guest with the lines of Python that the documentation has for it, for which it needs the account alone to be another.
+  func moveByThePage(_ guest: Guest) async throws -> Client.Ending {
+    let page = try String(contentsOfFile: Repository.path("Sources/LongshoreCommands/Longshore.docc/how-to/cloudstack.md"), encoding: .utf8)
+    let start = try #require(page.firstRange(of: "```python\n")).upperBound
+    var lines = String(page[start..<(try #require(page[start...].firstRange(of: "```"))).lowerBound])
+    for (shown, actual) in [
+      ("http://127.0.0.1:8080/client/api", endpoint), ("a-key-for-the-lab", Self.key), ("of-no-use-to-anybody-but-in-a-lab", Self.secret),
+      ("web-1", guest.name),
+    ] {
+      #expect(lines.contains(shown))
+      lines = lines.replacing(shown, with: actual)
+    }
+    return try await Client(program: try #require(Self.python)).run(["-c", lines])
   }
 
   /// Moves a guest with Ansible: by the modules of its collection for CloudStack, and `cs` for what that has none for.

@@ -143,6 +143,24 @@ extension Lab {
     ).standardOutput
   }
 
+  /// Runs the body with a user of the broker for a gateway, whom `contrib/rabbitmq/setup` makes with the rights that it needs.
+  func withGatewayUser<Value: Sendable>(_ body: (_ url: String) async throws -> Value) async throws -> Value {
+    let name = "gateway"
+    let control = "\(Repository.path("contrib/lab/broker")) --name \(self.name) ctl"
+    let made = try await run(
+      .path(FilePath(Repository.path("contrib/rabbitmq/setup"))), arguments: ["gateway", name],
+      environment: .inherit.updating(["RABBITMQCTL": control]), input: .string("\(name)\n"), output: .string(limit: Self.outputLimit),
+      error: .string(limit: Self.outputLimit))
+    guard made.terminationStatus.isSuccess else {
+      throw CommandFailure(description: "setup gateway: \(made.terminationStatus): \(made.standardError)\(made.standardOutput)")
+    }
+    return try await finally {
+      try await body(try brokerURL.replacing("operator:operator@", with: "\(name):\(name)@"))
+    } do: {
+      try await command("broker", "ctl", "delete_user", name)
+    }
+  }
+
   /// Runs the body with the host's link slowed down.
   func withLink<Value: Sendable>(
     of host: Host, rate: String, _ body: () async throws -> Value

@@ -8,15 +8,22 @@ import Testing
 struct WebProgram: Sendable {
   /// Where it is, as it says: `http://127.0.0.1:PORT/…`.
   let address: String
+  /// Ends it at once (SIGKILL), as a crash would.
+  let kill: @Sendable () throws -> Void
 
   /// Runs the command while the body runs.
   ///
-  /// - Parameter words: The command's words but for where it listens and which broker it uses.
-  static func with(_ lab: Lab, _ words: [String], _ body: @Sendable (WebProgram) async throws -> Void) async throws {
+  /// - Parameters:
+  ///   - words: The command's words but for where it listens and which broker it uses.
+  ///   - broker: The broker's URL; nil for that of the lab's operator.
+  static func with(
+    _ lab: Lab, _ words: [String], broker: String? = nil, _ body: @Sendable (WebProgram) async throws -> Void
+  ) async throws {
     let longshore = try #require(Client.longshore)
     _ = try await Subprocess.run(
       .path(FilePath(longshore.program)),
-      arguments: Arguments(words + ["--listen", "127.0.0.1:0", "--broker", lab.brokerURL, "--cluster", Lab.cluster]), input: .none,
+      arguments: Arguments(words + ["--listen", "127.0.0.1:0", "--broker", broker ?? lab.brokerURL, "--cluster", Lab.cluster]),
+      input: .none,
       output: .discarded, error: .sequence
     ) { execution in
       let lines = execution.standardError
@@ -38,12 +45,14 @@ struct WebProgram: Sendable {
         }
         let outcome: Result<Void, any Error>
         do {
-          try await body(WebProgram(address: try #require(found, "longshore \(words.first ?? "") does not listen")))
+          let address = try #require(found, "longshore \(words.first ?? "") does not listen")
+          try await body(WebProgram(address: address) { try execution.send(signal: .kill) })
           outcome = .success(())
         } catch {
           outcome = .failure(error)
         }
-        try execution.send(signal: .terminate)
+        // One that the body has killed is not there any more.
+        try? execution.send(signal: .terminate)
         try await group.waitForAll()
         try outcome.get()
       }
