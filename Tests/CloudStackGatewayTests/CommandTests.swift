@@ -387,8 +387,8 @@ struct OrderTests {
       #expect(try await order(pools).content.text("jobid") == id)
       #expect(try await order([:]).content.text("jobid") == id)
       #expect(try await order([Sample.webRoot.uppercased(): Sample.fastAtBeta, Sample.webData: Sample.primaryAtBeta]).status == 200)
-      expectReused(try await order([Sample.webRoot: Sample.primaryAtBeta]), "it moves disk vda to another pool")
-      expectReused(try await order([Sample.webRoot: Sample.fastAtBeta, Sample.webData: Sample.shared]), "it moves disk vdb")
+      expectReused(try await order([Sample.webRoot: Sample.primaryAtBeta]), "it has another pool for disk vda")
+      expectReused(try await order([Sample.webRoot: Sample.fastAtBeta, Sample.webData: Sample.shared]), "it has another pool for disk vdb")
       expectReused(try await order(Sample.gammaID, pools), "it moves to host beta")
       #expect(try await order("99999999-9999-4999-8999-999999999999", pools).status == 431)
       await gateway.hear(Sample.event(3, .completed, of: id) { $0.runsAt = Sample.beta })
@@ -400,6 +400,34 @@ struct OrderTests {
       gateway.clock.advance(seconds: 4)
     }
     #expect(gateway.cluster.orders.count == asked)
+  }
+
+  @Test("with the id of a job whose disk stays in its pool are the same order where they want it there, and no other")
+  func reusedInPlace() async throws {
+    let gateway = await RunningGateway()
+    let id = "aaaaaaaa-0000-4000-8000-000000000002"
+    gateway.cluster.edit { $0[Sample.alpha]?.guests[0].disks[0].pool = "shared" }
+    func order(_ pool: String) async throws -> Answer {
+      try await gateway.ask(
+        "migrateVirtualMachineWithVolume",
+        "virtualmachineid=\(Sample.web)&hostid=\(Sample.betaID)&customjobid=\(id)&migrateto[0].volume=\(Sample.webRoot)&migrateto[0].pool=\(pool)"
+      )
+    }
+    #expect(try await order(Sample.shared).status == 200)
+    #expect(gateway.cluster.orders.first?.command.pools?.inPlace == [Sample.name("vda")])
+    let volume = MigrationEventData.Volume(pool: Sample.name("primary"), volume: Sample.name("web-1-vdb.qcow2"), format: .qcow2)
+    await gateway.hear(
+      Sample.event(1, .accepted, of: id),
+      Sample.event(2, .preparing, of: id) {
+        $0.disks = [
+          MigrationEventData.Disk(
+            target: Sample.name("vdb"), from: volume, to: volume, virtualSize: 10 * Sample.gibibyte, linkedClone: false)
+        ]
+      })
+    #expect(try await order(Sample.shared).content.text("jobid") == id)
+    let other = try await order(Sample.fastAtBeta)
+    #expect(other.status == 431 && other.content.text("errortext")?.contains("it has another pool for disk vda") == true)
+    #expect(gateway.cluster.orders.count == 1)
   }
 
   @Test("that are sent again are the same order, also by another gateway, and after the guest has moved")

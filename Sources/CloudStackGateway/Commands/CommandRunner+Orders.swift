@@ -360,7 +360,7 @@ extension CommandRunner {
         // It stays where it is.
         isSame = inventory.pool(of: disk, at: guest.host).map { Placement.isSame($0, pool) } ?? false
       }
-      guard isSame else { throw Self.reused(job.id, "it moves disk \(disk.target) to another pool") }
+      guard isSame else { throw Self.reused(job.id, "it has another pool for disk \(disk.target)") }
     }
     return accepted(job.id, call)
   }
