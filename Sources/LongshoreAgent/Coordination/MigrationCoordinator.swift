@@ -20,6 +20,7 @@ actor MigrationCoordinator {
   private let outboxChanged: @Sendable () -> Void
   private let ended: @Sendable (SourceMigration) -> Void
   private let left: @Sendable (MigrationPhase, Int64) -> Void
+  private let calledOperator: @Sendable (Reason.Code) -> Void
   private let logger: Logger
 
   private var migrations: HostMigrations
@@ -37,7 +38,8 @@ actor MigrationCoordinator {
     here: HostAddress, journal: Journal, limits: HostMigrations.Limits, clock: any HostClock, sourceRunner: any SourceEffectRunner,
     destinationRunner: any DestinationEffectRunner, peers: any PeerLink, outboxChanged: @escaping @Sendable () -> Void,
     ended: @escaping @Sendable (SourceMigration) -> Void = { _ in },
-    left: @escaping @Sendable (MigrationPhase, _ milliseconds: Int64) -> Void = { _, _ in }, logger: Logger
+    left: @escaping @Sendable (MigrationPhase, _ milliseconds: Int64) -> Void = { _, _ in },
+    calledOperator: @escaping @Sendable (Reason.Code) -> Void = { _ in }, logger: Logger
   ) {
     self.here = here
     self.journal = journal
@@ -48,6 +50,7 @@ actor MigrationCoordinator {
     self.outboxChanged = outboxChanged
     self.ended = ended
     self.left = left
+    self.calledOperator = calledOperator
     self.logger = logger
     migrations = HostMigrations(here: here, journal: journal.id, limits: limits)
   }
@@ -361,6 +364,7 @@ actor MigrationCoordinator {
     }
     for step in steps { step.crashPoints?.after.reached() }
     if journalled.contains(where: { !$0.outbox.isEmpty }) { outboxChanged() }
+    for code in steps.flatMap(\.callsForOperator) { calledOperator(code) }
     let before = steps.map { step in
       let before = (source: step.source.flatMap { migrations.sources[$0.id] }, step.destination.flatMap { migrations.destinations[$0.id] })
       migrations.adopt(step)
@@ -563,6 +567,16 @@ actor MigrationCoordinator {
       LogKeys.migration: "\(migration.id)", LogKeys.guest: "\(migration.plan?.guest.uuid ?? "-")",
       LogKeys.peer: "\(migration.source.host)", LogKeys.phase: "\(migration.phase.word)",
     ]
+  }
+}
+
+extension HostStep {
+  /// Why the step calls the operator.
+  fileprivate var callsForOperator: [Reason.Code] {
+    messages.flatMap { message -> [Reason.Code] in
+      guard case .event(let event) = message, event.data.kind == .needsAttention else { return [] }
+      return event.data.reasons?.map(\.code) ?? []
+    }
   }
 }
 

@@ -19,6 +19,11 @@ enum AgentMetric {
   ]
   /// How a migration out of a host can end.
   static let outcomes: [MigrationPhase] = [.completed, .failed, .cancelled]
+  /// Why migrations out of a host wait for the operator. Where a call to libvirt or to the file system fails with a code of its own, that
+  /// one stands in the place of `operation-failed`.
+  static let attentionCodes: [Reason.Code] = [
+    .splitBrain, .undecided, .postCheckFailed, .destinationUnreachable, .transferStalled, .journalChanged, .operationFailed,
+  ]
   /// The settings for whose limits migrations wait.
   static let limits = ["limits.outgoing", "limits.incoming", "limits.pair", "limits.pool"]
 
@@ -68,12 +73,11 @@ enum AgentMetric {
     help: "The pause of a guest at the switch, of completed migrations out of this host.")
   static let needsAttention = MetricDescription(
     "longshore_needs_attention_migrations", .gauge,
-    labels: [
-      Label(
-        "code",
-        [Reason.Code.splitBrain, .undecided, .postCheckFailed, .destinationUnreachable, .transferStalled, .journalChanged].map(\.text))
-    ],
+    labels: [Label("code", attentionCodes.map(\.text))],
     help: "Migrations out of this host that wait for the operator, by the code of the reason.")
+  static let attentionCalls = MetricDescription(
+    "longshore_needs_attention_total", .counter, labels: [Label("code", (attentionCodes + [.contentDiffers]).map(\.text))],
+    help: "Events of the kind needs-attention of migrations out of this host, by the code of the reason, also where the agents settled it.")
   static let checkFailures = MetricDescription(
     "longshore_check_failures_total", .counter, labels: [Label("code", Set(CheckRule.all.map(\.code.text)).sorted())],
     help: "Checks that refused a migration out of this host, by the code of the reason.")
@@ -167,7 +171,7 @@ enum AgentMetric {
   /// All of them, in the order in which they are shown.
   static let all: [MetricDescription] = [
     buildInfo, startTime, residentMemory, cpuSeconds, openDescriptors, lastProgress, ready, dropped,
-    active, incoming, total, duration, phaseDuration, downtime, needsAttention, checkFailures,
+    active, incoming, total, duration, phaseDuration, downtime, needsAttention, attentionCalls, checkFailures,
     copiedBytes, rate, dirtyRate, remainingBytes, templateCopies, templateCopiesWaiting, budget, budgetUsed, queued, queueWait,
     commit, commitFailures, journalSize, outbox, outboxAge,
     brokerConnected, brokerConsuming, brokerReconnects, confirm, publishFailures, deliveries, redeliveries, libvirtConnected,

@@ -30,6 +30,9 @@ struct AgentMetrics: Sendable {
     }
   }
 
+  /// Counts a call for the operator.
+  func calledOperator(_ code: Reason.Code) { increment(AgentMetric.attentionCalls, [("code", code.text)]) }
+
   /// Records how long a migration out of this host was in a phase that it has left.
   func left(_ phase: MigrationPhase, after milliseconds: Int64) {
     record(AgentMetric.phaseDuration, milliseconds: milliseconds, [("phase", phase.rawValue)])

@@ -137,7 +137,7 @@ struct Agent {
           await notes.remove(migration.id)
           await ends.note(migration.id)
         }
-      }, left: { metrics.left($0, after: $1) }, logger: logger)
+      }, left: { metrics.left($0, after: $1) }, calledOperator: { metrics.calledOperator($0) }, logger: logger)
     let prefetches = PrefetchCoordinator(
       here: here, journal: journal, limit: configuration.limits.incoming, deadlineSeconds: { defaults.deadlineSeconds }, clock: clock,
       runner: HypervisorPrefetchRunner(

@@ -19,6 +19,8 @@ struct Station: Sendable {
   let peers: ScriptedPeers
   /// One element for each time that something was put into the outbox.
   let outboxChanges: Recorder<Void>
+  /// The codes for which the operator was called.
+  let calls: Recorder<Reason.Code>
   let coordinator: MigrationCoordinator
 
   /// A station whose effects all hang and whose messages all go nowhere, where a test does not say otherwise.
@@ -38,13 +40,15 @@ struct Station: Sendable {
     peers = ScriptedPeers(script: send)
     let changes = Recorder<Void>()
     outboxChanges = changes
+    let calls = Recorder<Reason.Code>()
+    self.calls = calls
     coordinator = MigrationCoordinator(
       here: here, journal: journal, limits: HostMigrations.Limits(outgoing: outgoing, incoming: incoming), clock: clock,
       sourceRunner: self.source, destinationRunner: self.destination, peers: peers,
       outboxChanged: {
         onOutboxChange(journal)
         changes.record(())
-      }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      }, calledOperator: { calls.record($0) }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
   // MARK: - Requests

@@ -162,6 +162,7 @@ struct TimerTests {
     try await station.receive(.released)
     let kinds = try station.kinds()
     #expect(kinds == Array(Success.kinds.dropLast()) + [.needsAttention, .completed])
+    #expect(station.calls.elements == [.destinationUnreachable])
   }
 
   @Test("Hosts that cannot be decided are looked at again")

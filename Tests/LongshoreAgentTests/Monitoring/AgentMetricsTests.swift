@@ -52,6 +52,15 @@ struct AgentMetricsTests {
       "longshore_check_failures_total{code=\"no-memory\"} 0", "longshore_migrations_total{outcome=\"failed\"} 1")
   }
 
+  @Test("Calls for the operator are counted by the code of the reason, also those that are over at once")
+  func calls() {
+    expect("longshore_needs_attention_total{code=\"content-differs\"} 0", "longshore_needs_attention_total{code=\"split-brain\"} 0")
+    metrics.calledOperator(.contentDiffers)
+    metrics.calledOperator(.splitBrain)
+    metrics.calledOperator(.splitBrain)
+    expect("longshore_needs_attention_total{code=\"content-differs\"} 1", "longshore_needs_attention_total{code=\"split-brain\"} 2")
+  }
+
   @Test("Writes to the journal are timed, and those that its disk has failed are counted")
   func journal() {
     metrics.written(.milliseconds(3), nil)
