@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// What an operator can do after a migration was refused or failed.
@@ -17,34 +18,11 @@ enum Advice {
     return nil
   }
 
-  /// While a migration needs attention: what its reason calls for, and what holds for all. The page "A migration needs attention" of the
-  /// documentation has each case in full.
+  /// While a migration needs attention.
   static func inAttention(_ status: MigrationStatus) -> [String] {
-    let (source, destination) = (status.sourceHost, status.destinationHost)
-    let steps = (status.reasons ?? []).compactMap { step(for: $0.code, of: status.id, source: source, destination: destination) }
-    let known = steps.isEmpty ? ["see which host runs the guest: `virsh domstate --reason` on \(source) and on \(destination)."] : steps
-    return known + [
-      "Nothing is lost by waiting: all files are kept, and the guest is locked on both hosts. Do not start it by hand.",
-      "`longshore doctor` looks at both hosts; `longshore watch \(status.id)` follows what happens.",
-    ]
-  }
-
-  private static func step(for code: Reason.Code, of id: MigrationID, source: NodeName, destination: NodeName) -> String? {
-    switch code {
-    case .destinationUnreachable:
-      "bring the agent of \(destination) back (`systemctl restart longshored` there). If \(destination) stays away and is sure to be off: "
-        + "`longshore resolve \(id) --owner HOST`, with the host that the reason says has the guest."
-    case .undecided:
-      "bring back the libvirt or the host that does not answer. If it stays away, be sure that its guests are off, and name the other: "
-        + "`longshore resolve \(id) --owner HOST`."
-    case .splitBrain: "the agents have ended one copy; see in the guest what it did twice in that moment."
-    case .transferStalled: "restart libvirt's daemon on \(source) (`systemctl restart libvirtd`), which does not stop guests."
-    case .postCheckFailed: "put right on \(destination) what the reason names; the agents look again by themselves."
-    case .journalChanged: "see where the guest runs, and name that host: `longshore resolve \(id) --owner HOST`."
-    case .contentDiffers: "keep the disks at \(source) (`longshore grace list`), and compare the places that are told."
-    case .operationFailed: "see what libvirt and the pools say on both hosts; the agents try again by themselves."
-    default: nil
-    }
+    AttentionAdvice(
+      for: status.reasons ?? [], of: status.id, guest: status.guest, from: status.sourceHost, to: status.destinationHost
+    ).steps
   }
 
   /// After a migration failed.

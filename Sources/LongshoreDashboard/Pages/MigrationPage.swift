@@ -52,19 +52,9 @@ enum MigrationPage {
     let isAlarm = trouble.0 == .alarm
     var steps: [HTML] = []
     if record.phase == .needsAttention {
-      steps = [
-        "Nothing is deleted, and the guest is locked on both hosts. There is no hurry that would justify a guess.",
-        """
-        See what both hosts show of it: <code>virsh domstate \(record.guest.uuid)</code> on \(Piece.host(record.source)) and on \
-        \(Piece.host(record.destination)).
-        """,
-        "If a host or its agent is away, bring it back: as soon as both answer, the agents settle most cases by themselves.",
-        """
-        If a host stays away, see to it that it is off, then say which one has the guest: \
-        <code>longshore resolve \(record.id) --owner \(record.source)</code> or <code>--owner \(record.destination)</code>. What \
-        the host that answers can see goes before your word.
-        """,
-      ]
+      steps = AttentionAdvice(
+        for: record.reasons, of: record.id, guest: record.guest, from: record.source, to: record.destination
+      ).steps.map(Piece.prose)
     } else if record.isUnknownToSource {
       steps = [
         "Its journal may be gone, or its last event is still under way. Ask: <code>longshore status \(record.id)</code>",
