@@ -1,5 +1,6 @@
 import Logging
 import LongshoreMessages
+import LongshoreTestKit
 import Testing
 
 @testable import LongshoreAgent
@@ -25,6 +26,27 @@ struct SettingsChangeTests {
     let reader = try await SettingsReader(file: "/nowhere", fileIsRequired: false, flags: flags, environment: [:])
     return try AgentConfiguration(settings: reader)
   }
+
+  @Test("is none where the defaults that the reference tells are given")
+  func defaults() async throws {
+    let old = try await configuration([:])
+    var told: Set<Setting> = []
+    for line in try Repository.text("Sources/LongshoreCommands/Longshore.docc/reference/configuration.md").split(separator: "\n") {
+      let cells = line.split(separator: "|")
+      guard line.hasPrefix("| `"), cells.count == 3 else { continue }
+      let (keys, values) = (Self.quoted(cells[0]), Self.quoted(cells[2]))
+      // Others are made of another setting, or of the host.
+      for (key, value) in zip(keys, values) where Setting(rawValue: value) == nil && !value.contains("HOSTNAME") {
+        let setting = try #require(Setting(rawValue: key))
+        told.insert(setting)
+        let change = SettingsChange(from: old, to: try await configuration([setting: value]))
+        #expect(change.applied + change.needRestart == [], "\(key) is not \(value) by default")
+      }
+    }
+    #expect(told.count >= 28, "\(told.map(\.rawValue).sorted())")
+  }
+
+  private static func quoted(_ cell: Substring) -> [String] { cell.matches(of: /`([^`]+)`/).map { String($0.output.1) } }
 
   @Test("counts, or needs a restart, setting by setting", arguments: Self.others.keys.sorted { $0.rawValue < $1.rawValue })
   func settings(_ setting: Setting) async throws {
