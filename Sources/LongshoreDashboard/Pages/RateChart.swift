@@ -12,7 +12,9 @@ enum RateChart {
   /// The chart with its legend. There are at least two samples.
   static func figure(_ samples: [RateHistory.Sample]) -> HTML {
     guard let first = samples.first, let last = samples.last else { return .none }
-    let most = samples.reduce(UInt64(1)) { max($0, $1.rate, $1.dirtyRate ?? 0) }
+    let highest = samples.reduce(UInt64(0)) { max($0, $1.rate, $1.dirtyRate ?? 0) }
+    // Where nothing moves, half of the scale is a rate to be read all the same.
+    let most = max(highest, 1 << 20)
     let span = max(1, last.time.milliseconds - first.time.milliseconds)
     func x(_ sample: RateHistory.Sample) -> Int {
       left + Int(Double(width - left - 8) * Double(sample.time.milliseconds - first.time.milliseconds) / Double(span))
@@ -29,7 +31,7 @@ enum RateChart {
       dirtied.count < 2 ? .none : "<span class=\"key dirty\"><span aria-hidden=\"true\">┅</span> memory changed by the guest</span>"
     return """
       <figure class="chart"><svg viewBox="0 0 \(width) \(height)" role="img" aria-labelledby="chart-title" preserveAspectRatio="none">
-      <title id="chart-title">Copied at most at \(Quantity.rate(most)), at the end at \(Quantity.rate(last.rate))\(now)</title>
+      <title id="chart-title">Copied at most at \(Quantity.rate(highest)), at the end at \(Quantity.rate(last.rate))\(now)</title>
       <path class="grid" d="M\(left) \(top)H\(width - 8)M\(left) \((top + base) / 2)H\(width - 8)M\(left) \(base)H\(width - 8)"/>
       <polygon class="area" points="\(x(first)),\(base) \(copied)\(x(last)),\(base)"/>
       <polyline class="rate" points="\(copied)"/>\(dirtyLine)

@@ -29,6 +29,9 @@ actor Browser {
   private var session: String?
   private var lastID = 0
   private var waiting: [Int: CheckedContinuation<[UInt8], any Error>] = [:]
+  /// How many pages have been loaded, and who waits for the next.
+  private var loads = 0
+  private var loading: [CheckedContinuation<Void, any Error>] = []
   private var hasEnded = false
 
   private init(write: @escaping @Sendable ([UInt8]) async throws -> Void) { self.write = write }
@@ -64,6 +67,22 @@ actor Browser {
     try await run("window.isLeft = true")
     _ = try await call("Page.navigate", ["url": .text(address)])
     try await wait(for: "!window.isLeft && document.readyState === 'complete'", "\(address) is there")
+  }
+
+  /// Opens an address as a browser that runs no scripts of pages, from now on, and waits until it is there.
+  func openWithoutScripts(_ address: String) async throws {
+    _ = try await call("Emulation.setScriptExecutionDisabled", ["value": .flag(true)])
+    let before = loads
+    _ = try await call("Page.navigate", ["url": .text(address)])
+    while loads == before {
+      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        guard !hasEnded else {
+          continuation.resume(throwing: Failure(description: "the browser has ended"))
+          return
+        }
+        loading.append(continuation)
+      }
+    }
   }
 
   /// Runs a script, which may be a promise, and returns its value as JSON.
@@ -161,14 +180,25 @@ actor Browser {
           rest.append(byte)
           continue
         }
-        // Events have no id; nobody waits for them.
-        struct Head: Decodable { var id: Int? }
-        if let id = try JSONDecoder().decode(Head.self, from: Data(rest)).id { waiting.removeValue(forKey: id)?.resume(returning: rest) }
+        // Events have no id.
+        struct Head: Decodable {
+          var id: Int?
+          var method: String?
+        }
+        let head = try JSONDecoder().decode(Head.self, from: Data(rest))
+        if let id = head.id { waiting.removeValue(forKey: id)?.resume(returning: rest) }
+        if head.method == "Page.loadEventFired" {
+          loads += 1
+          for continuation in loading { continuation.resume() }
+          loading = []
+        }
         rest = []
       }
     }
     hasEnded = true
     for continuation in waiting.values { continuation.resume(throwing: Failure(description: "the browser has ended")) }
+    for continuation in loading { continuation.resume(throwing: Failure(description: "the browser has ended")) }
     waiting = [:]
+    loading = []
   }
 }
