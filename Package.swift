@@ -128,6 +128,9 @@ let package = Package(
       name: "LongshoreClient",
       dependencies: [
         "AMQP", "Digests", "LongshoreMessages", .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
@@ -227,6 +230,14 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "LongshoreClientTests",
+      dependencies: [
+        "AMQP", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit", .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "LongshoreCommandsTests",
       dependencies: [
         "LongshoreClient", "LongshoreCommands", "LongshoreTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -251,7 +262,7 @@ let package = Package(
       name: "LongshoreFuzzingTests", dependencies: ["LongshoreFuzzing", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["AMQP", "LongshoreAgent", "LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
+      dependencies: ["AMQP", "LongshoreAgent", "LongshoreClient", "LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
   ]
 )
 

@@ -24,11 +24,14 @@ public final class RequestReply: Sendable {
   ///
   /// Sets the message's `replyTo` and `correlationID`. The request is mandatory: nobody there is an error.
   ///
-  /// - Parameter timeout: how long to wait for everything: the connection, the confirm and the reply.
+  /// - Parameters:
+  ///   - timeout: how long to wait for everything: the connection, the confirm and the reply.
+  ///   - isBelieved: whether a reply is one; others are dropped, and the next is waited for.
   /// - Throws: ``AMQPError`` with the code ``AMQPError/Code/timedOut`` or those of
   ///   ``AMQPConnection/publish(_:to:routingKey:mandatory:)``.
   public func request(
-    _ message: Message, to exchange: String, routingKey: String, timeout: Duration
+    _ message: Message, to exchange: String, routingKey: String, timeout: Duration,
+    where isBelieved: @escaping @Sendable (Delivery) -> Bool = { _ in true }
   ) async throws -> Delivery {
     let operation = "request through exchange '\(exchange)' with key '\(routingKey)'"
     let (replies, continuation) = AsyncThrowingStream<Delivery, any Error>.makeStream()
@@ -37,7 +40,7 @@ public final class RequestReply: Sendable {
     return try await withThrowingTaskGroup(of: Delivery.self) { group in
       group.addTask {
         try await self.send(message, id, to: exchange, routingKey: routingKey, mandatory: true, repliesTo: continuation)
-        for try await reply in replies { return reply }
+        for try await reply in replies where isBelieved(reply) { return reply }
         try Task.checkCancellation()
         throw AMQPError(.closed, operation: operation, message: "the connection has ended")
       }

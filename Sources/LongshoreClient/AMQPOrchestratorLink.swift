@@ -11,11 +11,15 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
   let connection: AMQPConnection
   let user: String
   private let replies: RequestReply
+  private let senders: SenderCheck
 
-  private init(connection: AMQPConnection, user: String, replies: RequestReply, notices: AsyncStream<LinkNotice>) {
+  private init(
+    connection: AMQPConnection, user: String, replies: RequestReply, senders: SenderCheck, notices: AsyncStream<LinkNotice>
+  ) {
     self.connection = connection
     self.user = user
     self.replies = replies
+    self.senders = senders
     self.notices = notices
   }
 
@@ -26,10 +30,11 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
     use: @escaping @Sendable (any OrchestratorLink) async throws -> Result
   ) async throws -> Result {
     let configuration = try settings.configuration()
-    let connected = try await connect(configuration, declaring: Wire.sharedExchanges, subscription, settings.logger, use)
+    let senders = SenderCheck(peerUser: settings.peerUser, logger: settings.warnings)
+    let connected = try await connect(configuration, declaring: Wire.sharedExchanges, subscription, senders, settings.logger, use)
     if let connected { return connected }
     // A user without the permission to declare exchanges uses those that are there.
-    guard let result = try await connect(configuration, declaring: nil, subscription, settings.logger, use) else {
+    guard let result = try await connect(configuration, declaring: nil, subscription, senders, settings.logger, use) else {
       throw LinkError(.notPermitted, "the broker refuses this user's queues", while: connecting)
     }
     return result
@@ -38,9 +43,9 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
   /// Connects and lets the link be used; nil where the user may not declare the exchanges.
   private static func connect<Result: Sendable>(
     _ configuration: AMQPConfiguration, declaring exchanges: [Exchange]?, _ subscription: Subscription,
-    _ logger: Logger, _ use: @escaping @Sendable (any OrchestratorLink) async throws -> Result
+    _ senders: SenderCheck, _ logger: Logger, _ use: @escaping @Sendable (any OrchestratorLink) async throws -> Result
   ) async throws -> Result? {
-    let inbox = EventInbox(subscription)
+    let inbox = EventInbox(subscription, senders: senders)
     let connection: AMQPConnection
     do throws(AMQPError) {
       let topology = Topology((exchanges ?? []).map { .exchange($0) } + (inbox?.topology.elements ?? []))
@@ -51,7 +56,7 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
     let replies = RequestReply(connection: connection, exchange: Wire.replies)
     let (notices, teller) = AsyncStream.makeStream(of: LinkNotice.self)
     let link = AMQPOrchestratorLink(
-      connection: connection, user: configuration.user, replies: replies, notices: notices)
+      connection: connection, user: configuration.user, replies: replies, senders: senders, notices: notices)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       defer { group.cancelAll() }
       group.addTask { try await connection.run() }
@@ -77,19 +82,26 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
     let message = message(request, expiration: time)
     let clock = ContinuousClock()
     let end = clock.now + time
+    let objection = CurrentObjection()
     while true {
       let left = clock.now.duration(to: end)
-      guard left > .zero else { throw Self.noAnswer(operation, time) }
+      guard left > .zero else { throw objection.error(while: operation) ?? Self.noAnswer(operation, time) }
       do {
         let delivery = try await replies.request(
-          message, to: Wire.requests, routingKey: host.routingKey, timeout: left)
+          message, to: Wire.requests, routingKey: host.routingKey, timeout: left,
+          where: { [senders] delivery in
+            // What cannot be read is told as such: nobody is claimed to have sent it.
+            guard let reply = try? MessageCoding.read(Reply.self, from: delivery.body) else { return true }
+            return objection.note(senders.objection(to: reply, asked: host, delivery)) == nil
+          })
         return try Self.reply(delivery, while: operation)
       } catch let error as AMQPError {
         guard error.isRetriable, error.code != .timedOut else {
           guard error.code != .unroutable else {
             throw LinkError(.unknownHost, "cluster \(host.cluster) has no host named \(host.host)", while: operation)
           }
-          throw LinkError(error, while: operation, time: time)
+          let untrusted = error.code == .timedOut ? objection.error(while: operation) : nil
+          throw untrusted ?? LinkError(error, while: operation, time: time)
         }
       } catch let error as LinkError {
         throw error
@@ -106,9 +118,12 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
     let deliveries = replies.requests(
       message(request, expiration: time), to: Wire.requests, routingKey: cluster.text, collectingFor: time)
     return AsyncThrowingStream { continuation in
-      let task = Task {
+      let task = Task { [senders] in
         do {
-          for try await delivery in deliveries { continuation.yield(try Self.reply(delivery, while: operation)) }
+          for try await delivery in deliveries {
+            let reply = try Self.reply(delivery, while: operation)
+            if senders.objection(to: reply, asked: nil, delivery) == nil { continuation.yield(reply) }
+          }
           continuation.finish()
         } catch let error as AMQPError where error.code == .timedOut {
           continuation.finish()

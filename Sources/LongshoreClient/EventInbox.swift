@@ -21,11 +21,13 @@ struct EventInbox: Sendable {
   let queues: [Source]
 
   private let subscription: Subscription
+  private let senders: SenderCheck
 
   /// The queues of a subscription; nil where nothing is heard.
-  init?(_ subscription: Subscription) {
+  init?(_ subscription: Subscription, senders: SenderCheck) {
     guard let key = subscription.bindingKey else { return nil }
     self.subscription = subscription
+    self.senders = senders
     let name = "longshore.client.\(UUID().uuidString.lowercased())"
     var bindings = [Binding(.queue(name), to: Wire.progress, routingKey: key)]
     var queues = [Source.live(name)]
@@ -70,17 +72,22 @@ struct EventInbox: Sendable {
     }
   }
 
-  /// What a delivery tells; nil for what is not of these hosts or cannot be read: newer agents may tell more.
-  private func notice(in delivery: Delivery) -> LinkNotice? {
+  /// What a delivery tells; nil for what is not of these hosts, is told in a host's name by somebody else, or cannot be read: newer agents
+  /// may tell more.
+  func notice(in delivery: Delivery) -> LinkNotice? {
     if let event = try? MessageCoding.decode(MigrationEvent.self, from: delivery.body) {
-      return subscription.covers(source: event.source) ? .event(event) : nil
+      return hears(event.source, told: event.data.sourceHost, through: Wire.events, delivery) ? .event(event) : nil
     }
     if let progress = try? MessageCoding.decode(ProgressEvent.self, from: delivery.body) {
-      return subscription.covers(source: progress.source) ? .progress(progress) : nil
+      return hears(progress.source, told: nil, through: Wire.progress, delivery) ? .progress(progress) : nil
     }
     if let drain = try? MessageCoding.decode(DrainEvent.self, from: delivery.body) {
-      return subscription.covers(source: drain.source) ? .drain(drain) : nil
+      return hears(drain.source, told: drain.data.host, through: Wire.events, delivery) ? .drain(drain) : nil
     }
     return nil
+  }
+
+  private func hears(_ source: String, told host: NodeName?, through exchange: String, _ delivery: Delivery) -> Bool {
+    subscription.covers(source: source) && senders.believes(source: source, host: host, exchange: exchange, delivery)
   }
 }

@@ -24,6 +24,8 @@ public struct LinkError: Error, Hashable, CustomStringConvertible {
     public static let topologyMissing = Code(text: "topology-missing")
     /// An answer came that could not be read.
     public static let unreadableReply = Code(text: "unreadable-reply")
+    /// Answers came in the host's name, and none of them is of the host's user.
+    public static let untrustedReply = Code(text: "untrusted-reply")
     /// The settings of the connection are impossible.
     public static let invalidSettings = Code(text: "invalid-settings")
   }

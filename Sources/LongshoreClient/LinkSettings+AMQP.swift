@@ -42,4 +42,11 @@ extension LinkSettings {
     logger.logLevel = .debug
     return logger
   }
+
+  /// The log of what somebody should look at, on the standard error stream.
+  var warnings: Logger {
+    var logger = Logger(label: "longshore") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .warning
+    return logger
+  }
 }

@@ -14,6 +14,8 @@ public struct LinkSettings: Sendable, Hashable {
   public var certificateFile: String?
   /// A PEM file with the certificate's key.
   public var keyFile: String?
+  /// How the agents' users of the broker are named: answers of hosts are believed of those users alone. Nil where all are believed.
+  public var peerUser: PeerUser?
   /// Whether the connection's log is wanted on the standard error stream.
   public var isVerbose = false
 
@@ -22,6 +24,16 @@ public struct LinkSettings: Sendable, Hashable {
     self.broker = broker
     self.cluster = cluster
     self.password = password
+  }
+}
+
+extension LinkSettings {
+  /// Whether a broker's URL has a password in it, which the list of the machine's processes shows where it is an argument.
+  package static func hasPassword(_ broker: String) -> Bool {
+    guard let scheme = broker.firstRange(of: "://") else { return false }
+    let authority = broker[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
+    guard let end = authority.lastIndex(of: "@"), let colon = authority[..<end].firstIndex(of: ":") else { return false }
+    return authority.index(after: colon) < end
   }
 }
 

@@ -37,6 +37,10 @@ extension CommandFailure {
     case .noAnswer:
       exit = .noAnswer
       advice = "`longshore hosts` shows the hosts that answer."
+    case .untrustedReply:
+      exit = .noAnswer
+      advice =
+        "Compare peers.user with how the agents' users of the broker are named; where that is right, somebody answers in another's name."
     case .topologyMissing:
       exit = .brokerUnreachable
       advice = "Start an agent (longshored) with this broker and virtual host first."

@@ -328,6 +328,12 @@ extension CheckRule {
   public static let brokerProtected = CheckRule(
     .unprotected, at: .diagnosis, severity: .warn, "the broker is spoken to over TLS, or is on this machine",
     otherwise: "give the broker's address as amqps://, and turn `broker.tls.enabled` on for the agents")
+  /// The user of the command may do at the broker what an operator needs.
+  public static let brokerPermits = CheckRule(
+    .notPermitted, at: .diagnosis, "the broker lets the user of this command hear events, read their history and send requests",
+    otherwise:
+      "set the user up there, with `contrib/rabbitmq/setup orchestrator USER` (`/usr/share/longshore/rabbitmq/setup` of the package), or log in as one that is"
+  )
   /// Nothing has gone to the dead letters.
   public static let noDeadLetters = CheckRule(
     .deadLetters, at: .diagnosis, severity: .warn, "no message is among the dead letters",
@@ -382,7 +388,8 @@ extension CheckRule {
 
   /// The rules of a diagnosis; it applies those of the way between two hosts and of the pools as well.
   public static let ofDiagnosis: [CheckRule] = [
-    agentAnswers, brokerProtected, noDeadLetters, clocksAgree, clocksUsable, agentsAlike, hostLibvirt, spareRoom, journalRoom,
+    agentAnswers, brokerProtected, brokerPermits, noDeadLetters, clocksAgree, clocksUsable, agentsAlike, hostLibvirt, spareRoom,
+    journalRoom,
     noneNeedsAttention, nothingLeftOver, certificatesValid, certificatesLast, secretsKept, hypervisorNotOlder,
   ]
 

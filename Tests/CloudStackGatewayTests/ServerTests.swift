@@ -2,6 +2,7 @@ import Digests
 import FoundationEssentials
 import HTTPTestClient
 import LongshoreMessages
+import LongshoreTestKit
 import ServiceLifecycle
 import Subprocess
 import SystemPackage

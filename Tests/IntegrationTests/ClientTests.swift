@@ -109,6 +109,67 @@ extension MigrationTests {
       }
     }
 
+    @Test("longshore: Ctrl-C ends the following, and the migration goes on", .enabled(if: Client.longshore != nil, Client.missingLongshore))
+    func interrupted() async throws {
+      let longshore = try #require(Client.longshore)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          let disks = try await SourceDisks(of: guest, on: .alpha)
+          let id = try Orchestrator.newID()
+          let words = [
+            "migrate", guest.name, "--from", "alpha", "--to", "beta", "--id", id.text, "--broker", try lab.brokerURL, "--cluster",
+            Lab.cluster,
+          ]
+          let status = try await lab.withLink(of: .beta, rate: "50mbit") {
+            let ending = try await Subprocess.run(
+              .path(FilePath(longshore.program)), arguments: Arguments(words), input: .none, output: .discarded, error: .sequence
+            ) { execution in
+              let lines = execution.standardError
+              let reading = Task {
+                try await lines.reduce(into: "") { $0 += String(decoding: $1.withUnsafeBytes { [UInt8]($0) }, as: UTF8.self) }
+              }
+              // The command has asked for signals before it gave the order.
+              return try await finally {
+                try await orchestrator.progress(of: id, until: \.isCopyingDisks)
+              } do: {
+                try execution.send(signal: .interrupt)
+                let text = try await reading.value
+                #expect(text.contains("longshore watch \(id)"), "\(text)")
+              }
+            }
+            return ending.terminationStatus
+          }
+          #expect(status == .exited(130))
+          let end = try await orchestrator.end(of: id)
+          try await expectMoved(guest, from: .alpha, id: id, end: end, disks: disks)
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    @Test("bash completes the hosts that answer", .enabled(if: Client.longshore != nil, Client.missingLongshore))
+    func completion() async throws {
+      let longshore = try #require(Client.longshore)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      let script = #"""
+        set -euo pipefail
+        source <("$1" --generate-completion-script bash)
+        COMP_WORDS=("$1" migrate --to "$2") COMP_CWORD=3 COMP_LINE="$1 migrate --to $2"
+        COMP_POINT=${#COMP_LINE}
+        _longshore "$1" "$2" --to
+        printf '%s\n' "${COMPREPLY[@]}"
+        """#
+      for (typed, offered) in [("", "alpha\nbeta\n"), ("b", "beta\n")] {
+        let ending = try await Client(program: "/bin/bash").run(
+          ["-c", script, "bash", longshore.program, typed],
+          environment: ["LONGSHORE_BROKER": try lab.brokerURL, "LONGSHORE_CLUSTER": Lab.cluster])
+        #expect(ending.code == 0 && ending.output == offered, "\(ending)")
+      }
+    }
+
     @Test("a program with pika, written from the contract", .enabled(if: Client.pika != nil, Client.missingPika))
     func pika() async throws {
       let pika = try #require(Client.pika)
@@ -138,7 +199,8 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           let disks = try await SourceDisks(of: guest, on: .alpha)
           let ending = try await program.run(
-            [lab.brokerURL, Lab.cluster, "alpha", "beta", guest.name], environment: ["SSL_CERT_FILE": "\(try lab.state)/tls/ca.pem"])
+            [Lab.cluster, "alpha", "beta", guest.name],
+            environment: ["LONGSHORE_BROKER": try lab.brokerURL, "SSL_CERT_FILE": "\(try lab.state)/tls/ca.pem"])
           #expect(ending.code == 0, "\(ending)")
           #expect(ending.output.hasSuffix("the guest runs on beta\n"), "\(ending)")
           let id = try #require(ending.output.split(separator: "\n").first?.split(separator: " ").last.flatMap { MigrationID(String($0)) })

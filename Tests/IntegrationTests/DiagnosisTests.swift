@@ -43,11 +43,20 @@ extension MigrationTests {
       }
     }
 
-    @Test("all that both hosts know of a migration is in one text, without the guest's password")
+    @Test("all that both hosts know of a migration is in one text, without the password of the guest's console")
     func report() async throws {
       let lab = try await Lab.find()
       try await lab.clear()
-      try await Guest.with(.linked, in: lab) { guest in
+      try await Guest.with(Guest.Form(options: ["--disks", "1", "--stopped"]), in: lab) { guest in
+        let password = "hush-hus"
+        try await lab.shell(
+          on: .alpha,
+          #"""
+          virsh --quiet dumpxml --inactive "$1" |
+            sed "s|</devices>|<graphics type='vnc' port='-1' listen='127.0.0.1' passwd='$2'/></devices>|" | virsh --quiet define /dev/stdin
+          virsh --quiet start "$1"
+          """#, guest.name, password)
+        try await guest.waitForWrite(on: .alpha)
         try await Orchestrator.with(lab) { orchestrator in
           let id = try await orchestrator.migrate(guest, from: .alpha)
           #expect(try await orchestrator.end(of: id).kind == .completed)
@@ -60,6 +69,9 @@ extension MigrationTests {
             "\"kind\":\"completed\"",
             "===== beta: log of the agent =====",
           ] { #expect(ending.output.contains(part), "\(part)") }
+          #expect(!ending.output.contains(password))
+          // It has moved with the guest.
+          try await lab.shell(on: .beta, #"virsh --quiet dumpxml --security-info "$1" | grep -F "passwd='$2'""#, guest.name, password)
         }
       }
     }

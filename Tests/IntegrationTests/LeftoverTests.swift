@@ -1,6 +1,7 @@
 import FoundationEssentials
 import LongshoreMessages
 import LongshoreTestKit
+import Subprocess
 import Testing
 
 extension ThreeNodeTests {
@@ -77,7 +78,7 @@ extension ThreeNodeTests {
       try await Guest.with(.linked, in: lab) { guest in
         try await Orchestrator.with(lab) { orchestrator in
           func run(_ words: String...) async throws -> Client.Ending {
-            try await longshore.run(["orphans"] + words + ["--broker", lab.brokerURL, "--cluster", Lab.cluster])
+            try await longshore.run(["orphans"] + words + ["--cluster", Lab.cluster], environment: ["LONGSHORE_BROKER": try lab.brokerURL])
           }
           let nothing = try await run()
           #expect(nothing.code == 0)

@@ -47,7 +47,8 @@ import Testing
 
   @Test(arguments: [
     ([], "Nothing is to be changed"), (["--max-downtime", "0"], "--max-downtime is 1 to 2000000"),
-    (["--bandwidth", "0"], "--bandwidth is 1 to 1048576"), (["--deadline", "31d"], "at most 30d"),
+    (["--bandwidth", "0"], "--bandwidth is 1 to 1048576"), (["--memory-bandwidth", "1048577"], "--memory-bandwidth is 1 to 1048576"),
+    (["--deadline", "31d"], "at most 30d"),
   ])
   func aWrongTuneIsExplained(arguments: [String], message: String) throws {
     let error = try #require(throws: (any Error).self) { try LongshoreCommand.parseAsRoot(["tune", "m-1"] + arguments) }
@@ -92,20 +93,41 @@ import Testing
     #expect(LongshoreCommand.fullMessage(for: error).contains(message))
   }
 
-  @Test(
-    arguments: [
-      MigrateSubcommand.self, WatchSubcommand.self, ListSubcommand.self, StatusSubcommand.self, CancelSubcommand.self,
-      TuneSubcommand.self, ForceCompleteSubcommand.self,
-      HostsSubcommand.self, OrphansSubcommand.self, GraceListSubcommand.self, GraceExtendSubcommand.self, GracePurgeSubcommand.self,
-    ] as [any OperatorCommand.Type])
-  func everyCommandHasAnExampleAndItsExitCodesInItsHelp(command: any OperatorCommand.Type) throws {
-    let help = LongshoreCommand.helpMessage(for: command, columns: 80)
-    let name = try #require(command.configuration.commandName)
-    let group = GraceSubcommand.configuration.subcommands.contains { $0 == command } ? "grace " : ""
-    #expect(help.contains("EXAMPLES:\n  longshore \(group)\(name)"))
-    #expect(help.contains("EXIT CODES:\n    0  done"))
-    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  /// A command with the words that call it.
+  struct Named: CustomTestStringConvertible {
+    let words: [String]
+    let type: any ParsableCommand.Type
+    /// Whether the words before the last call it too.
+    let isDefault: Bool
+    var testDescription: String { words.joined(separator: " ") }
+
+    /// All commands below one.
+    static func below(_ parent: any ParsableCommand.Type, _ words: [String] = []) -> [Named] {
+      parent.configuration.subcommands.flatMap { command in
+        let named = Named(
+          words: words + [command.configuration.commandName ?? ""], type: command,
+          isDefault: parent.configuration.defaultSubcommand.map { $0 == command } ?? false)
+        return [named] + below(command, named.words)
+      }
+    }
   }
+
+  @Test(arguments: Named.below(LongshoreCommand.self))
+  func everyCommandHasAnExampleAndItsExitCodesInItsHelp(command: Named) throws {
+    let help = LongshoreCommand.helpMessage(for: command.type, columns: 80)
+    let calls = [command.words] + (command.isDefault ? [command.words.dropLast()] : [])
+    #expect(calls.contains { help.contains("EXAMPLES:\n  longshore \($0.joined(separator: " "))") }, "\(help)")
+    if command.type.configuration.subcommands.isEmpty {
+      let type = try #require(command.type as? any OperatorCommand.Type)
+      #expect(help.contains("EXIT CODES:\n    0  "))
+      #expect(help.contains("--format") && help.contains("--quiet"), "\(type)")
+    } else {
+      #expect(command.type.configuration.defaultSubcommand != nil, "alone it would print help")
+    }
+    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(help)")
+  }
+
+  @Test func thereAreManyCommands() { #expect(Named.below(LongshoreCommand.self).count > 35) }
 
   @Test(arguments: [
     (["extend", "m-1"], "Give either --by or --until."),

@@ -14,6 +14,10 @@ struct CommandHarness {
   var linkFailure: LinkError?
   /// What the operator answers on a terminal; nil where standard input is none.
   var answer: String?
+  /// The certificates on the way to the broker.
+  var certificates: [CertificateDates] = []
+  /// Whether the link may not be opened to hear anything.
+  var hearsNothing = false
   /// The operator's side.
   var signals: [FollowSignal] = []
 
@@ -41,9 +45,13 @@ struct CommandHarness {
           for signal in signals { continuation.yield(signal) }
         }
       },
-      openLink: { [link, linkFailure] _, _, use in
+      openLink: { [link, linkFailure, hearsNothing] _, subscription, use in
         if let linkFailure { throw linkFailure }
+        if hearsNothing, subscription != .nothing {
+          throw LinkError(.notPermitted, "access refused", while: "reading the history of events")
+        }
         return try await use(link)
-      })
+      },
+      certificates: { [certificates] _ in certificates })
   }
 }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import LongshoreClient
 import LongshoreMessages
 import Testing
@@ -221,6 +222,48 @@ import Testing
     #expect(try await harness.run("cancel", "m-1") == .refused)
     #expect(harness.output.text == "")
     #expect(harness.error.text.contains("  - the guest has switched [too-late]"))
+  }
+
+  @Test func tuneCapsMemoryAlone() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink(
+      answer: { _, _ in .success(Sample.reply(.tuned([LimitChange(.memoryBandwidthMiBps, from: nil, to: 20)]))) },
+      answers: { _, _ in .success([Sample.reply(.status(Sample.status(.transferring)))]) })
+    #expect(try await harness.run("tune", "m-1", "--memory-bandwidth", "20") == .done)
+    #expect(
+      harness.link.asked.last?.request.command == .tune(migration: Sample.migration, TransferLimits(memoryBandwidthMiBps: 20)))
+    #expect(harness.output.text == "web-1 (m-1), on alpha:\n  bandwidth     no cap -> 20 MiB/s for memory\n")
+  }
+
+  @Test(
+    "A password in --broker is warned of, beside the result",
+    arguments: [
+      ("amqp://u:s3cret@h", true), ("amqps://u:s3cret@h,i/v?heartbeat=1", true), ("amqp://u@h", false), ("amqp://u:@h", false),
+      ("amqp://h:5672", false), ("amqp://h/v:w@x", false), ("h", false),
+    ])
+  func passwords(broker: String, isWarnedOf: Bool) async throws {
+    for words in [["--format", "json"], ["--quiet"]] {
+      var harness = CommandHarness()
+      harness.link = FakeLink(answers: { _, _ in .success([Sample.reply(.migrations([Sample.status(.transferring)]))]) })
+      var command = try #require(try LongshoreCommand.parseAsRoot(["list", "--broker", broker] + words) as? any OperatorCommand)
+      #expect(await command.run(in: harness.environment) == .done)
+      #expect(harness.error.text.contains("--password-file") == isWarnedOf && !harness.error.text.contains("s3cret"))
+      #expect(!harness.output.text.contains("warning") && !harness.output.text.isEmpty)
+      // In the environment nobody else sees it.
+      harness.variables["LONGSHORE_BROKER"] = broker
+      command = try #require(try LongshoreCommand.parseAsRoot(["list"] + words) as? any OperatorCommand)
+      let before = harness.error.text
+      #expect(await command.run(in: harness.environment) == .done)
+      #expect(harness.error.text == before)
+    }
+  }
+
+  @Test func groupsOfCommandsListWhereNothingElseIsSaid() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink(answers: { _, _ in .success([Sample.reply(.grace([]))]) })
+    #expect(try await harness.run("grace") == .done)
+    #expect(try await harness.run("templates") == .done)
+    #expect(harness.link.asked.map(\.request.command) == [.listGrace, .listTemplates(pool: nil)])
   }
 
   @Test func tuneSaysWhatWasChangedAndHow() async throws {

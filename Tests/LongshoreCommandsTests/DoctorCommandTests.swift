@@ -38,7 +38,7 @@ import Testing
     #expect(
       harness.output.text == """
         broker
-          ok  2 checks passed
+          ok  3 checks passed
         alpha
           ok  3 checks passed
         beta
@@ -65,7 +65,7 @@ import Testing
     #expect(
       harness.output.text == """
         broker
-          ok  2 checks passed
+          ok  3 checks passed
         alpha
           FAILED  libvirt did not answer within 8 s [libvirt-unreachable]
              to do: \(CheckRule.hostLibvirt.advice)
@@ -75,7 +75,7 @@ import Testing
              to do: \(CheckRule.spareRoom.advice)
           ok  4 checks passed
 
-        1 check of 11 failed; 1 warning.
+        1 check of 12 failed; 1 warning.
 
         """)
   }
@@ -113,6 +113,47 @@ import Testing
     let before = harness.output.text
     #expect(try await harness.run("doctor", "--quiet") == .done)
     #expect(harness.output.text == before, "who may not ask for dead letters is not told of them")
+  }
+
+  @Test(
+    "certificates of the broker, and the command's own",
+    arguments: [(-1, .refused), (0, .passed), (69, .passed), (71, .warning), (100, .warning), (101, .refused)] as [(Int64, Check.Outcome)])
+  func certificates(day: Int64, outcome: Check.Outcome) async throws {
+    var harness = Self.harness()
+    let start = Int(Sample.start.milliseconds / 1000 - day * 86_400)
+    harness.certificates = [
+      CertificateDates(name: "the certificate of the broker b:5671", validity: start...(start + 100 * 86_400)),
+      CertificateDates(name: "this command's certificate /c.pem", validity: start...(start + 1000 * 86_400)),
+    ]
+    #expect(try await harness.run("doctor", "--all") == (outcome == .refused ? .failed : .done))
+    let line = try #require(harness.output.text.split(separator: "\n").first { $0.contains("of the broker b:5671") })
+    #expect(line.hasPrefix(outcome == .passed ? "  ok" : outcome == .warning ? "  warning" : "  FAILED"), "\(line)")
+    harness.certificates = [CertificateDates(name: "this command's certificate /c.pem", validity: nil)]
+    #expect(try await harness.run("doctor", "--quiet") == .failed)
+    #expect(harness.output.text.hasSuffix("broker certificate-expires\n"))
+  }
+
+  @Test func aBrokerThatCannotBeReachedForACertificateIsTold() async throws {
+    var harness = Self.harness()
+    harness.linkFailure = LinkError(.unreachable, "certificate verify failed", while: "connecting to the broker")
+    harness.certificates = [CertificateDates(name: "the certificate of the broker b:5671", validity: 1...2)]
+    #expect(try await harness.run("doctor", "--quiet") == .brokerUnreachable)
+    #expect(harness.output.text == "broker certificate-expires\n")
+  }
+
+  @Test func whatTheBrokerDoesNotPermitIsToldWithWhatToDo() async throws {
+    var harness = Self.harness()
+    harness.hearsNothing = true
+    #expect(try await harness.run("doctor") == .failed)
+    #expect(harness.output.text.contains("reading the history of events: access refused [not-permitted]"), "\(harness.output.text)")
+    #expect(harness.output.text.contains("contrib/rabbitmq/setup orchestrator") && harness.output.text.contains("beta"))
+    var mute = Self.harness()
+    mute.link = FakeLink(answers: { _, _ in .failure(LinkError(.notPermitted, "access refused", while: "asking")) })
+    #expect(try await mute.run("doctor", "--quiet") == .failed)
+    #expect(mute.output.text == "broker not-permitted\n")
+    var stranger = Self.harness()
+    stranger.linkFailure = LinkError(.notPermitted, "wrong password", while: "connecting to the broker")
+    #expect(try await stranger.run("doctor") == .notPermitted)
   }
 
   @Test func ofOneHostTheOthersLookAtTheWaysToItAlone() async throws {

@@ -44,6 +44,18 @@ import Testing
     #expect(machine.apply(.status(MigrationStatus.other)) == [])
   }
 
+  @Test func otherHostsTellNothingOfIt() {
+    var machine = FollowMachine(attachingTo: Sample.migration)
+    _ = machine.apply(.status(Sample.status(.transferring)))
+    var foreign = Sample.completed(7)
+    foreign.data.sourceHost = Sample.beta.host
+    #expect(machine.apply(.notice(.event(foreign))) == [] && !machine.hasEnded)
+    var status = Sample.status(.cancelled)
+    status.sourceHost = Sample.beta.host
+    #expect(machine.apply(.status(status)) == [])
+    #expect(machine.apply(.notice(.event(Sample.completed(7)))).count == 2)
+  }
+
   @Test func eventsSayThatTheOrderIsTakenWhereItsAnswerIsLost() {
     var machine = FollowMachine(ordering: Sample.migration, until: .attention)
     _ = machine.apply(.notice(.event(Sample.event(1, .accepted))))

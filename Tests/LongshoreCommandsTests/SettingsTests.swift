@@ -19,6 +19,17 @@ import Testing
     }
   }
 
+  @Test func howTheAgentsUsersAreNamedComesFromTheFileOrTheEnvironment() async throws {
+    try await withFile("cluster: lab\npeers:\n  user: agent-{host}\n") { file in
+      let flags = try ConnectionOptions.parse([])
+      #expect(try await SettingsReader(environment: [:], file: file).settings(flags: flags).peerUser == PeerUser("agent-{host}"))
+      let variables = ["LONGSHORE_PEERS_USER": "longshore"]
+      #expect(try await SettingsReader(environment: variables, file: file).settings(flags: flags).peerUser == PeerUser("longshore"))
+      let none = SettingsReader(environment: ["LONGSHORE_CLUSTER": "lab"], file: nil)
+      #expect(try await none.settings(flags: flags).peerUser == nil)
+    }
+  }
+
   @Test func thePasswordComesFromAFileWithoutItsLineFeed() async throws {
     try await withFile("s3 cret\n") { file in
       let reader = SettingsReader(

@@ -34,6 +34,17 @@ import Testing
     #expect(record.phase == .completed && record.acceptedAt == Sample.start)
   }
 
+  @Test("A migration is told of by its source alone")
+  func strangers() throws {
+    var model = ClusterModel(events: Array(Sample.history().prefix(4)))
+    let before = try #require(model.migration(Sample.id("m-1")))
+    model.apply(.event(Sample.event(6, .completed, at: 10, from: Sample.beta, to: Sample.alpha)), at: Sample.time(10))
+    var progress = Sample.progress(at: 11, disks: [Sample.amount(1, of: 2)])
+    progress.source = HostAddress(cluster: Sample.cluster, host: Sample.beta).eventSource
+    model.apply(.progress(progress), at: Sample.time(11))
+    #expect(model.migration(Sample.id("m-1")) == before && model.ended.rows.isEmpty)
+  }
+
   @Test("A late event does not take a migration back")
   func late() throws {
     let events = Sample.history()

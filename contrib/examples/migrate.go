@@ -2,7 +2,9 @@
 // described in ../asyncapi.yaml.
 //
 //	go mod init migrate && go get github.com/rabbitmq/amqp091-go && go build
-//	./migrate amqps://orchestrator:PASSWORD@rabbit1.example.net/ north kvm1 kvm2 web-1
+//	./migrate north kvm1 kvm2 web-1
+//
+// The broker's URL, which may have a password, is in the environment: LONGSHORE_BROKER.
 package main
 
 import (
@@ -47,11 +49,12 @@ func bound(channel *amqp.Channel, exchange, key string) (string, <-chan amqp.Del
 }
 
 func main() {
-	if len(os.Args) != 6 {
-		log.Fatal("usage: migrate BROKER CLUSTER SOURCE DESTINATION GUEST")
+	broker := os.Getenv("LONGSHORE_BROKER")
+	if len(os.Args) != 5 || broker == "" {
+		log.Fatal("usage: LONGSHORE_BROKER=URL migrate CLUSTER SOURCE DESTINATION GUEST")
 	}
-	cluster, source := os.Args[2], os.Args[3]
-	connection, err := amqp.Dial(os.Args[1])
+	cluster, source := os.Args[1], os.Args[2]
+	connection, err := amqp.Dial(broker)
 	check(err)
 	defer connection.Close()
 	channel, err := connection.Channel()
@@ -65,8 +68,8 @@ func main() {
 
 	id := newID()
 	body, err := json.Marshal(map[string]any{
-		"schema": 1, "type": "migrate", "id": id, "guest": os.Args[5],
-		"destination": map[string]any{"host": os.Args[4]},
+		"schema": 1, "type": "migrate", "id": id, "guest": os.Args[4],
+		"destination": map[string]any{"host": os.Args[3]},
 	})
 	check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -9,6 +9,7 @@ Exit status: 0 completed, 1 failed, 2 cancelled, 3 rejected, 64 wrong usage,
 
 import argparse
 import json
+import os
 import ssl
 import sys
 import urllib.parse
@@ -53,8 +54,9 @@ def parse_arguments():
     parser.add_argument(
         "--broker",
         type=broker,
-        default="amqp://localhost",
-        help="an amqp:// or amqps:// URL",
+        default=os.environ.get("LONGSHORE_BROKER", "amqp://localhost"),
+        help="an amqp:// or amqps:// URL; one with a password belongs into"
+        " the environment, as LONGSHORE_BROKER, where others do not see it",
     )
     parser.add_argument("--cluster", required=True)
     parser.add_argument(

@@ -9,11 +9,13 @@ Exit status: 0 at --until-idle, 2 wrong usage, 69 no broker or no history,
 
 import argparse
 import json
+import os
 import sys
 
 import pika
 import pika.exceptions
 
+EVENTS = "longshore.events"
 HISTORY = "longshore.events.history"
 UNAVAILABLE = 69
 
@@ -34,8 +36,9 @@ def parse_arguments():
     parser.add_argument(
         "--broker",
         type=broker,
-        default="amqp://localhost",
-        help="an amqp:// or amqps:// URL",
+        default=os.environ.get("LONGSHORE_BROKER", "amqp://localhost"),
+        help="an amqp:// or amqps:// URL; one with a password belongs into"
+        " the environment, as LONGSHORE_BROKER, where others do not see it",
     )
     parser.add_argument("--cluster", help="only this cluster")
     parser.add_argument(
@@ -68,6 +71,14 @@ def describe(event):
     return f"{line}: {reasons}" if reasons else line
 
 
+def is_honest(method, event):
+    """Whether an event is of the host that it says it is of: the broker lets
+    an agent use the keys of its own host alone."""
+    _, _, cluster, _, host = event["source"].split("/")
+    key = method.routing_key
+    return method.exchange == EVENTS and key.startswith(f"{cluster}.{host}.")
+
+
 def monitor(channel, arguments):
     # A stream wants a prefetch and acknowledgements; reading takes nothing
     # away from it.
@@ -85,8 +96,9 @@ def monitor(channel, arguments):
         # A program that stores what it reads stores the offset with it,
         # properties.headers["x-stream-offset"], and begins one after it the
         # next time.
-        mine = arguments.cluster is None or event["source"].startswith(
-            f"/clusters/{arguments.cluster}/"
+        mine = is_honest(method, event) and (
+            arguments.cluster is None
+            or event["source"].startswith(f"/clusters/{arguments.cluster}/")
         )
         # An event may come twice; source and sequence tell.
         key = (event["source"], event["subject"])

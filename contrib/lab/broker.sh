@@ -185,7 +185,7 @@ broker_definitions() {
   local host hosts
   read -r -a hosts <<<"$LAB_HOSTS"
   {
-    printf '%s %s\n' operator operator orchestrator orchestrator monitor monitor longshore longshore anybody anybody
+    printf '%s %s\n' operator operator orchestrator orchestrator gateway gateway monitor monitor longshore longshore anybody anybody
     for host in "${hosts[@]}"; do
       printf '%s %s\n' "agent-$host" "agent-$host"
     done

@@ -49,6 +49,15 @@ struct KnownFaults {
     return found
   }
 
+  /// The faults that some guests meet who are moved between hosts of these versions, in words.
+  static func ofSomeGuests(_ versions: Versions) -> [String] {
+    found(versions, cpu: "<cpu><feature policy='require' name='vmx'/></cpu>").map { fault in
+      switch fault {
+      case .certain(let what), .possible(let what): what
+      }
+    }
+  }
+
   private static func isBrokenForVMX(_ version: SoftwareVersion) -> Bool {
     version >= SoftwareVersion(9, 10) && version < SoftwareVersion(10, 2)
   }

@@ -232,11 +232,28 @@ extension DestinationChecks {
   func checkWay(from source: HostAddress, versions: HostVersions?, of question: MigrationID) async -> [Check] {
     var found = await path.check(of: question, from: source, needsTemplates: true, measures: false).checks
     guard let there = versions.flatMap({ SoftwareVersion(text: $0.hypervisor) }),
-      let version = try? await libvirt.connection().versions().hypervisor
+      let versionsHere = try? await libvirt.connection().versions()
     else { return found }
+    let version = versionsHere.hypervisor
     let text = "QEMU is \(version) on \(here.host) and \(there) on \(source.host)"
     let rule = CheckRule.hypervisorNotOlder
     found.append(version < there ? rule.failed(on: here.host, text) : rule.passed(on: here.host, text))
+    if let libvirtThere = versions.flatMap({ SoftwareVersion(text: $0.libvirt) }) {
+      let both = KnownFaults.Versions(sourceLibvirt: libvirtThere, sourceQEMU: there, libvirt: versionsHere.daemon, qemu: version)
+      found += Self.checkFaults(of: both, from: source.host, on: here.host)
+    }
     return found
+  }
+
+  /// Checks whether guests that come from another host meet a known fault of the versions. Which they are, no guest is looked at for.
+  static func checkFaults(of versions: KnownFaults.Versions, from source: NodeName, on host: NodeName) -> [Check] {
+    let rule = CheckRule.possibleFaults
+    let faults = KnownFaults.ofSomeGuests(versions)
+    guard !faults.isEmpty else {
+      return [
+        rule.passed(on: host, "no fault is known of libvirt \(versions.sourceLibvirt) on \(source) and \(versions.libvirt) on \(host)")
+      ]
+    }
+    return faults.map { rule.failed(on: host, "of guests that come from \(source): \($0)") }
   }
 }

@@ -159,11 +159,12 @@ package struct ClusterModel: Sendable {
     case .drain(let event):
       heardAt = now
       know(event.data.host)
+      if let drain = drains[event.subject], drain.host != event.data.host { return }
       if drains[event.subject] == nil { drains[event.subject] = DrainRecord(event) } else { drains[event.subject]?.apply(event) }
       boundDrains()
     case .progress(let progress):
       heardAt = now
-      guard var record = live[progress.subject] else { return }
+      guard var record = live[progress.subject], isOfSource(progress, record) else { return }
       record.apply(progress, now: now)
       keep(record)
     case .round(let round): take(round, now)
@@ -182,6 +183,8 @@ package struct ClusterModel: Sendable {
   }
 
   private mutating func take(_ event: MigrationEvent, _ now: Timestamp) {
+    // A migration is told of by its source alone.
+    if let known = migration(event.subject), known.source != event.data.sourceHost { return }
     know(event.data.sourceHost)
     know(event.data.destinationHost)
     if ended.contains(event.subject) {
@@ -197,6 +200,10 @@ package struct ClusterModel: Sendable {
     // What is older than the list of the ended ones has ended, or its host tells it.
     if let horizon = ended.horizon, event.time < horizon { return }
     keep(MigrationRecord(event, now: now))
+  }
+
+  private func isOfSource(_ progress: ProgressEvent, _ record: MigrationRecord) -> Bool {
+    progress.source == HostAddress(cluster: cluster, host: record.source).eventSource
   }
 
   private mutating func take(_ round: HostRound, _ now: Timestamp) {

@@ -36,6 +36,8 @@ struct CommandEnvironment: Sendable {
   var signals: @Sendable () -> AsyncStream<FollowSignal>
   /// Opens a link.
   var openLink: LinkOpener
+  /// The certificates on the way to the broker.
+  var certificates: @Sendable (LinkSettings) async -> [CertificateDates]
 
   /// The process's own environment.
   static var live: CommandEnvironment {
@@ -52,7 +54,8 @@ struct CommandEnvironment: Sendable {
       now: { Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded())) },
       makeID: makeUUID,
       signals: FollowSignals.stream,
-      openLink: AMQPOrchestratorLink.open)
+      openLink: AMQPOrchestratorLink.open,
+      certificates: { await $0.certificates() })
   }
 
   @Sendable private static func makeUUID() -> MigrationID {

@@ -10,6 +10,13 @@ struct DeadLettersSubcommand: AsyncParsableCommand {
     discussion: """
       An agent that cannot use a message, and cannot tell its sender so, puts it aside with the reason. Nothing waits for these letters; \
       the broker deletes them after 30 days. The broker's user must be allowed to read them (`contrib/rabbitmq/setup operator`).
+
+      Without a subcommand it lists.
+
+      EXAMPLES:
+        longshore dead-letters
+        longshore dead-letters show 3f9a12bc77d0
+        longshore dead-letters drop --all --yes
       """,
     subcommands: [DeadLettersList.self, DeadLettersShow.self, DeadLettersRequeue.self, DeadLettersDrop.self],
     defaultSubcommand: DeadLettersList.self)

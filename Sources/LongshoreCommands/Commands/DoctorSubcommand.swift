@@ -9,7 +9,8 @@ struct DoctorSubcommand: OperatorCommand {
     abstract: "Look whether all is well at the broker, at the hosts and between them.",
     discussion: """
       Each agent looks at its libvirt, pools and mounts, certificates and secrets, journal and left-overs; hosts try the ways between \
-      them, from libvirt to the ports of migrations and templates; the command compares clocks and versions, and looks for hosts that \
+      them, from libvirt to the ports of migrations and templates; the command looks at the broker, at what its user may do there and how \
+      long certificates last, compares clocks and versions, and looks for hosts that \
       had migrations in the last week and are silent now. Nothing is changed. What is not well is told with what to do about it.
 
       With more than \(Self.fewHosts) hosts the ways are tried of the hosts alone that --host names.
@@ -47,16 +48,31 @@ struct DoctorSubcommand: OperatorCommand {
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
     let subscription = Subscription(.cluster(session.cluster), history: Self.memory)
-    return try await session.withLink(subscription) { [host, all, timeout] link in
-      let examination = Examination(session: session, link: link, chosen: host, time: timeout)
-      let checks = try await examination.make()
-      switch session.options.format {
-      case .json, .yaml: session.writeValue(DoctorReport(checks: checks))
-      case .table where session.options.quiet:
-        session.write(checks.filter { $0.outcome != .passed }.map { "\($0.host) \($0.code)".printable })
-      case .table: session.write(DiagnosisText.lines(checks, showsAll: all, style: session.policy.result))
-      }
-      return checks.contains { $0.outcome == .refused } ? .failed : .done
+    do {
+      return try await session.withLink(subscription) { [self] link in try await examine(session, link, refusal: nil) }
+    } catch let error as LinkError where error.code == .notPermitted {
+      // Who may log in and hear nothing is told what lacks; who may not log in fails again.
+      return try await session.withLink(.nothing) { [self] link in try await examine(session, link, refusal: error) }
+    } catch let error as LinkError where error.code == .unreachable {
+      let checks = await Examination.checkCertificates(session).filter { $0.outcome != .passed }
+      if !checks.isEmpty { show(checks, session) }
+      throw error
+    }
+  }
+
+  /// - Parameter refusal: What the broker does not let this command's user hear; nil where it does.
+  private func examine(_ session: CommandSession, _ link: any OrchestratorLink, refusal: LinkError?) async throws -> CommandExit {
+    let checks = try await Examination(session: session, link: link, chosen: host, time: timeout, refusal: refusal).make()
+    show(checks, session)
+    return checks.contains { $0.outcome == .refused } ? .failed : .done
+  }
+
+  private func show(_ checks: [Check], _ session: CommandSession) {
+    switch session.options.format {
+    case .json, .yaml: session.writeValue(DoctorReport(checks: checks))
+    case .table where session.options.quiet:
+      session.write(checks.filter { $0.outcome != .passed }.map { "\($0.host) \($0.code)".printable })
+    case .table: session.write(DiagnosisText.lines(checks, showsAll: all, style: session.policy.result))
     }
   }
 }
@@ -72,12 +88,16 @@ struct Examination: Sendable {
   /// Up to this difference clocks agree, in milliseconds; and up to this one requests are not taken for expired.
   private static let clockTolerance: Int64 = 2_000
   private static let clockLimit: Int64 = 30_000
+  /// For how long certificates should be valid, in seconds: 30 days.
+  private static let certificateReserve: Int64 = 30 * 86_400
 
   let session: CommandSession
   let link: any OrchestratorLink
   /// The hosts that are looked at; none for all that answer.
   let chosen: [NodeName]
   let time: Duration
+  /// What the broker does not let this command's user hear; nil where it does.
+  let refusal: LinkError?
 
   private struct Answer {
     var host: NodeName
@@ -91,12 +111,18 @@ struct Examination: Sendable {
   /// - Throws: ``LinkError``; ``CommandFailure`` where no host answers.
   func make() async throws -> [Check] {
     let quick = HostQuestion(session: session, link: link, time: HostQuestion.defaultTime)
-    let (described, named) = try await hear { try await quick.all(.describe) }
+    let described: [Reply]
+    let named: Set<NodeName>
+    do {
+      (described, named) = try await hear { try await quick.all(.describe) }
+    } catch let error as LinkError where error.code == .notPermitted {
+      return await checkBroker(refusal ?? error)
+    }
     let known = described.map(\.from.host).sorted { $0.text < $1.text }
     let silent = named.subtracting(known).sorted { $0.text < $1.text }
     let hosts = chosen.isEmpty ? known + silent : chosen
     let ways = known.count <= DoctorSubcommand.fewHosts || !chosen.isEmpty ? known : []
-    var checks = await checkBroker()
+    var checks = await checkBroker(refusal)
     checks += compareVersions(described.filter { hosts.contains($0.from.host) })
     // What a host has found of the way to it stands below what it has found of itself.
     var ofWays: [Check] = []
@@ -125,14 +151,20 @@ struct Examination: Sendable {
 
   // MARK: - The broker
 
-  private func checkBroker() async -> [Check] {
-    guard let broker = NodeName("broker") else { return [] }
+  private func checkBroker(_ refusal: LinkError?) async -> [Check] {
+    guard let broker = Self.broker else { return [] }
     var checks: [Check] = []
     let rule = CheckRule.brokerProtected
     checks.append(
       session.settings.isProtected
         ? rule.passed(on: broker, "this command speaks to the broker over TLS, or on this machine")
         : rule.failed(on: broker, "this command speaks to the broker without TLS"))
+    checks.append(
+      refusal.map {
+        CheckRule.brokerPermits.failed(on: broker, "the broker refuses the user of this command: \($0.operation): \($0.message)")
+      }
+        ?? CheckRule.brokerPermits.passed(on: broker, "the broker lets this command hear events, read their history and send requests"))
+    checks += await Self.checkCertificates(session)
     switch await result({ () throws(LinkError) in try await link.countDeadLetters() }) {
     case .success(0): checks.append(CheckRule.noDeadLetters.passed(on: broker, "there are no dead letters"))
     case .success(let count):
@@ -142,6 +174,30 @@ struct Examination: Sendable {
     case .failure: break
     }
     return checks
+  }
+
+  private static let broker = NodeName("broker")
+
+  /// How long the certificates last that the broker shows, and the one that is shown to it.
+  static func checkCertificates(_ session: CommandSession) async -> [Check] {
+    guard let broker else { return [] }
+    let now = session.environment.now().milliseconds / 1000
+    return await session.environment.certificates(session.settings).map { certificate in
+      guard let validity = certificate.validity else {
+        return CheckRule.certificatesValid.failed(on: broker, "\(certificate.name) cannot be read")
+      }
+      func date(_ seconds: Int) -> String { "\(Timestamp(milliseconds: Int64(seconds) * 1000))" }
+      if now < validity.lowerBound {
+        return CheckRule.certificatesValid.failed(on: broker, "\(certificate.name) is not valid before \(date(validity.lowerBound))")
+      }
+      if now > validity.upperBound {
+        return CheckRule.certificatesValid.failed(
+          on: broker, "\(certificate.name) is not valid any more since \(date(validity.upperBound))")
+      }
+      let text = "\(certificate.name) is valid until \(date(validity.upperBound))"
+      return Int64(validity.upperBound) - now < certificateReserve
+        ? CheckRule.certificatesLast.failed(on: broker, text) : CheckRule.certificatesLast.passed(on: broker, text)
+    }
   }
 
   // MARK: - Hosts

@@ -7,7 +7,16 @@ struct GraceSubcommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "grace",
     abstract: "List, keep longer or delete the disks that moved guests have left at their sources.",
-    subcommands: [GraceListSubcommand.self, GraceExtendSubcommand.self, GracePurgeSubcommand.self])
+    discussion: """
+      Without a subcommand it lists.
+
+      EXAMPLES:
+        longshore grace
+        longshore grace extend 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --by 24h
+        longshore grace purge 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11
+      """,
+    subcommands: [GraceListSubcommand.self, GraceExtendSubcommand.self, GracePurgeSubcommand.self],
+    defaultSubcommand: GraceListSubcommand.self)
 }
 
 /// `longshore grace list`: the disks that are set aside.

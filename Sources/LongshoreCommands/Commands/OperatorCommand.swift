@@ -23,6 +23,10 @@ extension OperatorCommand {
     let policy = OutputPolicy(
       output, environment: environment.variables, outputIsTerminal: environment.outputIsTerminal,
       errorIsTerminal: environment.errorIsTerminal)
+    if let broker = connection.broker, LinkSettings.hasPassword(broker) {
+      let warning = "the password in --broker can be seen by everybody on this machine: give it with --password-file or LONGSHORE_BROKER"
+      environment.writeProgress(policy.progress.yellow("warning:") + " \(warning)\n")
+    }
     do {
       let settings = try await SettingsReader(environment: environment.variables, file: connection.config)
         .settings(flags: connection)

@@ -7,9 +7,18 @@ struct TemplatesSubcommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "templates",
     abstract: "List templates, verify them, and put them in place ahead of a move.",
+    discussion: """
+      Without a subcommand it lists.
+
+      EXAMPLES:
+        longshore templates
+        longshore templates verify --host alpha
+        longshore templates prefetch debian-12.qcow2 --from alpha --to beta
+      """,
     subcommands: [
       TemplatesListSubcommand.self, TemplatesVerifySubcommand.self, TemplatesPrefetchSubcommand.self, TemplatesCancelSubcommand.self,
-    ])
+    ],
+    defaultSubcommand: TemplatesListSubcommand.self)
 }
 
 /// `longshore templates list`: the templates in pools.

@@ -14,6 +14,7 @@ struct TuneSubcommand: OperatorCommand {
       EXAMPLES:
         longshore tune 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --max-downtime 2000
         longshore tune 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --bandwidth 50 --deadline 6h
+        longshore tune 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --memory-bandwidth 20
 
       \(CommandExit.help([.done, .refused, .notPermitted, .usage, .brokerUnreachable, .noAnswer]))
       """)
@@ -28,6 +29,12 @@ struct TuneSubcommand: OperatorCommand {
   var bandwidth: UInt64?
 
   @Option(
+    help: ArgumentHelp(
+      "A cap on the guest's memory alone, in MiB/s, within the budget of --bandwidth: what memory does not take of the budget is left to the disks.",
+      valueName: "mib/s"))
+  var memoryBandwidth: UInt64?
+
+  @Option(
     help: ArgumentHelp("How long the migration may take in all, from its acceptance, such as 90s, 2h, 1d.", valueName: "duration"),
     transform: DurationArgument.parse)
   var deadline: Duration?
@@ -40,19 +47,24 @@ struct TuneSubcommand: OperatorCommand {
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func validate() throws {
-    if maxDowntime == nil, bandwidth == nil, deadline == nil {
-      throw ValidationError("Nothing is to be changed: give --max-downtime, --bandwidth or --deadline.")
+    if limits.isEmpty {
+      throw ValidationError("Nothing is to be changed: give --max-downtime, --bandwidth, --memory-bandwidth or --deadline.")
     }
     if let maxDowntime, !MigrationOptions.downtimeRange.contains(maxDowntime) {
       throw ValidationError("--max-downtime is 1 to 2000000.")
     }
     if let bandwidth, !MigrationOptions.bandwidthRange.contains(bandwidth) { throw ValidationError("--bandwidth is 1 to 1048576.") }
+    if let memoryBandwidth, !MigrationOptions.bandwidthRange.contains(memoryBandwidth) {
+      throw ValidationError("--memory-bandwidth is 1 to 1048576.")
+    }
     if let deadline, !Request.deadlineRange.contains(deadline.components.seconds) { throw ValidationError("--deadline is at most 30d.") }
   }
 
   /// The limits as the host gets them.
   var limits: TransferLimits {
-    TransferLimits(maxDowntimeMs: maxDowntime, bandwidthMiBps: bandwidth, deadlineSeconds: deadline?.components.seconds)
+    TransferLimits(
+      maxDowntimeMs: maxDowntime, memoryBandwidthMiBps: memoryBandwidth, bandwidthMiBps: bandwidth,
+      deadlineSeconds: deadline?.components.seconds)
   }
 
   func perform(_ session: CommandSession) async throws -> CommandExit {

@@ -46,6 +46,8 @@ struct FollowMachine: Hashable {
   /// Whether the following has ended; nothing has an effect then.
   private(set) var hasEnded = false
 
+  /// The host that tells of the migration, once that is known: events of others are none of its.
+  private var source: NodeName?
   /// The sequences of the events heard.
   private var heard: Set<String> = []
   /// The highest of them.
@@ -76,7 +78,7 @@ struct FollowMachine: Hashable {
     case .status(let status): return take(status)
     case .notice(.event(let event)): return take(event)
     case .notice(.progress(let progress)):
-      guard progress.subject == migration else { return [] }
+      guard progress.subject == migration, source == nil || progress.source.hasSuffix("/hosts/\(source?.text ?? "")") else { return [] }
       isAccepted = true
       return [.show(.progress(progress))]
     case .notice(.drain): return []
@@ -105,7 +107,9 @@ struct FollowMachine: Hashable {
   }
 
   private mutating func take(_ event: MigrationEvent) -> [Effect] {
-    guard event.subject == migration, heard.insert(event.sequence).inserted else { return [] }
+    guard event.subject == migration, source == nil || source == event.data.sourceHost, heard.insert(event.sequence).inserted else {
+      return []
+    }
     isAccepted = true
     if event.data.kind.isTerminal { return [.show(.event(event))] + finish(.ended(event)) }
     // A late one is no news: the migration is further.
@@ -120,7 +124,8 @@ struct FollowMachine: Hashable {
   }
 
   private mutating func take(_ status: MigrationStatus) -> [Effect] {
-    guard status.id == migration else { return [] }
+    guard status.id == migration, source == nil || source == status.sourceHost else { return [] }
+    source = status.sourceHost
     isAccepted = true
     var effects: [Effect] = []
     for event in (status.events ?? []).sorted(by: { $0.sequence < $1.sequence }) where !hasEnded {

@@ -13,6 +13,7 @@ import LongshoreMessages
 /// | the authorities (PEM) for the broker's certificate | `LONGSHORE_CA_FILE` | `caFile` |
 /// | the certificate (PEM) that is shown to the broker | `LONGSHORE_CERTIFICATE_FILE` | `certificateFile` |
 /// | the certificate's key (PEM) | `LONGSHORE_KEY_FILE` | `keyFile` |
+/// | how the agents' users of the broker are named | `LONGSHORE_PEERS_USER` | `peers.user` |
 /// | the dashboard's address | `LONGSHORE_DASHBOARD_LISTEN` | `dashboard.listen` |
 /// | the dashboard's file with the action token | `LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE` | `dashboard.actionTokenFile` |
 /// | the gateway's address | `LONGSHORE_GATEWAY_LISTEN` | `gateway.listen` |
@@ -53,6 +54,7 @@ struct SettingsReader {
     settings.caFile = flags.caFile ?? values.string(forKey: "caFile")
     settings.certificateFile = flags.certificateFile ?? values.string(forKey: "certificateFile")
     settings.keyFile = flags.keyFile ?? values.string(forKey: "keyFile")
+    settings.peerUser = values.string(forKey: "peers.user").map(PeerUser.init)
     settings.isVerbose = flags.verbose
     return settings
   }

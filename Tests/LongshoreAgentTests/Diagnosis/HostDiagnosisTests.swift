@@ -1,4 +1,5 @@
 import Glibc
+import Libvirt
 import LongshoreMessages
 import LongshoreTestKit
 import Testing
@@ -26,6 +27,21 @@ struct HostDiagnosisTests {
       #expect(HostDiagnosis.check(certificates: ["\(folder.path)/none.pem"], at: now, on: host).map(\.outcome) == [.refused])
       #expect(HostDiagnosis.check(certificates: [], at: now, on: host).isEmpty)
     }
+  }
+
+  @Test(
+    "versions that are known to fail with some guests",
+    arguments: [("9.0.0", "9.10.0", "vmx"), ("10.2.0", "10.2.0", "other disks"), ("9.0.0", "9.0.0", nil)] as [(String, String, String?)])
+  func versions(source: String, here: String, fault: String?) throws {
+    let (alpha, beta) = (try #require(NodeName("alpha")), try #require(NodeName("beta")))
+    let qemu = SoftwareVersion(7, 2)
+    let versions = KnownFaults.Versions(
+      sourceLibvirt: try #require(SoftwareVersion(text: source)), sourceQEMU: qemu, libvirt: try #require(SoftwareVersion(text: here)),
+      qemu: qemu)
+    let checks = DestinationChecks.checkFaults(of: versions, from: alpha, on: beta)
+    #expect(checks.map(\.outcome) == [fault == nil ? .passed : .warning])
+    #expect(
+      checks.allSatisfy { $0.code == .knownFault && $0.host == beta && $0.message.contains(fault ?? "no fault is known") }, "\(checks)")
   }
 
   @Test("files that everybody can read")

@@ -1,7 +1,8 @@
 /// A certificate and its key, for tests alone: of localhost and 127.0.0.1, valid for a hundred years from 2026-11-26, made by
 /// `openssl req -x509 -nodes -newkey ec`.
-enum SampleServerCertificate {
-  static let certificate = """
+public enum SampleServerCertificate {
+  /// The certificate (PEM).
+  public static let certificate = """
     -----BEGIN CERTIFICATE-----
     MIIBmjCCAUGgAwIBAgIUJKmRgRsdR6r2R1IqMdGN3HMkc24wCgYIKoZIzj0EAwIw
     FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNjE5NTQzMVoYDzIxMjYxMTAy
@@ -15,7 +16,8 @@ enum SampleServerCertificate {
     -----END CERTIFICATE-----
 
     """
-  static let key = """
+  /// Its key (PEM).
+  public static let key = """
     -----BEGIN PRIVATE KEY-----
     MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgUWxzQaeKhhU1npz3
     045Q8gs/YZdHsyeuHi3U/b+4H7yhRANCAASFoSb7rCHq2WbQi4tXH1UkhDG0SZgu
