@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "The dashboard in a browser", .serialized, .enabled(if: OwnLab.isUsable, OwnLab.missing),
   .enabled(if: Browser.isThere, Browser.missing), .enabled(if: Client.longshore != nil, Client.missingLongshore), .labKept,
-  .ownLab("web", "--rate", "200mbit"), .timeLimit(.minutes(5)))
+  .ownLab("web", "--rate", "200mbit"), .timeLimit(.minutes(10)))
 struct DashboardTests {
   @Test("A migration is watched from its order to its end, on a page that is never loaded again and a bar that never runs backwards")
   func migration() async throws {

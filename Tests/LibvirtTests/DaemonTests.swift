@@ -11,7 +11,7 @@ private let daemonURI = ProcessInfo.processInfo.environment["LONGSHORE_TEST_LIBV
 @Suite(
   "With a daemon",
   .enabled(if: daemonURI != nil, "set LONGSHORE_TEST_LIBVIRT to a libvirt URI to run these"),
-  .timeLimit(.minutes(2)))
+  .timeLimit(.minutes(10)))
 struct DaemonTests {
   private func withConnection<Value>(_ body: (LibvirtConnection) async throws -> Value) async throws -> Value {
     let connection = try await LibvirtConnection.open(#require(daemonURI))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Libvirt
 
-@Suite("Events", .timeLimit(.minutes(1)))
+@Suite("Events", .timeLimit(.minutes(10)))
 struct EventTests {
   @Test("come in order, with the domain they are about")
   func lifecycle() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Libvirt
 
-@Suite("A link", .timeLimit(.minutes(1)))
+@Suite("A link", .timeLimit(.minutes(10)))
 struct LinkTests {
   @Test("opens on demand, once for all who ask")
   func onDemand() async throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LongshoreClient
 
-@Suite("The certificates on the way to the broker", .timeLimit(.minutes(1))) struct BrokerCertificatesTests {
+@Suite("The certificates on the way to the broker", .timeLimit(.minutes(10))) struct BrokerCertificatesTests {
   /// What SampleServerCertificate says, in seconds since 1970-01-01T00:00:00Z.
   private static let validity = 1_795_722_871...4_949_322_871
 

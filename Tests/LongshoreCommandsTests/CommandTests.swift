@@ -6,7 +6,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// Whole commands, from the command line to the exit code, with a link that is played.
-@Suite(.timeLimit(.minutes(1))) struct CommandTests {
+@Suite(.timeLimit(.minutes(10))) struct CommandTests {
   // MARK: - migrate
 
   @Test func migrateFollowsToTheEnd() async throws {

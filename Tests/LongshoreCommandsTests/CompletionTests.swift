@@ -5,7 +5,7 @@ import Testing
 
 @testable import LongshoreCommands
 
-@Suite("Completions that ask the bus", .timeLimit(.minutes(1)))
+@Suite("Completions that ask the bus", .timeLimit(.minutes(10)))
 struct CompletionTests {
   private static func host(guests: [HostDescription.Guest] = [], pools: [HostDescription.Pool] = []) -> Reply.Body {
     .host(

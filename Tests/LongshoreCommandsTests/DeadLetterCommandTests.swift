@@ -5,7 +5,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore dead-letters`, from the command line to what becomes of the letters.
-@Suite(.timeLimit(.minutes(1))) struct DeadLetterCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct DeadLetterCommandTests {
   private static let request = DeadLetter(
     reason: "no migration m-0 is known at alpha [unknown-migration]", host: "lab.alpha", time: Sample.start, exchange: Wire.requests,
     routingKey: "lab.alpha", type: "cancel", messageID: "x-1", body: Array(#"{"type":"cancel","id":"x-1","n":[1,2.5,null,true]}"#.utf8))

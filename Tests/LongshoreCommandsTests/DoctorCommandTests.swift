@@ -5,7 +5,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore doctor`, with hosts that are played.
-@Suite(.timeLimit(.minutes(1))) struct DoctorCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct DoctorCommandTests {
   private static let gamma = Sample.node("gamma")
 
   private static func description(_ version: String = LongshoreVersion.current) -> HostDescription {

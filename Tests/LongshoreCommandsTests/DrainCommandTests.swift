@@ -7,7 +7,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore drain`, `drains` and `maintenance`, from the command line to the exit code, with hosts that are played.
-@Suite(.timeLimit(.minutes(1))) struct DrainCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct DrainCommandTests {
   private static func guest(
     _ name: String, _ state: DrainGuest.State, to host: String? = "beta", reasons: [Reason]? = nil, refusals: [DrainGuest.Refusal]? = nil,
     start: Double? = nil, end: Double? = nil

@@ -5,7 +5,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore grace` and `longshore orphans`, from the command line to the exit code, with hosts that are played.
-@Suite(.timeLimit(.minutes(1))) struct LeftoverTests {
+@Suite(.timeLimit(.minutes(10))) struct LeftoverTests {
   private static let folder = "/srv/primary/.longshore/lab.alpha/m-1"
 
   private static func disk(_ name: String, hours: Double = 24, state: SetAsideDisk.State = .kept, reason: Reason? = nil) -> SetAsideDisk {

@@ -6,7 +6,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore queue`, from the command line to the exit code, with hosts that are played.
-@Suite(.timeLimit(.minutes(1))) struct QueueCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct QueueCommandTests {
   private static func entry(
     _ id: String, at host: NodeName, _ position: Int, limit: String = "limits.outgoing", pool: String? = nil,
     priority: MigrationPriority = .normal, since: Double = -250, start: Double? = nil

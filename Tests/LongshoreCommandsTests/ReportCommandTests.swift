@@ -6,7 +6,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore report`, with hosts that are played.
-@Suite(.timeLimit(.minutes(1))) struct ReportCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct ReportCommandTests {
   private func harness() -> CommandHarness {
     var harness = CommandHarness()
     harness.link = FakeLink(answers: { _, request in

@@ -7,7 +7,7 @@ import Testing
 @testable import LongshoreCommands
 
 /// `longshore templates`, from the command line to the exit code, with hosts that are played.
-@Suite(.timeLimit(.minutes(1))) struct TemplateCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct TemplateCommandTests {
   private static let pool = name("primary")
   private static let debian = name("debian-12.qcow2")
   private static let digest = LayerDigest(fileSize: 256 << 20, header: "qcow2", sha256: String(repeating: "3f2a", count: 16))

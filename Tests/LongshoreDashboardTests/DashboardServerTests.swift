@@ -6,7 +6,7 @@ import Testing
 
 @testable import LongshoreDashboard
 
-@Suite("The dashboard's server", .timeLimit(.minutes(1))) struct DashboardServerTests {
+@Suite("The dashboard's server", .timeLimit(.minutes(10))) struct DashboardServerTests {
   private static func busy() -> ClusterModel {
     ClusterModel(events: Array(Sample.history().prefix(4)) + Sample.history("old", from: -50))
   }

@@ -10,7 +10,7 @@ import Testing
 struct CrashTests {
   @Test(
     "leaves every commit that returned, whole, and at most one more", .enabled(if: ExitTests.run, ExitTests.requirement),
-    .timeLimit(.minutes(2)),
+    .timeLimit(.minutes(10)),
     arguments: [1, 7, 20])
   func killedWhileCommitting(kills: Int) async throws {
     try await withTemporaryFolder { folder in

@@ -7,7 +7,7 @@ import Testing
 @testable import LongshoreAgent
 @testable import MigrationJournal
 
-@Suite("Admission", .timeLimit(.minutes(1)))
+@Suite("Admission", .timeLimit(.minutes(10)))
 struct AdmissionTests {
   private let cancelled = Reason(.cancelled, "test")
 

@@ -7,7 +7,7 @@ import Testing
 @testable import LongshoreAgent
 @testable import MigrationJournal
 
-@Suite("Two hosts, of which one dies at a point and comes back", .timeLimit(.minutes(2)))
+@Suite("Two hosts, of which one dies at a point and comes back", .timeLimit(.minutes(10)))
 struct CrashPointTests {
   /// What the world does with a migration.
   enum Course: CaseIterable {

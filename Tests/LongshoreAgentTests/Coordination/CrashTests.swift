@@ -7,7 +7,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("An agent that dies and comes back", .timeLimit(.minutes(2)))
+@Suite("An agent that dies and comes back", .timeLimit(.minutes(10)))
 struct CrashTests {
   /// What the world does with a migration.
   enum Course: CaseIterable {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("A host's drains", .timeLimit(.minutes(1)))
+@Suite("A host's drains", .timeLimit(.minutes(10)))
 struct DrainCoordinatorTests {
   private static let guests = (1...3).map { GuestReference(uuid: "00000000-0000-4000-8000-00000000000\($0)", name: "vm\($0)") }
   private static let survey = DrainSurvey(

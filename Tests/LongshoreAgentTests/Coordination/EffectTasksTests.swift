@@ -2,7 +2,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("The running effects of a machine", .timeLimit(.minutes(1)))
+@Suite("The running effects of a machine", .timeLimit(.minutes(10)))
 struct EffectTasksTests {
   private enum Note: Equatable {
     case began(String), ended(String)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("A source and a destination", .timeLimit(.minutes(1)))
+@Suite("A source and a destination", .timeLimit(.minutes(10)))
 struct JoinedCoordinatorsTests {
   private let id = MigrationSamples.id
   /// No wait of a timer is as short as a back-off.

@@ -6,7 +6,7 @@ import Testing
 @testable import LongshoreAgent
 @testable import MigrationJournal
 
-@Suite("A journal that cannot be written", .timeLimit(.minutes(1)))
+@Suite("A journal that cannot be written", .timeLimit(.minutes(10)))
 struct JournalFailureTests {
   private let id = MigrationSamples.id
 

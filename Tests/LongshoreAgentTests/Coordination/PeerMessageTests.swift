@@ -6,7 +6,7 @@ import Testing
 @testable import LongshoreAgent
 @testable import MigrationJournal
 
-@Suite("Messages of other agents", .timeLimit(.minutes(1)))
+@Suite("Messages of other agents", .timeLimit(.minutes(10)))
 struct PeerMessageTests {
   private let id = MigrationSamples.id
   private let plan = MigrationSamples.plan

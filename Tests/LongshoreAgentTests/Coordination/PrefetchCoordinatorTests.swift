@@ -7,7 +7,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("A host's prefetches", .timeLimit(.minutes(1)))
+@Suite("A host's prefetches", .timeLimit(.minutes(10)))
 struct PrefetchCoordinatorTests {
   private static let layers = MigrationSamples.plan.layers
   private static let order = PrefetchOrder(template: layers[0].volume, from: MigrationSamples.source.host)

@@ -6,7 +6,7 @@ import Testing
 @testable import LongshoreAgent
 @testable import MigrationJournal
 
-@Suite("Orders to the coordinator", .timeLimit(.minutes(1)))
+@Suite("Orders to the coordinator", .timeLimit(.minutes(10)))
 struct RequestTests {
   private let id = MigrationSamples.id
   private let reply = OutboxMessage(

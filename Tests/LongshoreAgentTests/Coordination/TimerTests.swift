@@ -7,7 +7,7 @@ import Testing
 @testable import LongshoreAgent
 @testable import MigrationJournal
 
-@Suite("Timers of migrations", .timeLimit(.minutes(1)))
+@Suite("Timers of migrations", .timeLimit(.minutes(10)))
 struct TimerTests {
   private let id = MigrationSamples.id
   /// Lengths that no other wait has.

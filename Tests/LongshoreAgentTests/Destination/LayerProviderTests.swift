@@ -8,7 +8,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("Layers that several need", .enabled(if: ImagePrograms.areInstalled, ImagePrograms.missing), .timeLimit(.minutes(2)))
+@Suite("Layers that several need", .enabled(if: ImagePrograms.areInstalled, ImagePrograms.missing), .timeLimit(.minutes(10)))
 struct LayerProviderTests {
   private static let pool = MigrationSamples.plan.layers[0].pool
   private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("Offers of layers", .timeLimit(.minutes(1)))
+@Suite("Offers of layers", .timeLimit(.minutes(10)))
 struct OfferMailboxTests {
   private let mailbox = OfferMailbox()
   private let id = MigrationSamples.id

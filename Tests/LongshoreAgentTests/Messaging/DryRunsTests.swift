@@ -4,7 +4,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("Dry runs", .timeLimit(.minutes(1)))
+@Suite("Dry runs", .timeLimit(.minutes(10)))
 struct DryRunsTests {
   private let dryRuns = DryRuns()
   private let clock = ManualClock()

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("The endpoint for those who watch", .timeLimit(.minutes(1)))
+@Suite("The endpoint for those who watch", .timeLimit(.minutes(10)))
 struct MonitoringEndpointTests {
   private let clock = ManualClock()
   private let health: AgentHealth
@@ -119,7 +119,7 @@ struct MonitoringEndpointTests {
   }
 }
 
-@Suite("The heartbeat", .timeLimit(.minutes(1)))
+@Suite("The heartbeat", .timeLimit(.minutes(10)))
 struct HeartbeatTests {
   @Test("proves the journal, and stops where what decides hangs")
   func beats() async throws {

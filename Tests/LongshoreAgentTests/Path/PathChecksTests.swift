@@ -5,7 +5,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("The path between the hosts", .timeLimit(.minutes(1)))
+@Suite("The path between the hosts", .timeLimit(.minutes(10)))
 struct PathChecksTests {
   private static let source = MigrationSamples.source
   private static let destination = MigrationSamples.destination

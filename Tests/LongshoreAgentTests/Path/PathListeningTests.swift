@@ -4,7 +4,7 @@ import Testing
 @testable import LongshoreAgent
 
 /// One after the other: one of them listens on all of the host's addresses.
-@Suite("Ports that are listened on for a check", .serialized, .timeLimit(.minutes(1)))
+@Suite("Ports that are listened on for a check", .serialized, .timeLimit(.minutes(10)))
 struct PathListeningTests {
   /// One of the host's own addresses, which other runs of these tests do not use.
   private let address = "127.\(UInt8.random(in: 1...254)).\(UInt8.random(in: 0...255)).\(UInt8.random(in: 1...254))"

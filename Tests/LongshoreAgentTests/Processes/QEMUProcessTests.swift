@@ -6,7 +6,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("A guest's QEMU", .timeLimit(.minutes(1)))
+@Suite("A guest's QEMU", .timeLimit(.minutes(10)))
 struct QEMUProcessTests {
   @Test("is found by libvirt's note and the guest's UUID, and killed")
   func life() async throws {

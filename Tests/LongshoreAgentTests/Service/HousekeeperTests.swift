@@ -2,7 +2,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("The housekeeper", .timeLimit(.minutes(1)))
+@Suite("The housekeeper", .timeLimit(.minutes(10)))
 struct HousekeeperTests {
   private func withHousekeeper(
     grace: Int64, isEnded: Bool, _ body: (SetAsideHost<ManualClock>, HousekeeperCalls) async throws -> Void

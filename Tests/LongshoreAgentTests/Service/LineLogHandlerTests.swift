@@ -6,7 +6,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("The lines of the log", .timeLimit(.minutes(1)))
+@Suite("The lines of the log", .timeLimit(.minutes(10)))
 struct LineLogHandlerTests {
   private let lines = Recorder<String>()
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("Places for copies", .timeLimit(.minutes(1)))
+@Suite("Places for copies", .timeLimit(.minutes(10)))
 struct CopyPlacesTests {
   private let places = CopyPlaces(limit: 2)
   private let begun = Recorder<Int>()

@@ -29,8 +29,10 @@ struct FileSystemPulseTests {
     #expect(await !pulse.answers("/silent"), "a question that is older than the limit is not waited for")
     #expect(asked.withLock(\.self) == 1)
     back.finish()
-    // The old question ends, and a new one is asked, which is answered at once.
-    while await !pulse.answers("/silent") { await Task.yield() }
-    #expect(asked.withLock(\.self) > 1)
+    // The old question ends, and a new one is asked.
+    while asked.withLock(\.self) == 1 {
+      _ = await pulse.answers("/silent")
+      await Task.yield()
+    }
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("Digests of layers", .timeLimit(.minutes(1)))
+@Suite("Digests of layers", .timeLimit(.minutes(10)))
 struct LayerIdentitiesTests {
   @Test("ten that ask for one at the same instant have the file read once")
   func once() async throws {

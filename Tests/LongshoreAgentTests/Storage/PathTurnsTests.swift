@@ -2,7 +2,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-@Suite("Turns at a path", .timeLimit(.minutes(1)))
+@Suite("Turns at a path", .timeLimit(.minutes(10)))
 struct PathTurnsTests {
   private struct Failed: Error {}
 

@@ -56,7 +56,7 @@ struct TemplateCatalogueTests {
   }
 }
 
-@Suite("Verifying templates", .timeLimit(.minutes(1)))
+@Suite("Verifying templates", .timeLimit(.minutes(10)))
 struct TemplateVerificationsTests {
   private static let pool = MigrationSamples.plan.layers[0].pool
   private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
