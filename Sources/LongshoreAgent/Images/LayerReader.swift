@@ -8,6 +8,8 @@ struct LayerReader: Sendable {
   let cache: (any DigestCache)?
   /// How much is read at once, in bytes.
   static let readSize = 4 << 20
+  /// How often a file is read at most whose names or permissions change meanwhile.
+  private static let readings = 3
   /// How long a file must have been left alone before its digest is remembered, in nanoseconds: file systems note
   /// times in steps, so that a write in the same step would not be seen.
   let settlingTime: Int64
@@ -35,25 +37,42 @@ struct LayerReader: Sendable {
   ) async throws(ImageError) -> LayerIdentity {
     let operation = "identify the layer \(path)"
     try ImageError.check(path: path, operation: operation)
-    let layer = try await BlockingWork.run { () throws(ImageError) in
-      try Self.open(path, operation: operation) { file throws(ImageError) in
-        try Layer(file, path: path, format: format, operation: operation)
-      }
-    }
-    let digest: String
-    if let known = await cache?.digest(for: layer.key) {
-      digest = known
-    } else {
-      digest = try await BlockingWork.runCancellable(inBackground: true) { isCancelled throws(ImageError) in
+    func look() async throws(ImageError) -> Layer {
+      try await BlockingWork.run { () throws(ImageError) in
         try Self.open(path, operation: operation) { file throws(ImageError) in
-          try Self.digest(of: file, layer, operation: operation, isCancelled: isCancelled, progress: progress)
+          try Layer(file, path: path, format: format, operation: operation)
         }
       }
-      if isSettled(layer.key) { await cache?.store(digest, for: layer.key) }
     }
-    return LayerIdentity(
-      format: format, fileSize: layer.key.size, virtualSize: layer.header?.virtualSize ?? layer.key.size,
-      header: layer.header, digest: digest)
+    var layer = try await look()
+    var readings = 0
+    while true {
+      do throws(ImageError) {
+        return layer.identity(of: format, digest: try await digest(of: layer, operation: operation, progress: progress))
+      } catch {
+        readings += 1
+        guard error.code == .changed, readings < Self.readings else { throw error }
+        // A host that publishes the file takes its other name away when this one is there, which the time of the last change shows. What
+        // was read may be the whole of it, and is read again to be sure.
+        let now = try await look()
+        guard now.key.size == layer.key.size, now.key.modified == layer.key.modified else { throw error }
+        layer = now
+      }
+    }
+  }
+
+  /// The digest of a layer, read where it is not remembered.
+  private func digest(
+    of layer: Layer, operation: String, progress: @escaping @Sendable (_ done: UInt64, _ total: UInt64) -> Void
+  ) async throws(ImageError) -> String {
+    if let known = await cache?.digest(for: layer.key) { return known }
+    let digest = try await BlockingWork.runCancellable(inBackground: true) { isCancelled throws(ImageError) in
+      try Self.open(layer.key.path, operation: operation) { file throws(ImageError) in
+        try Self.digest(of: file, layer, operation: operation, isCancelled: isCancelled, progress: progress)
+      }
+    }
+    if isSettled(layer.key) { await cache?.store(digest, for: layer.key) }
+    return digest
   }
 
   /// Reads a layer while it is copied, each byte as soon as it is there, so that its identity is known when the copy ends.
@@ -120,6 +139,11 @@ struct LayerReader: Sendable {
       }
       header = try LayerReader.header(of: file, format: format, size: status.size, operation: operation)
       key = DigestKey(path: path, status: status, offset: header?.clusterSize ?? 0)
+    }
+
+    func identity(of format: String, digest: String) -> LayerIdentity {
+      LayerIdentity(
+        format: format, fileSize: key.size, virtualSize: header?.virtualSize ?? key.size, header: header, digest: digest)
     }
   }
 

@@ -147,6 +147,33 @@ struct LayerIdentityTests {
     }
   }
 
+  @Test("A file whose other name is taken away meanwhile, as where a host has just published it, is read again")
+  func publishedMeanwhile() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(1000), to: "a")
+      let wanted = try await LayerReader().identity(of: path, format: "raw")
+      #expect(link(path, folder.file("draft")) == 0)
+      #expect(try await LayerReader().identity(of: path, format: "raw") { _, _ in unlink(folder.file("draft")) } == wanted)
+    }
+  }
+
+  @Test("A file whose names never rest is not identified")
+  func restless() async throws {
+    try await withTemporaryFolder { folder in
+      let path = try folder.write(noise(1000), to: "a")
+      let links = Mutex(0)
+      let error = await #expect(throws: ImageError.self) {
+        try await LayerReader().identity(of: path, format: "raw") { _, _ in
+          links.withLock {
+            $0 += 1
+            link(path, folder.file("draft-\($0)"))
+          }
+        }
+      }
+      #expect(error?.code == .changed && links.withLock(\.self) == 3)
+    }
+  }
+
   @Test("A cancelled task stops reading")
   func cancellation() async throws {
     try await withTemporaryFolder { folder in
