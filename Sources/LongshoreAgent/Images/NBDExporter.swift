@@ -77,8 +77,13 @@ struct NBDExporter: Sendable {
   /// The processes that were started with a pid file of the directory.
   private func servers() async throws(ImageError) -> [ProcessIdentity] {
     let prefix = NBDExport.argument(for: "\(directory)/")
+    let program = PathText.name(of: tool.program)
     return try await BlockingWork.run { () throws(ImageError) in
-      try ProcessIdentity.all().filter { $0.arguments.contains { $0.hasPrefix(prefix) } }
+      try ProcessIdentity.all().filter { process in
+        let arguments = process.arguments
+        // Not who only looks for such a server.
+        return arguments.contains { PathText.name(of: $0) == program } && arguments.contains { $0.hasPrefix(prefix) }
+      }
     }
   }
 

@@ -105,6 +105,22 @@ struct NBDExportTests {
     }
   }
 
+  @Test("Who only looks for a server is left alone")
+  func onlookers() async throws {
+    try await withTemporaryFolder { folder in
+      let exporter = ExportFixture.exporter(in: folder)
+      _ = try await Subprocess.run(
+        .name("tail"), arguments: ["-f", "--", "/dev/null", "--pid-file=\(folder.path)/a-10809.0.pid"], input: .none, output: .discarded,
+        error: .discarded
+      ) { execution in
+        let process = try #require(ProcessIdentity(pid: execution.processIdentifier.value))
+        #expect(try await exporter.endLeftovers().isEmpty)
+        #expect(process.isRunning)
+        try await process.end()
+      }
+    }
+  }
+
   @Test("A process that got the number of an ended server is left alone")
   func recycledNumber() async throws {
     try await withTemporaryFolder { folder in
