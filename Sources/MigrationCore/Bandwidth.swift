@@ -211,6 +211,10 @@ public struct BandwidthRounds: Sendable, Hashable {
   private var streams: [StreamID: Stream] = [:]
   private var accounts: [Account: Double] = [:]
   private var last: Int64?
+  /// What the last round was asked for, and of what.
+  private var asked: [BandwidthDivision.Stream] = []
+  private var claims: [BandwidthClaim] = []
+  private var budgets = BandwidthBudgets()
 
   /// Nothing was seen yet.
   public init() {}
@@ -231,7 +235,9 @@ public struct BandwidthRounds: Sendable, Hashable {
       let rate = Double(rate)
       return max(rate * Self.least, rate + (rests[account] ?? 0) / Self.creditTime)
     }
-    let asked = sights.map { BandwidthDivision.Stream(demand: demand(of: $0), of: $0.migration) }
+    asked = sights.map { BandwidthDivision.Stream(demand: demand(of: $0), of: $0.migration) }
+    self.claims = claims
+    self.budgets = budgets
     let rates = BandwidthDivision.rates(
       of: asked,
       claims: claims.map { claim in
@@ -257,6 +263,17 @@ public struct BandwidthRounds: Sendable, Hashable {
       streams[sight.id]?.rate = rate
     }
     return given
+  }
+
+  /// What a migration may send in the mean if it sends all that it can, beside what the others asked for in the last round, in bytes a
+  /// second; nil where no budget holds for it, or nothing of it was seen. What the accounts save or give for the moment is not in it.
+  public func allotment(of migration: MigrationID) -> Double? {
+    let known = Dictionary(claims.map { ($0.migration, $0) }, uniquingKeysWith: { first, _ in first })
+    guard !Self.accounts(of: migration, known, budgets).isEmpty, asked.contains(where: { $0.migration == migration }) else { return nil }
+    let hungry = asked.map { $0.migration == migration ? BandwidthDivision.Stream(demand: .infinity, of: migration) : $0 }
+    let rates = BandwidthDivision.rates(
+      of: hungry, claims: claims, host: budgets.host.map { Double($0) }, links: budgets.links.mapValues { Double($0) })
+    return zip(hungry, rates).reduce(0) { $1.0.migration == migration ? $0 + $1.1 : $0 }
   }
 
   // MARK: - Accounts

@@ -257,6 +257,43 @@ struct BandwidthTests {
     #expect(free.count == 1 && free.values.allSatisfy { $0 == nil })
   }
 
+  @Test("what a migration is told that it may send is its part of the budgets, whatever is saved or asked for at the moment")
+  func allotted() throws {
+    let ids = try [Self.id(1), Self.id(2)]
+    let peer = try Self.name("beta")
+    let claims = [
+      BandwidthClaim(migration: ids[0], peer: peer, weight: 4),
+      BandwidthClaim(migration: ids[1], peer: peer, weight: 1, limit: 30 << 20),
+    ]
+    // The first round finds what was sent before, and saves it for seconds.
+    var wire = Wire(
+      [
+        .init(migration: ids[0], demand: .infinity), .init(migration: ids[0], demand: 2 * Self.mebibyte, lump: 100),
+        .init(migration: ids[1], demand: .infinity),
+      ], claims: claims, budgets: BandwidthBudgets(host: 50 << 20))
+    #expect(wire.rounds.allotment(of: ids[0]) == nil)
+    for _ in 0..<20 {
+      wire.run(seconds: 0.05)
+      #expect(wire.rounds.allotment(of: ids[0]) == 40 * Self.mebibyte)
+      #expect(wire.rounds.allotment(of: ids[1]) == 10 * Self.mebibyte)
+    }
+    // What the one leaves the other may have, up to its own budget; that it asks for little does not lessen what it may.
+    wire.senders = wire.senders.map { sender in
+      var sender = sender
+      sender.demand = Self.mebibyte
+      sender.waiting = 0
+      return sender
+    }
+    wire.run(seconds: 8)
+    #expect(wire.rounds.allotment(of: ids[1]) == 30 * Self.mebibyte)
+    #expect(try #require(wire.rounds.allotment(of: ids[0])) > 40 * Self.mebibyte)
+    #expect(wire.rounds.allotment(of: try Self.id(3)) == nil)
+    wire.budgets = BandwidthBudgets()
+    wire.run(seconds: 0.05)
+    #expect(wire.rounds.allotment(of: ids[0]) == nil)
+    #expect(wire.rounds.allotment(of: ids[1]) == 30 * Self.mebibyte)
+  }
+
   @Test("no budget is exceeded over time in drawn histories in which demands, claims and budgets change")
   func drawnHistories() throws {
     for seed in 1...60 {

@@ -72,7 +72,6 @@ actor BandwidthPacer {
   private var carriers: [Int: Carrier] = [:]
   private var count = 0
   private var rounds = BandwidthRounds()
-  private var allotted: [MigrationID: UInt64] = [:]
   private var refusals: [MigrationID: Reason] = [:]
   private var zone: (zone: LocalTime, at: Int64)?
   private var running: Task<Void, Never>?
@@ -133,7 +132,6 @@ actor BandwidthPacer {
     closing.append(carrier.sockets)
     closeReleased()
     guard !carriers.values.contains(where: { $0.migration == carrier.migration }) else { return }
-    allotted[carrier.migration] = nil
     refusals[carrier.migration] = nil
   }
 
@@ -156,7 +154,10 @@ actor BandwidthPacer {
   // MARK: - What is told
 
   /// What the budgets let a migration send now, in bytes a second; nil where none holds for it, or nothing of it moves.
-  func allotment(of id: MigrationID) -> UInt64? { allotted[id] }
+  func allotment(of id: MigrationID) -> UInt64? {
+    guard carriers.values.contains(where: { $0.migration == id }), let rate = rounds.allotment(of: id), rate.isFinite else { return nil }
+    return UInt64(rate.rounded())
+  }
 
   /// The budgets that hold now for what leaves this host, in bytes a second: of the host, and of the links that have one.
   var budgets: BandwidthBudgets {
@@ -239,7 +240,6 @@ actor BandwidthPacer {
         budgets.links[carrier.peer] != nil || all.contains { $0.migration == carrier.migration && $0.limit != nil }
       }
     guard isLimited || carriers.values.contains(where: { $0.connections.values.contains { $0.pace != nil } }) else {
-      allotted = [:]
       rounds = BandwidthRounds()
       return false
     }
@@ -251,20 +251,8 @@ actor BandwidthPacer {
           isOld: connection.isOld)
       }
     }
-    let rates = rounds.round(sights, claims: all, budgets: budgets, at: now.bootMilliseconds)
-    note(rates)
-    await pace(rates)
+    await pace(rounds.round(sights, claims: all, budgets: budgets, at: now.bootMilliseconds))
     return isLimited
-  }
-
-  private func note(_ rates: [UInt64: Double?]) {
-    allotted = [:]
-    for carrier in carriers.values {
-      for inode in carrier.connections.keys {
-        guard let rate = rates[inode] ?? nil, rate.isFinite else { continue }
-        allotted[carrier.migration, default: 0] += UInt64(rate)
-      }
-    }
   }
 
   private func localTime(at now: Now) -> LocalTime {
