@@ -38,7 +38,7 @@ extension JournalError {
 
   /// How to go on without the file.
   static func recovery(of path: String) -> String {
-    "Stop the agent and move \(path) and \(path)-journal away together; do not delete them, for they tell which files "
+    "Stop the agent and move \(path) and \(path)-wal away together; do not delete them, for they tell which files "
       + "migrations made. The next start makes an empty journal with a new id, by which the other hosts see that the past is unknown here"
   }
 }

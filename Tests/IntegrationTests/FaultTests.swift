@@ -40,8 +40,15 @@ extension MigrationTests {
           let id = try Orchestrator.newID()
           #expect(try await orchestrator.ask(Request(id: id, command: .migrate(order)), of: .alpha).body == .accepted)
           try await lab.command("agent", "wait", "alpha")
+          // Damage to what the log has anew is none: all of it goes into the file before.
           try await lab.shell(
-            on: .alpha, #"cp "$1" "$1.good"; dd if=/dev/zero of="$1" bs=4096 seek=1 count=4 conv=notrunc status=none"#, journal)
+            on: .alpha,
+            #"""
+            /usr/bin/python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()' "$1"
+            [[ ! -e $1-wal ]]
+            cp "$1" "$1.good"
+            dd if=/dev/zero of="$1" bs=4096 seek=1 count=4 conv=notrunc status=none
+            """#, journal)
           try await lab.command("agent", "start", "alpha")
           try await lab.command("agent", "wait", "alpha")
           let log = try await lab.command("agent", "log", "alpha")

@@ -8,14 +8,46 @@ import Testing
 
 @Suite("Opening a journal")
 struct OpeningTests {
-  @Test("syncs every commit and keeps a rollback journal, no write-ahead log")
+  @Test("syncs every commit of the write-ahead log, shares no index of it, and is one file again when it is closed")
   func durability() async throws {
     try await withTemporaryFolder { folder in
       let journal = try Journal(path: "\(folder)/journal")
       #expect(try journal.commit(DrivenSource.begin(1).1) == .committed)
 
       #expect(try journal.pragma("synchronous") == 2, "2 is FULL")
-      #expect(!names(in: folder).contains("journal-wal"))
+      #expect(names(in: folder).sorted() == ["journal", "journal-wal"])
+      try journal.close()
+      #expect(names(in: folder) == ["journal"])
+    }
+  }
+
+  @Test("takes up what an agent that died has left in the write-ahead log")
+  func recovery() async throws {
+    try await withTemporaryFolder { folder in
+      let journal = try Journal(path: "\(folder)/journal")
+      let (driven, step) = try DrivenSource.begin(1)
+      #expect(try journal.commit(step) == .committed)
+      let left = try ["", "-wal"].map { try content(of: "\(folder)/journal\($0)") }
+      let (copy, log) = ("\(folder)/copy", "\(folder)/copy-wal")
+      try overwrite(copy, with: left[0])
+      try overwrite(log, with: left[1])
+
+      let found = try Journal(path: copy)
+      #expect(found.id == journal.id)
+      #expect(try found.openSources().migrations == [driven.migration])
+    }
+  }
+
+  @Test("begins anew where the file is gone and its log is not")
+  func logAlone() async throws {
+    try await withTemporaryFolder { folder in
+      let journal = try Journal(path: "\(folder)/journal")
+      #expect(try journal.commit(DrivenSource.begin(1).1) == .committed)
+      try overwrite("\(folder)/copy-wal", with: content(of: "\(folder)/journal-wal"))
+
+      let anew = try Journal(path: "\(folder)/copy")
+      #expect(anew.id != journal.id)
+      #expect(try anew.openSources().migrations.isEmpty)
     }
   }
 
@@ -84,7 +116,7 @@ struct OpeningTests {
       }
 
       #expect(error?.code == .corrupted)
-      #expect(error?.message.contains("move \(path) and \(path)-journal away") == true)
+      #expect(error?.message.contains("move \(path) and \(path)-wal away") == true)
       #expect(try content(of: path) == damaged)
     }
   }
