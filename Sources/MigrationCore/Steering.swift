@@ -64,7 +64,7 @@ extension SourceMigration {
   public var writesWait: Bool { order.options?.synchronousWrites ?? steering?.synchronousWrites ?? false }
 
   /// The longest pause that may be planned for the switch, in milliseconds; nil where nobody has said.
-  var maxDowntimeMs: UInt64? { steering?.limits.maxDowntimeMs ?? order.options?.maxDowntimeMs }
+  public var maxDowntimeMs: UInt64? { steering?.limits.maxDowntimeMs ?? order.options?.maxDowntimeMs }
 
   /// The migration's own bandwidth budget, in MiB/s; nil for none.
   public var bandwidthMiBps: UInt64? { steering?.limits.bandwidthMiBps ?? order.options?.bandwidthMiBps }

@@ -7,13 +7,16 @@ internal import MigrationCore
 /// Begins a view of a guest's disks at its destination, between the end of the source's copy and the guest's resumption: libvirt's backup
 /// in pull mode keeps what they held then, whatever the guest writes.
 struct SwitchView: Sendable {
-  /// For how long the guest stands still for it, in milliseconds.
-  private static let limit: Int64 = 1000
+  /// For how long the guest stands still for it in any case, in milliseconds.
+  private static let shortest: UInt64 = 1000
 
   let migration: SourceMigration
   let destination: LibvirtLink
   let clock: any HostClock
   let logger: Logger
+
+  /// For how long the guest stands still for it, in milliseconds: as long as its order lets it stand still for the switch.
+  private var limit: Int64 { Int64(clamping: max(Self.shortest, migration.maxDowntimeMs ?? 0)) }
 
   /// Begins the view, where the guest has not run at the destination yet.
   ///
@@ -23,11 +26,14 @@ struct SwitchView: Sendable {
     let (ends, end) = AsyncStream<Reason?>.makeStream(bufferingPolicy: .bufferingOldest(1))
     // Calls to libvirt cannot be cancelled.
     Task { end.yield(await attempt()) }
-    let limit = Task { [clock] in
-      try? await clock.wait(milliseconds: Self.limit)
-      end.yield(Reason(.notVerified, "libvirt has not begun a view of the disks within \(Self.limit) ms, and the guest was not to wait"))
+    let limiting = Task { [clock, limit] in
+      try? await clock.wait(milliseconds: limit)
+      end.yield(
+        Reason(
+          .notVerified,
+          "libvirt has not begun a view of the disks within \(limit) ms, and the guest was not to wait: a larger maxDowntimeMs lets it"))
     }
-    defer { limit.cancel() }
+    defer { limiting.cancel() }
     // To its end, also where this task is cancelled: what was begun may be done.
     let failure = await Task {
       for await failure in ends { return failure }
