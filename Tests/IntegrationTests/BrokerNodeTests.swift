@@ -27,8 +27,10 @@ extension ThreeNodeTests {
       let lab = try await Lab.find()
       try await lab.clear()
       let leader = try await lab.leader(of: "longshore.host.\(Lab.cluster).\(host)")
+      // The destination's agent comes back to the broker when it does.
+      try await lab.restartAgent(on: .alpha, with: Lab.patience)
       // The switch is not to be waited for.
-      try await expectMove(in: lab, at: moment, rate: moment == .copying ? "20mbit" : "100mbit") { guest, orchestrator, id in
+      try await expectMove(in: lab, at: moment, rate: moment == .copying ? "5mbit" : "100mbit") { guest, orchestrator, id in
         let killed = Timestamp.now
         try await lab.command("broker", "--node", leader, "kill")
         if moment == .copying {
@@ -97,7 +99,7 @@ extension Guest {
 
 /// Moves a guest from `alpha` while something happens, and expects that nothing of it is lost.
 func expectMove(
-  in lab: Lab, at moment: Moment, rate: String = "20mbit",
+  in lab: Lab, at moment: Moment, rate: String = "5mbit",
   during outage: (Guest, Orchestrator, MigrationID) async throws -> Void
 ) async throws {
   try await Guest.with(.mixed, in: lab) { guest in

@@ -228,7 +228,7 @@ private struct Traveller {
     async let destinationDied: Void = revive(source.other, walk.course == .leavesDefinition ? [] : walk.destination)
     let isFenced = walk.course == .fenced || walk.course == .unfenced
     let options =
-      isFenced ? MigrationOptions(handover: .fenced) : walk.course == .verified ? MigrationOptions(verify: true) : nil
+      isFenced ? MigrationOptions(handover: .fenced) : walk.course == .verified ? MigrationOptions(maxDowntimeMs: 5000, verify: true) : nil
     let id = try await orchestrator.migrate(guest, from: source, options: options)
     switch walk.course {
     case .cancelledCopy:

@@ -37,7 +37,8 @@ extension FourHostTests {
         try await drained.lab.command("agent", "kill", "alpha")
         try await drained.lab.command("broker", "stop")
         try await drained.lab.command("broker", "start")
-        try await drained.lab.command("agent", "start", "alpha")
+        // The other agents come back to the broker when they do.
+        try await drained.lab.startAgent(on: .alpha, with: Lab.patience)
         let end = try await following
         #expect(end.code == 1 && end.error.contains("Not drained") && end.error.contains(blocker.name), "\(end)")
         let lines = end.error.split(separator: "\n")
@@ -69,14 +70,16 @@ extension FourHostTests {
     func steered() async throws {
       try await Drained.with { drained in
         let guests = try await drained.makeGuests(3)
-        try await drained.lab.command("link", "alpha", "50mbit")
+        try await drained.lab.command("link", "alpha", "5mbit")
         async let following = drained.longshore("drain", "alpha", "--parallel", "1")
         try await drained.wait { $0.guests.contains { $0.state == .moving } }
         let second = try await drained.longshore("drain", "alpha")
         #expect(second.code == 3 && second.error.contains("[drain-runs]"), "\(second)")
         #expect(try await drained.longshore("maintenance", "off", "alpha").code == 3)
         #expect(try await drained.longshore("drains", "pause", "alpha").output.hasPrefix("The drain of alpha is paused; 1 migration of it"))
+        try await drained.lab.command("link", "alpha", "unlimited")
         let paused = try await drained.wait { $0.guests.contains { $0.state == .moved } }
+        try await drained.lab.command("link", "alpha", "5mbit")
         #expect(paused.phase == .paused && paused.guests.count { $0.state == .waiting } == 2, "\(paused)")
         #expect(try await drained.longshore("drains", "resume", "alpha").code == 0)
         try await drained.wait { $0.guests.contains { $0.state == .moving } }

@@ -40,7 +40,7 @@ extension ThreeNodeTests {
           #expect(abs(kept.deleteAt.milliseconds - disk.deleteAt.milliseconds - 86_400_000) < 1000)
 
           // Shorter, so that it ends while the agent starts again.
-          let end = Timestamp.now.adding(milliseconds: 1500)
+          let end = Timestamp.now.adding(milliseconds: 10_000)
           let selection = GraceSelection(migration: there, disks: [disk.id])
           let shortened = try await orchestrator.ask(
             Request(id: Orchestrator.newID(), command: .extendGrace(selection, until: end)), of: .alpha)

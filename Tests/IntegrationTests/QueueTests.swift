@@ -28,7 +28,7 @@ extension ThreeNodeTests {
     }
 
     private func order(_ lab: Lab, _ guests: [Guest], by orchestrator: Orchestrator) async throws {
-      let (running, low, high, normal) = try await lab.withLink(of: .beta, rate: "20mbit") {
+      let (running, low, high, normal) = try await lab.withLink(of: .beta, rate: "5mbit") {
         let running = try await orchestrator.migrate(guests[0], from: .alpha)
         try await orchestrator.progress(of: running, until: \.isCopyingDisks)
         let low = try await orchestrator.migrate(guests[1], from: .alpha, priority: .lowest)
@@ -81,7 +81,7 @@ extension ThreeNodeTests {
             try await Orchestrator.with(lab) { orchestrator in
               try await lab.withTemplateAtDestination {
                 try await lab.withLimits(["LONGSHORED_LIMITS_INCOMING": "1"], on: [.beta]) {
-                  let (running, other, last) = try await lab.withLink(of: .beta, rate: "20mbit") {
+                  let (running, other, last) = try await lab.withLink(of: .beta, rate: "5mbit") {
                     let running = try await orchestrator.migrate(first, from: .alpha)
                     try await orchestrator.progress(of: running, until: \.isCopyingDisks)
                     let other = try await orchestrator.migrate(second, from: .alpha)
@@ -158,7 +158,7 @@ extension ThreeNodeTests {
         try await Guest.with(large, in: lab) { second in
           try await Orchestrator.with(lab) { orchestrator in
             try await lab.withTemplateAtDestination {
-              let running = try await lab.withLink(of: .beta, rate: "20mbit") {
+              let running = try await lab.withLink(of: .beta, rate: "5mbit") {
                 let running = try await orchestrator.migrate(first, from: .alpha)
                 try await orchestrator.progress(of: running, until: \.isCopyingDisks)
                 let refused = try await orchestrator.end(of: try await orchestrator.migrate(second, from: .alpha))

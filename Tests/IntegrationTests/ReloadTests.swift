@@ -18,7 +18,7 @@ extension MigrationTests {
           try await Guest.with(.linked, in: lab) { second in
             try await Orchestrator.with(lab) { orchestrator in
               try await lab.withTemplateAtDestination {
-                let ids = try await lab.withLink(of: .beta, rate: "50mbit") {
+                let ids = try await lab.withLink(of: .beta, rate: "5mbit") {
                   let one = try await orchestrator.migrate(first, from: .alpha)
                   try await orchestrator.progress(of: one, until: \.isCopyingDisks)
                   let two = try await orchestrator.migrate(second, from: .alpha)

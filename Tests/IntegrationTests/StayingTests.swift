@@ -115,14 +115,16 @@ extension ThreeNodeTests {
       try await Orchestrator.with(guest.lab) { orchestrator in
         try await guest.lab.withTemplateAtDestination {
           try await expectUnchanged(guest) {
-            try await guest.lab.withLink(of: .beta, rate: "20mbit") {
-              let id = try await orchestrator.migrate(guest, from: .alpha, deadlineSeconds: 10)
+            try await guest.lab.withLink(of: .beta, rate: "5mbit") {
+              let id = try await orchestrator.migrate(guest, from: .alpha)
+              let deadline = Int64(try await orchestrator.progress(of: id, until: \.isCopyingDisks).elapsedSeconds) + 5
+              _ = try await orchestrator.tune(id, TransferLimits(deadlineSeconds: deadline), on: .alpha)
               let end = try await orchestrator.end(of: id)
               #expect(end.kind == .failed)
               #expect(end.stage == .transfer)
               #expect(end.reasons?.map(\.code) == [.deadlinePassed])
               #expect(end.runsAt?.text == "alpha")
-              #expect(try #require(end.seconds) >= 10)
+              #expect(try #require(end.seconds) >= Double(deadline))
             }
           }
         }

@@ -163,19 +163,20 @@ extension FourHostTests {
       try await Guest.with(Self.hot, in: lab) { guest in
         try await Orchestrator.with(lab) { orchestrator in
           try await lab.withLink(of: .beta, rate: Self.rate) {
-            let id = try await orchestrator.migrate(
-              guest, from: .alpha, deadlineSeconds: 30, options: MigrationOptions(onDeadline: .force))
+            let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(onDeadline: .force))
+            let passed = try await orchestrator.progress(of: id) { $0.memory != nil }.elapsedSeconds
+            _ = try await orchestrator.tune(id, TransferLimits(deadlineSeconds: Int64(passed) + 10), on: .alpha)
             let end = try await orchestrator.end(of: id)
             #expect(end.kind == .completed, "\(end)")
-            #expect(try await deeds(of: id, by: orchestrator) == [.guestSuspended])
+            #expect(try await deeds(of: id, by: orchestrator) == [.limitsChanged, .guestSuspended])
           }
           try await expectArrived(guest)
         }
       }
     }
 
-    /// A guest that writes its disk as fast as it can: several MiB a second, all of which are copied at 1 MiB/s in these tests.
-    private static let writer = Guest.Form(options: ["--disks", "1", "--rate", "2000", "--every", "200"])
+    /// A guest that writes far more than a MiB a second to a disk, also where the machine is busy.
+    private static let writer = Guest.Form(options: ["--disks", "2", "--rewrite", "20", "--data-size", "96M"])
 
     @Test("a guest that writes its disk too fast is told so, and completes suspended")
     func disk() async throws {
@@ -183,18 +184,22 @@ extension FourHostTests {
       try await lab.clear()
       try await Guest.with(Self.writer, in: lab) { guest in
         try await Orchestrator.with(lab) { orchestrator in
-          let id = try await orchestrator.migrate(
-            guest, from: .alpha, options: MigrationOptions(bandwidthMiBps: 2, synchronousWrites: false))
-          let told = try await orchestrator.progress(of: id) { $0.reasons?.contains { $0.code == .notConverging } == true }
-          #expect(told.memory == nil)
-          #expect(told.reasons?.first?.message.contains("`synchronousWrites`") == true)
-          guard case .forced = try await orchestrator.force(id, on: .alpha).body else {
-            Issue.record("it is refused")
-            return
+          try await lab.withTemplateAtDestination {
+            // About a MiB a second.
+            let id = try await lab.withLink(of: .beta, rate: "10mbit") {
+              let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(synchronousWrites: false))
+              let told = try await orchestrator.progress(of: id) { $0.reasons?.contains { $0.code == .notConverging } == true }
+              #expect(told.memory == nil)
+              #expect(told.reasons?.first?.message.contains("`synchronousWrites`") == true)
+              guard case .forced = try await orchestrator.force(id, on: .alpha).body else {
+                Issue.record("it is refused")
+                return id
+              }
+              return id
+            }
+            #expect(try await orchestrator.end(of: id).kind == .completed)
+            try await expectArrived(guest)
           }
-          _ = try await orchestrator.tune(id, TransferLimits(bandwidthMiBps: 1000), on: .alpha)
-          #expect(try await orchestrator.end(of: id).kind == .completed)
-          try await expectArrived(guest)
         }
       }
     }

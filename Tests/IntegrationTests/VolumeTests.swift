@@ -128,7 +128,7 @@ extension ThreeNodeTests {
         disks: [try target("clusters"): try #require(ResourceName(pool.rawValue))], inPlace: [try target("common")])
       let id = try await orchestrator.migrate(guest, from: source, pools: pools, options: MigrationOptions(missingMedia: .copy))
       let end = try await orchestrator.end(of: id)
-      #expect(end.kind == .completed && end.reasons == nil, "\(end)")
+      #expect(end.kind == .completed && end.faults.isEmpty, "\(end)")
       try await guest.waitForWrite(on: source.other)
       return end
     }

@@ -257,6 +257,8 @@ extension Lab {
 
   /// What lets an agent call the operator soon.
   static let impatience = ["LONGSHORED_MIGRATION_ATTENTION_AFTER": "2s"]
+  /// What lets an agent wait long for another host's first answer.
+  static let patience = ["LONGSHORED_MIGRATION_ANSWER_TIMEOUT": "300s"]
 }
 
 // MARK: - What agents write

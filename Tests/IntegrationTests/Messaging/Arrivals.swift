@@ -17,7 +17,7 @@ actor Arrivals<Element: Sendable> {
 
   /// Returns what `find` makes of everything that has arrived, as soon as it makes something of it.
   func wait<Value: Sendable>(
-    for what: String, within timeout: Duration = .seconds(90), _ find: @escaping @Sendable ([Element]) throws -> Value?
+    for what: String, within timeout: Duration = .seconds(300), _ find: @escaping @Sendable ([Element]) throws -> Value?
   ) async throws -> Value {
     try await withThrowingTaskGroup(of: Value.self) { group in
       group.addTask { try await self.found(find) }

@@ -219,12 +219,10 @@ extension Orchestrator {
   @discardableResult
   func event(_ kind: MigrationEventData.Kind, for code: Reason.Code? = nil, of id: MigrationID) async throws -> MigrationEvent {
     try await events.wait(for: "the event \(kind.rawValue) of \(id)") { events in
-      if let end = events.first(where: { $0.event.subject == id && $0.event.data.kind.isTerminal }), end.event.data.kind != kind {
-        throw EndedOtherwise(event: end.event)
-      }
-      return events.map(\.event).first { event in
-        event.subject == id && event.data.kind == kind && (code == nil || event.data.reasons?.map(\.code) == [code])
-      }
+      let history = events.map(\.event).filter { $0.subject == id }
+      let found = history.first { $0.data.kind == kind && (code == nil || $0.data.reasons?.map { $0.code as Reason.Code? } == [code]) }
+      if found == nil, let end = history.first(where: \.data.kind.isTerminal), end.data.kind != kind { throw EndedOtherwise(event: end) }
+      return found
     }
   }
 
@@ -245,7 +243,7 @@ extension Orchestrator {
 
   /// The events of a migration from first to last, when the last has come.
   func history(of id: MigrationID) async throws -> [MigrationEvent] {
-    try await events.wait(for: "the end of \(id)", within: .seconds(120)) { events in
+    try await events.wait(for: "the end of \(id)") { events in
       let history = Self.history(of: id, in: events)
       guard let last = history.last, last.data.kind.isTerminal, Int(last.sequence) == history.count else { return nil }
       return history
