@@ -505,6 +505,19 @@ public struct Drain: Sendable, Hashable, Codable {
     }
   }
 
+  /// What a wish is for the drain.
+  ///
+  /// - Parameter reason: That somebody wants it.
+  /// - Throws: ``Rejected`` where it cannot be granted.
+  public func occurrence(_ steering: DrainSteering, reason: Reason) throws(Rejected) -> DrainOccurrence {
+    if let refusal = refusal(of: steering.action) { throw Rejected(refusal) }
+    return switch steering.action {
+    case .pause: .pause(reason)
+    case .resume: .resume(reason)
+    case .cancel: .cancel(reason, running: steering.running == true)
+    }
+  }
+
   // MARK: - What is told
 
   private func event(

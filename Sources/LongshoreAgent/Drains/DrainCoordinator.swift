@@ -20,7 +20,7 @@ actor DrainCoordinator {
   private let outboxChanged: @Sendable () -> Void
   private let logger: Logger
 
-  private var open: Drain?
+  private var drains: HostDrains
   private var tasks = EffectTasks<DrainEffect>()
   private var isStopped = false
 
@@ -35,6 +35,7 @@ actor DrainCoordinator {
     self.left = left
     self.outboxChanged = outboxChanged
     self.logger = logger
+    drains = HostDrains(here: here)
   }
 
   // MARK: - Life
@@ -49,7 +50,7 @@ actor DrainCoordinator {
     }
     guard let drain = found.migrations.first else { return }
     logger.info("Taking up a drain", metadata: describe(drain))
-    open = drain
+    drains = HostDrains(here: here, open: drain)
     reconcile(drain)
   }
 
@@ -60,35 +61,29 @@ actor DrainCoordinator {
   }
 
   /// How many drains have not ended: none or one.
-  var openCount: Int { open == nil ? 0 : 1 }
+  var openCount: Int { drains.open == nil ? 0 : 1 }
 
   // MARK: - Requests
 
   /// Takes an order, and tells how the drain stands.
   func order(_ order: DrainOrder, key: RequestKey) async throws(JournalError) -> Reply.Body {
-    if let known = try drain(key.id) {
-      return known.order == order ? .drain(await status(of: known)) : .rejected([HostMigrations.idReused(key.id)])
-    }
-    if let refusal = refusal(of: order) { return .rejected([refusal]) }
-    if let open {
-      return .rejected([
-        Reason(
-          .drainRuns,
-          "\(here.host) is being drained already by \(open.id): follow it, or cancel it first (`longshore drains cancel \(open.id)`)")
-      ])
-    }
-    let now = clock.now()
-    let (drain, events) = Drain.accept(id: key.id, order: order, host: here.host, at: now)
-    CrashPoint.drainUnstored.reached()
-    switch try journal.begin(drain, request: key, outbox: messages(events, of: drain, at: now), at: now) {
-    case .committed:
-      CrashPoint.drainStored.reached()
-      logger.info("Accepted a drain: no new guests come to this host", metadata: describe(drain))
-      outboxChanged()
-      open = drain
-      reconcile(drain)
-      return .drain(await status(of: drain))
-    case .duplicateRequest, .requestReused, .stale: return .rejected([HostMigrations.idReused(key.id)])
+    let known = try drain(key.id)
+    if known == nil, let refusal = refusal(of: order) { return .rejected([refusal]) }
+    switch drains.accept(order, key, known: known, at: clock.now()) {
+    case .known(let drain): return .drain(await status(of: drain))
+    case .rejected(let reason): return .rejected([reason])
+    case .begins(let step):
+      CrashPoint.drainUnstored.reached()
+      switch try journal.begin(step.drain, request: key, outbox: messages(of: step), at: step.at) {
+      case .committed:
+        CrashPoint.drainStored.reached()
+        logger.info("Accepted a drain: no new guests come to this host", metadata: describe(step.drain))
+        outboxChanged()
+        drains.adopt(step)
+        reconcile(step.drain)
+        return .drain(await status(of: step.drain))
+      case .duplicateRequest, .requestReused, .stale: return .rejected([HostMigrations.idReused(key.id)])
+      }
     }
   }
 
@@ -104,13 +99,7 @@ actor DrainCoordinator {
 
   /// What can be refused without looking at anything.
   private func refusal(of order: DrainOrder) -> Reason? {
-    if order.to?.contains(here.host) == true {
-      return Reason(.sameHost, "the guests are on \(here.host) already: name other hosts")
-    }
-    if order.to?.isEmpty == true {
-      return Reason(.malformed, "no host is named: name some, or leave `to` away for all that offer themselves")
-    }
-    return order.options.flatMap { OrderDoor.refusals(of: $0).first }
+    drains.refusal(of: order) ?? order.options.flatMap { OrderDoor.refusals(of: $0).first }
   }
 
   /// How a drain stands, or how it ended; nil where none of the id is known.
@@ -133,25 +122,19 @@ actor DrainCoordinator {
     guard let drain = try drain(steering.drain) else {
       return .rejected([Reason(.unknownDrain, "no drain \(steering.drain) is known at \(here.host)")])
     }
-    if let refusal = drain.refusal(of: steering.action) { return .rejected([refusal]) }
-    switch steering.action {
-    case .pause: try apply(.pause(reason))
-    case .resume: try apply(.resume(reason))
-    case .cancel: try apply(.cancel(reason, running: steering.running == true))
+    let occurrence: DrainOccurrence
+    do throws(Rejected) {
+      occurrence = try drain.occurrence(steering, reason: reason)
+    } catch {
+      return .rejected([error.reason])
     }
+    try apply(occurrence)
     return .drain(await status(of: try self.drain(steering.drain) ?? drain))
   }
 
   /// Puts the host into maintenance, or takes it out of it.
   func setMaintenance(_ on: Bool, takesGuests: Bool) throws(JournalError) -> Reply.Body {
-    if !on, let open {
-      return .rejected([
-        Reason(
-          .drainRuns,
-          "\(here.host) is being drained by \(open.id), which keeps it in maintenance: cancel it first (`longshore drains cancel \(open.id)`)"
-        )
-      ])
-    }
+    if !on, let refusal = drains.refusalToEndMaintenance { return .rejected([refusal]) }
     if !on, !takesGuests {
       return .rejected([Reason(.contradicted, "the configuration of \(here.host) keeps it in maintenance (`incoming.allowed: false`)")])
     }
@@ -161,7 +144,7 @@ actor DrainCoordinator {
   }
 
   private func drain(_ id: MigrationID) throws(JournalError) -> Drain? {
-    if let open, open.id == id { return open }
+    if let open = drains.open, open.id == id { return open }
     return try journal.drain(id)
   }
 
@@ -176,30 +159,20 @@ actor DrainCoordinator {
   // MARK: - Steps
 
   private func apply(_ occurrence: DrainOccurrence) throws(JournalError) {
-    guard var drain = open else { return }
-    let before = drain
-    let now = clock.now()
-    let events = drain.apply(occurrence, at: now)
-    guard drain != before else { return }
-    guard try journal.commit(drain, outbox: messages(events, of: drain, at: now), at: now) == .committed else {
+    guard let step = drains.step(of: occurrence, at: clock.now()) else { return }
+    guard try journal.commit(step.drain, outbox: messages(of: step), at: step.at) == .committed else {
       logger.critical(
-        "The journal holds another revision of a drain than this agent: is a second agent running?", metadata: describe(drain))
+        "The journal holds another revision of a drain than this agent: is a second agent running?", metadata: describe(step.drain))
       return
     }
-    CrashPoint(after: drain).reached()
-    if !events.isEmpty { outboxChanged() }
-    log(events, of: drain)
-    open = drain.isTerminal ? nil : drain
-    reconcile(drain)
+    CrashPoint(after: step.drain).reached()
+    if !step.events.isEmpty { outboxChanged() }
+    log(step)
+    drains.adopt(step)
+    reconcile(step.drain)
   }
 
-  private func messages(_ events: [DrainEventData], of drain: Drain, at now: Now) -> [OutboxMessage] {
-    events.enumerated().map { index, data in
-      .event(
-        DrainEvent(drain: drain.id, host: here, sequence: drain.sequence - events.count + index + 1, time: now.wall, data: data), host: here
-      )
-    }
-  }
+  private func messages(of step: DrainStep) -> [OutboxMessage] { step.events.map { .event($0, host: here) } }
 
   /// Applies what an effect reported. While the journal cannot be written it is tried again: a result is never dropped.
   private func report(_ occurrence: DrainOccurrence) async {
@@ -227,14 +200,14 @@ actor DrainCoordinator {
   }
 
   private func run(_ effect: DrainEffect) async {
-    guard let drain = open else { return }
+    guard let drain = drains.open else { return }
     switch effect {
     case .awaitDeadline(let milliseconds):
       guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
       await report(.deadlinePassed)
     case .report:
       while (try? await clock.wait(milliseconds: Self.reportInterval)) != nil {
-        guard let drain = open else { return }
+        guard let drain = drains.open else { return }
         await report(.reportDue(expectedSeconds: drain.forecast(left: await left(of: drain))?.seconds))
       }
     default: await runner.run(effect, of: drain) { await self.report($0) }
@@ -243,9 +216,9 @@ actor DrainCoordinator {
 
   // MARK: - Log
 
-  private func log(_ events: [DrainEventData], of drain: Drain) {
-    for event in events {
-      var metadata = describe(drain)
+  private func log(_ step: DrainStep) {
+    for event in step.events.map(\.data) {
+      var metadata = describe(step.drain)
       if let guest = event.guest {
         metadata[LogKeys.guestName] = "\(guest.guest.name)"
         metadata["outcome"] = "\(guest.state.rawValue)"

@@ -17,8 +17,6 @@ protocol DrainRunner: Sendable {
 struct HypervisorDrainRunner: DrainRunner {
   /// How often a migration is looked at whose end was not told, in milliseconds: it may need attention.
   private static let lookInterval: Int64 = 2_000
-  /// For how long a migration needs attention before the drain is told, in milliseconds.
-  private static let attentionAfter: Int64 = 60_000
   /// For how long guests are waited for that are still on their way here, in milliseconds.
   private static let arrivalPatience: Int64 = 300_000
 
@@ -58,57 +56,46 @@ struct HypervisorDrainRunner: DrainRunner {
   }
 
   private func run(_ move: DrainMove, of drain: Drain, _ report: (DrainOccurrence) async -> Void) async {
+    let watch = MoveWatch(move)
     if move.isOwn, let order = drain.order(of: move) {
       CrashPoint.drainMoveUnordered.reached()
-      var refusal: [Reason]?
+      var end: DrainOccurrence?
       await PatientWork(clock: clock, logger: logger).untilDone(
-        "order a migration", of: move.migration, failed: { _ in nil }, report: { refusal = $0 }
-      ) { try await begin(move, order) }
+        "order a migration", of: move.migration, failed: { _ in nil }, report: { end = $0 }
+      ) { try await begin(order, watch) }
       if Task.isCancelled { return }
       CrashPoint.drainMoveOrdered.reached()
-      if let refusal { return await report(.refused(move.migration, refusal)) }
+      if let end { return await report(end) }
     }
-    await follow(move, report)
+    await follow(watch, report)
   }
 
-  /// Orders a migration. Returns why it is refused; nil where it is accepted, now or earlier.
-  private func begin(_ move: DrainMove, _ order: MigrateCommand) async throws -> [Reason]? {
-    switch try await door.migrate(move.migration, order) {
-    case .accepted: return nil
-    case .rejected(let reasons):
-      // libvirt is away for a moment: the guest is not refused for that.
-      if reasons.contains(where: { $0.code == .unavailable }) { throw Reason.Failure(reasons[0]) }
-      return reasons
+  /// Orders a migration. Returns how the move has ended with that; nil where it is accepted, now or earlier.
+  private func begin(_ order: MigrateCommand, _ watch: MoveWatch) async throws -> DrainOccurrence? {
+    switch watch.ordered(try await door.migrate(watch.move.migration, order)) {
+    case .end(let occurrence), .tell(let occurrence): return occurrence
+    case .orderAgain(let reason): throw Reason.Failure(reason)
+    case .look, .lookForGuest: return nil
     }
   }
 
-  private func follow(_ move: DrainMove, _ report: (DrainOccurrence) async -> Void) async {
-    let end = await ends.end(of: move.migration)
-    var since: Now?
-    var isTold = false
+  private func follow(_ watch: MoveWatch, _ report: (DrainOccurrence) async -> Void) async {
+    var watch = watch
+    let id = watch.move.migration
+    let end = await ends.end(of: id)
     while !Task.isCancelled {
       do {
-        guard let migration = try await coordinator.source(move.migration) else {
-          return await report(
-            .ended(
-              move.migration,
-              .failed([Reason(.unknownMigration, "nothing is known of the migration \(move.migration) any more")], runsHere: true)))
-        }
-        if migration.isTerminal {
-          return await report(.ended(move.migration, try await Self.end(of: migration) { try await runs(move.guest) }))
-        }
-        if migration.publicPhase == .needsAttention {
-          let begin = since ?? clock.now()
-          since = begin
-          if !isTold, begin.milliseconds(until: clock.now()) >= Self.attentionAfter {
-            isTold = true
-            await report(.attention(move.migration, migration.reasons ?? [Reason(.undecided, "its migration needs attention")]))
-          }
-        } else {
-          since = nil
+        let migration = try await coordinator.source(id)
+        switch watch.look(at: migration, at: clock.now()) {
+        case .end(let occurrence): return await report(occurrence)
+        case .tell(let occurrence): await report(occurrence)
+        case .lookForGuest:
+          guard let migration else { break }
+          return await report(watch.end(of: migration, runsHere: try await runs(watch.move.guest)))
+        case .look, .orderAgain: break
         }
       } catch {
-        logger.debug("A migration cannot be followed", metadata: [LogKeys.migration: "\(move.migration)", LogKeys.error: "\(error)"])
+        logger.debug("A migration cannot be followed", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
       }
       await withTaskGroup(of: Void.self) { group in
         defer { group.cancelAll() }
@@ -116,15 +103,6 @@ struct HypervisorDrainRunner: DrainRunner {
         group.addTask { try? await clock.wait(milliseconds: Self.lookInterval) }
         await group.next()
       }
-    }
-  }
-
-  private static func end(of migration: SourceMigration, runs: () async throws -> Bool) async throws -> DrainMove.End {
-    let reasons = migration.reasons ?? []
-    return switch migration.publicPhase {
-    case .completed: .moved
-    case .cancelled: .cancelled(reasons, runsHere: try await runs())
-    default: .failed(reasons, runsHere: try await runs())
     }
   }
 
