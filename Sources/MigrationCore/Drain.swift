@@ -70,7 +70,13 @@ public struct DrainMove: Sendable, Hashable, Codable {
   public var isOwn: Bool
 
   /// The id of the migration that a drain orders for a guest: a UUID of the free form (version 8) made of a hash (FNV-1a, 128 bits).
-  static func id(_ drain: MigrationID, guest: String, attempt: Int) -> MigrationID { hash("\(drain)/\(guest)/\(attempt)") ?? drain }
+  ///
+  /// - Parameters:
+  ///   - round: The round of surveys in which the guest was found.
+  ///   - attempt: The number of the try in it.
+  public static func id(_ drain: MigrationID, guest: String, round: Int, attempt: Int) -> MigrationID {
+    hash("\(drain)/\(guest)/\(round)/\(attempt)") ?? drain
+  }
 
   /// The id of the question whether a host can take a guest of a drain.
   public static func check(_ drain: MigrationID, guest: String, host: NodeName) -> MigrationID {
@@ -163,7 +169,7 @@ public struct Drain: Sendable, Hashable, Codable {
   }
 
   /// How often the host is looked at again at most: a guest that is started each time would let no drain end.
-  static let roundLimit = 20
+  public static let roundLimit = 20
 
   /// The id, which is that of its order.
   public let id: MigrationID
@@ -463,7 +469,7 @@ public struct Drain: Sendable, Hashable, Codable {
       guests[next].state = .moving
       guests[next].began = now
       guests[next].move = DrainMove(
-        migration: DrainMove.id(id, guest: guests[next].guest.uuid, attempt: attempt), guest: guests[next].guest.uuid,
+        migration: DrainMove.id(id, guest: guests[next].guest.uuid, round: round, attempt: attempt), guest: guests[next].guest.uuid,
         destination: destination, attempt: attempt, isOwn: true)
     }
   }

@@ -64,10 +64,11 @@ struct DrainTests {
     #expect(stored == drain)
     #expect(stored.outstanding(at: Self.now(5)) == drain.outstanding(at: Self.now(5)))
     let move = try #require(Self.moves(drain).first)
-    #expect(DrainMove.id(Self.id, guest: move.guest, attempt: 1) == move.migration)
-    #expect(DrainMove.id(Self.id, guest: move.guest, attempt: 2) != move.migration)
+    #expect(DrainMove.id(Self.id, guest: move.guest, round: 1, attempt: 1) == move.migration)
+    #expect(DrainMove.id(Self.id, guest: move.guest, round: 1, attempt: 2) != move.migration)
+    #expect(DrainMove.id(Self.id, guest: move.guest, round: 2, attempt: 1) != move.migration)
     #expect(UUID(uuidString: move.migration.text) != nil)
-    #expect(Set((0..<2000).map { DrainMove.id(Self.id, guest: "g-\($0)", attempt: 1) }).count == 2000)
+    #expect(Set((0..<2000).map { DrainMove.id(Self.id, guest: "g-\($0)", round: 1, attempt: 1) }).count == 2000)
   }
 
   @Test("tries another host where one fails, each once, and then lets the guest stay")
@@ -170,6 +171,23 @@ struct DrainTests {
     #expect(drain.publicPhase == .completed && drain.guests.count == 3)
   }
 
+  @Test("moves a guest that is started again by a migration of its own, and not by the one that has ended")
+  func startedAgain() throws {
+    var drain = Self.moving(DrainSamples.survey([1], hosts: 1), DrainOrder(onFailure: .skip))
+    let first = try #require(Self.moves(drain).first)
+    _ = drain.apply(.ended(first.migration, .failed([Self.failure], runsHere: false)), at: Self.now(2))
+    #expect(Self.states(drain) == ["guest-0": .gone])
+    _ = drain.apply(.looked([DrainSamples.guest(0)]), at: Self.now(3))
+    _ = drain.apply(.surveyed(DrainSamples.survey([1], hosts: 1), round: 2), at: Self.now(4))
+    let second = try #require(Self.moves(drain).first)
+    #expect(second.migration != first.migration && second.attempt == 1)
+    _ = drain.apply(.ended(first.migration, .failed([Self.failure], runsHere: true)), at: Self.now(5))
+    #expect(Self.states(drain) == ["guest-0": .moving])
+    _ = drain.apply(.ended(second.migration, .moved), at: Self.now(6))
+    _ = drain.apply(.looked([]), at: Self.now(7))
+    #expect(drain.publicPhase == .completed)
+  }
+
   @Test("follows a migration that somebody else has ordered, and takes the guest over where that fails")
   func foreign() {
     var survey = DrainSamples.survey([1], hosts: 1)
@@ -233,6 +251,7 @@ struct DrainTests {
     var told = 1
     var seconds: Int64 = 0
     var old: [MigrationID] = []
+    var begun: Set<MigrationID> = []
     var steps = 0
     while !drain.isTerminal, steps < 3000 {
       steps += 1
@@ -282,6 +301,10 @@ struct DrainTests {
       #expect(events.count { $0.kind == .finished } == (drain.isTerminal ? 1 : 0))
       let running = drain.guests.count { $0.state == .moving && !$0.needsAttention && $0.move?.isOwn == true }
       #expect(running <= drain.parallel)
+      let isMoving = Set(before.guests.filter { $0.state == .moving }.compactMap(\.move))
+      for move in drain.guests.filter({ $0.state == .moving }).compactMap(\.move) where !isMoving.contains(move) {
+        #expect(begun.insert(move.migration).inserted, "a migration begins once")
+      }
       if Int.random(in: 0..<10, using: &random) == 0 {
         drain = try JSONDecoder().decode(Drain.self, from: JSONEncoder().encode(drain))
       }
