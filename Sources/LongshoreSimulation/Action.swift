@@ -17,6 +17,8 @@ struct Action: Hashable {
     case write
     /// A host's agent deletes the disks whose time of grace has ended: host.
     case sweep
+    /// A host's agent does the next step of its work for a drain: host, kind of work, guest, how it comes out (0: well).
+    case drainWork
 
     // What people ask.
 
@@ -34,6 +36,18 @@ struct Action: Hashable {
     case tune
     /// Somebody wants the guest suspended until it has moved: number.
     case force
+    /// Somebody orders a drain: its number, host, what it says, its deadline (see ``DrainCall``).
+    case drain
+    /// The order of a drain is sent once more: number.
+    case repeatDrain
+    /// Another order of a drain is sent with the same id: number.
+    case reuseDrainID
+    /// Somebody wants something of a drain: number, what (0: pause it, 1: resume it, 2: cancel it, 3: and its migrations that run).
+    case steerDrain
+    /// The operator takes a host out of its maintenance: host.
+    case openHost
+    /// Somebody starts a guest that has ended, where it was: host, guest.
+    case startGuest
 
     // Faults.
 
@@ -90,15 +104,15 @@ struct Action: Hashable {
   }
 
   var verb: Verb
-  var a: UInt8 = 0
-  var b: UInt8 = 0
+  var a: UInt16 = 0
+  var b: UInt16 = 0
   var c: UInt8 = 0
   var d: UInt8 = 0
 
   init(_ verb: Verb, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0) {
     self.verb = verb
-    self.a = UInt8(truncatingIfNeeded: a)
-    self.b = UInt8(truncatingIfNeeded: b)
+    self.a = UInt16(truncatingIfNeeded: a)
+    self.b = UInt16(truncatingIfNeeded: b)
     self.c = UInt8(truncatingIfNeeded: c)
     self.d = UInt8(truncatingIfNeeded: d)
   }
@@ -106,9 +120,10 @@ struct Action: Hashable {
   /// Whether the action is a fault, or an outcome that is one.
   var isFault: Bool {
     switch verb {
-    case .work: d != 0
+    case .work, .drainWork: d != 0
     case .deliver, .publish, .move: b != 0
-    case .write, .sweep, .order, .requeue, .startAgent, .startDaemon, .resumeDaemon, .mendBroker, .mendRemote, .mendDaemons,
+    case .write, .sweep, .order, .requeue, .drain, .openHost, .startAgent, .startDaemon, .resumeDaemon, .mendBroker, .mendRemote,
+      .mendDaemons,
       .unblockJournal:
       false
     default: true
@@ -119,6 +134,7 @@ struct Action: Hashable {
   var name: String {
     switch verb {
     case .work: "work fails"
+    case .drainWork: "work for a drain fails"
     case .deliver: b == 1 ? "delivery comes again" : "delivery comes 100 times"
     case .publish: "confirm is lost"
     case .move: "libvirt's migration fails"
@@ -137,8 +153,8 @@ struct Action: Hashable {
   /// Reads what ``text`` writes; nil where it is something else.
   init?(text: String) {
     let words = text.split(separator: " ")
-    guard words.count == 5, let verb = Verb.allCases.first(where: { "\($0)" == words[0] }), let a = UInt8(words[1]),
-      let b = UInt8(words[2]), let c = UInt8(words[3]) ?? WorkKind.allCases.first(where: { "\($0)" == words[3] })?.rawValue,
+    guard words.count == 5, let verb = Verb.allCases.first(where: { "\($0)" == words[0] }), let a = UInt16(words[1]),
+      let b = UInt16(words[2]), let c = UInt8(words[3]) ?? WorkKind.allCases.first(where: { "\($0)" == words[3] })?.rawValue,
       let d = UInt8(words[4])
     else { return nil }
     self.verb = verb

@@ -13,11 +13,13 @@ extension World {
       destinations: hosts[host].store.openDestinations)
     for migration in hosts[host].store.openSources { reconcile(migration, at: host) }
     for migration in hosts[host].store.openDestinations { reconcile(migration, at: host) }
+    if setup.drains { resumeDrain(at: host) }
   }
 
   mutating func crashAgent(_ host: Int) {
     hosts[host].isUp = false
     hosts[host].works = []
+    if setup.drains { draining[host].works = [] }
   }
 
   // MARK: - Requests
@@ -37,8 +39,6 @@ extension World {
       rejections += 1
       return
     }
-    let guest = Catalogue.guests[order.guest]
-    let decider = seams.ignoresLock ? HostMigrations(here: Catalogue.hosts[host], journal: "", limits: limits) : hosts[host].migrations
     let command = MigrateCommand(
       guest: Catalogue.guestNames[order.guest], destination: MigrateCommand.Destination(host: Catalogue.hosts[order.destination].host),
       options: MigrationOptions(
@@ -46,20 +46,32 @@ extension World {
       priority: setup.ranks ? MigrationPriority.allCases[order.number % 5] : nil)
     let step: HostStep
     do throws(Rejected) {
-      step = try decider.accept(
-        key, order: command, guest: guest,
-        sourcePools: hosts[host].domains[order.guest].map { [$0.pool == World.sharedPool ? Catalogue.sharedPool : Catalogue.ownPool] },
-        destination: Catalogue.hosts[order.destination], deadlineSeconds: Int64(setup.deadline),
-        patience: Patience(), at: clock(host))
+      step = try self.step(of: command, key, order, at: host)
     } catch {
       note("the order is rejected: \(error.reason.message)")
       rejections += 1
       return
     }
     guard try commit(step, at: host) == .committed else { return }
-    note("m\(order.number) is accepted: \(guest.name) from \(name(host)) to \(name(order.destination))")
+    note(
+      "m\(order.number) is accepted: \(Catalogue.guests[order.guest].name) from \(name(host)) to \(name(order.destination))")
+    begin(order)
+  }
+
+  /// The step that begins a migration.
+  func step(of command: MigrateCommand, _ key: RequestKey, _ order: Order, at host: Int) throws(Rejected) -> HostStep {
+    let decider = seams.ignoresLock ? HostMigrations(here: Catalogue.hosts[host], journal: "", limits: limits) : hosts[host].migrations
+    return try decider.accept(
+      key, order: command, guest: Catalogue.guests[order.guest],
+      sourcePools: hosts[host].domains[order.guest].map { [$0.pool == World.sharedPool ? Catalogue.sharedPool : Catalogue.ownPool] },
+      destination: Catalogue.hosts[order.destination], deadlineSeconds: Int64(setup.deadline),
+      patience: Patience(), at: clock(host))
+  }
+
+  /// Notes that a migration was accepted.
+  mutating func begin(_ order: Order) {
     if migrations.contains(where: { $0.number == order.number }) {
-      if !hasForgotten { fail("I6", "the id m\(order.number) is accepted twice") }
+      if !hasForgotten { fail("I6", "the id \(Catalogue.ids[order.number]) is accepted twice") }
     } else {
       migrations.append(MigrationTruth(number: order.number, order: order))
     }
@@ -92,6 +104,9 @@ extension World {
       try ask(.tuned(limits, Reason(.limitsChanged, "tuned")), of: number, at: host)
     case .force(let number): try ask(.completionForced(Reason(.guestSuspended, "forced")), of: number, at: host)
     case .requeue(let number): try requeue(number, at: host)
+    case .drain(let call): try take(call, at: host)
+    case .steerDrain(let number, let action, let running): try steer(number, action, running: running, at: host)
+    case .openHost: try endMaintenance(at: host)
     case .peer(let message, _):
       let store = hosts[host].store
       let step = hosts[host].migrations.step(of: message, endpoint: Catalogue.endpoints[host], at: clock(host)) { id throws(Never) in
@@ -143,8 +158,9 @@ extension World {
     let isLost = mode == 1 && seams.forgetsUnconfirmed
     if !isLost {
       switch message {
-      case .event(let event): take(event)
-      case .peer(let message): send(message, isConfirmed: true)
+      case .step(.event(let event)): take(event)
+      case .step(.peer(let message)): send(message, isConfirmed: true)
+      case .drain(let event): take(event)
       }
     }
     if mode == 0 || seams.forgetsUnconfirmed { hosts[host].store.removeFromOutbox() }
@@ -173,6 +189,23 @@ extension World {
     } else if number > count + 1 {
       fail("I5", "the event \(count + 1) of \(event.subject) was lost between the journal and the broker")
     } else if number < 1 || migrations[index].published[number - 1] != event {
+      fail("I4", "\(event.subject) has two events of the number \(number)")
+    }
+  }
+
+  /// The broker takes a numbered event of a drain.
+  private mutating func take(_ event: DrainEvent) {
+    guard let index = drainTruths.firstIndex(where: { Catalogue.drains[$0.number] == event.subject && !$0.isForgotten }) else { return }
+    let count = drainTruths[index].published.count
+    let number = Int(event.sequence) ?? 0
+    if number == count + 1 {
+      if drainTruths[index].published.last?.data.kind == .finished {
+        fail("I4", "\(event.subject) has the event \(event.data.kind.rawValue) after its end")
+      }
+      drainTruths[index].published.append(event)
+    } else if number > count + 1 {
+      fail("I5", "the event \(count + 1) of \(event.subject) was lost between the journal and the broker")
+    } else if number < 1 || drainTruths[index].published[number - 1] != event {
       fail("I4", "\(event.subject) has two events of the number \(number)")
     }
   }
@@ -221,7 +254,10 @@ extension World {
         hosts[host].works.append(work)
       }
       reconcile(migration, at: host)
-      if migration.isTerminal { admit(at: host) }
+      if migration.isTerminal {
+        if setup.drains { wakeDrain(of: migration.id, at: host) }
+        admit(at: host)
+      }
     }
     if let migration = step.destination {
       note("\(migration.id) at its destination: \(migration.phase.word)")

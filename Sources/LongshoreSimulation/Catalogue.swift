@@ -12,7 +12,9 @@ enum Catalogue {
     GuestReference(uuid: "uuid-\(number)", name: name)
   }
   static let guestNames = guests.map { parsed($0.name, ResourceName.init) }
-  static let ids = (0..<200).map { parsed("m\($0)", MigrationID.init) }
+  /// Those of the migrations that somebody orders, then those of drains.
+  static let ids = (0..<firstMove).map { parsed("m\($0)", MigrationID.init) } + moves
+  static let drains = (0..<3).map { parsed("d\($0)", MigrationID.init) }
   static let targets = ["vda", "vdb"].map { parsed($0, ResourceName.init) }
   static let ownPool = parsed("own", ResourceName.init)
   static let sharedPool = parsed("shared", ResourceName.init)
@@ -28,7 +30,25 @@ enum Catalogue {
   static func guest(_ uuid: String) -> Int { guests.firstIndex { $0.uuid == uuid } ?? 0 }
 
   /// The number of a migration, which its id says.
-  static func number(of id: MigrationID) -> Int { Int(id.text.dropFirst()) ?? 0 }
+  static func number(of id: MigrationID) -> Int { Int(id.text.dropFirst()) ?? moveNumbers[id] ?? 0 }
+
+  /// The guest of a migration that a drain orders.
+  static func guest(ofMove id: MigrationID) -> Int {
+    moveNumbers[id].map { ($0 - firstMove) / tries / Drain.roundLimit % guests.count } ?? 0
+  }
+
+  private static let firstMove = 200
+  /// How often a drain can try to move a guest in a round: once to each other host.
+  private static let tries = World.hostCount - 1
+  private static let moves = drains.flatMap { drain in
+    guests.flatMap { guest in
+      (1...Drain.roundLimit).flatMap { round in
+        (1...tries).map { DrainMove.id(drain, guest: guest.uuid, round: round, attempt: $0) }
+      }
+    }
+  }
+  private static let moveNumbers = Dictionary(
+    moves.enumerated().map { ($1, firstMove + $0) }, uniquingKeysWith: { first, _ in first })
 
   /// What the source reads of a guest, by all that it depends on.
   static func inspection(of guest: Int, in setup: Setup, from sourcePool: Int, to destinationPool: ResourceName) -> Inspection {

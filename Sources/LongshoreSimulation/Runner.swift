@@ -490,6 +490,7 @@ extension World {
       let taken = plan.disks.indices.contains {
         pools[pool(plan.disks[$0].destinationPool, at: host)][.volume(Self.volume(of: guest, $0, in: setup))] != nil
       }
+      if hosts[host].store.maintenance { return .destination(.checked([Catalogue.refused(.maintenance, on: host)])) }
       if hosts[host].domains[guest] != nil { return .destination(.checked([Catalogue.refused(.domainExists, on: host)])) }
       if taken { return .destination(.checked([Catalogue.refused(.nameTaken, on: host)])) }
       return .destination(.checked([outcome == 0 ? Catalogue.passed : Catalogue.refused(.noSpace, on: host)]))

@@ -9,6 +9,7 @@ struct Scheduler {
   /// The faults that may happen in this schedule: not all in each, so that each kind also has long undisturbed runs.
   private let faults: [Action.Verb]
   private var lastNumber = 0
+  private var lastDrain = -1
   private var candidates: [Action] = []
 
   init(_ random: Randomness) {
@@ -29,6 +30,7 @@ struct Scheduler {
   mutating func next(in world: World) -> Action? {
     // Where there are many guests, many are to wait for one another.
     if lastNumber == 0 || random.once(in: world.setup.guests > 2 ? 8 : 80), let order = order(in: world) { return order }
+    if world.setup.drains, random.once(in: lastDrain < 0 ? 15 : 30), let wish = drainWish(in: world) { return wish }
     if world.setup.ranks, random.once(in: 40), !world.migrations.isEmpty {
       return Action(.requeue, world.migrations[random.below(world.migrations.count)].number)
     }
@@ -62,6 +64,7 @@ struct Scheduler {
           }
           candidates.append(Action(.work, host, work.number, Int(work.kind.rawValue), outcome(1)))
         }
+        if world.setup.drains { gatherDrain(world, host) }
         if it.isAtBroker {
           if !it.queue.isEmpty { candidates.append(Action(.deliver, host, outcome(2))) }
           if !it.store.outbox.isEmpty { candidates.append(Action(.publish, host, outcome(1))) }
@@ -73,6 +76,37 @@ struct Scheduler {
       if random.once(in: 30) { candidates.append(Action(.sweep, host)) }
     }
     for move in world.moves where world.canAdvance(move) { candidates.append(Action(.move, move.guest, outcome(2))) }
+  }
+
+  private mutating func gatherDrain(_ world: World, _ host: Int) {
+    for work in world.draining[host].works where world.canGoOn(work) {
+      switch work.kind {
+      case .deadline: if !random.once(in: 40) { continue }
+      case .report: if !random.once(in: 40) { continue }
+      default: if work.due > world.now, !random.once(in: 6) { continue }
+      }
+      candidates.append(Action(.drainWork, host, Int(work.kind.rawValue), work.guest, outcome(1)))
+    }
+  }
+
+  /// What somebody wants of a host as a whole.
+  private mutating func drainWish(in world: World) -> Action? {
+    let isNext = lastDrain < 0 || random.once(in: 4)
+    if isNext, lastDrain + 1 < Catalogue.drains.count {
+      lastDrain += 1
+      let host = world.setup.isGathered && lastDrain == 0 ? 0 : random.below(World.hostCount)
+      return Action(.drain, lastDrain, host, random.below(64), random.once(in: 3) ? 1 + random.below(2) : 0)
+    }
+    let number = random.below(lastDrain + 1)
+    switch random.below(8) {
+    case 0, 1: return Action(.openHost, random.below(World.hostCount))
+    case 2: return Action(.startGuest, random.below(World.hostCount), random.below(world.setup.guests))
+    case 3: return faultRate == nil ? nil : Action(.repeatDrain, number)
+    case 4: return faultRate == nil ? nil : Action(.reuseDrainID, number)
+    case 5: return Action(.steerDrain, number, 0)
+    case 6: return Action(.steerDrain, number, 1)
+    default: return random.once(in: 2) ? Action(.steerDrain, number, 2 + random.below(2)) : nil
+    }
   }
 
   private mutating func order(in world: World) -> Action? {

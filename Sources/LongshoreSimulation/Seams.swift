@@ -14,6 +14,12 @@ struct Seams {
   var step: ((HostStep) -> HostStep)?
   /// Changes what an order's key is to the journal.
   var request: ((RequestKey) -> RequestKey)?
+  /// Changes what a drain is ordered to do.
+  var drainOrder: ((DrainOrder) -> DrainOrder)?
+  /// Changes what a drain is told; nil for nothing.
+  var drainOccurrence: ((DrainOccurrence, Drain) -> DrainOccurrence?)?
+  /// Changes what a drain needs done.
+  var drainEffects: (([DrainEffect], Drain) -> [DrainEffect])?
   /// Whether the guest's lock counts.
   var ignoresLock = false
   /// Whether the limits of what is at work at once count.

@@ -34,6 +34,10 @@ struct Setup: Hashable {
   var ranks = false
   /// Whether orders want the guest suspended at the deadline.
   var forces = false
+  /// Whether hosts are drained.
+  var drains = false
+  /// Whether all guests are at alpha in the beginning.
+  var isGathered = false
   /// Whether the world keeps its journals in SQLite as well and compares.
   var usesSQLite = false
 
@@ -64,6 +68,12 @@ struct Setup: Hashable {
       sameNames = false
     }
     forces = seed % 5 == 0
+    if seed % 11 == 6 {
+      drains = true
+      guests = seed / 11 % 3 == 0 ? 2 : 6
+      isGathered = seed / 11 % 2 == 0
+      sameNames = false
+    }
   }
 
   /// The handover of the orders.
@@ -75,6 +85,7 @@ struct Setup: Hashable {
     ("fenced", \.isFenced), ("linked", \.isLinked), ("persistent", \.isPersistent), ("autostart", \.autostart),
     ("same-names", \.sameNames), ("into-shared", \.intoShared), ("leftover", \.leftover), ("no-grace", \.noGrace),
     ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils), ("ranks", \.ranks), ("forces", \.forces),
+    ("drains", \.drains), ("gathered", \.isGathered),
   ]
   private static let numbers: [(String, any WritableKeyPath<Setup, Int> & Sendable)] = [
     ("disks", \.disks), ("guests", \.guests), ("limit", \.limit), ("deadline", \.deadline),
@@ -108,7 +119,8 @@ struct Setup: Hashable {
   /// Simpler setups that a violation may show in as well, for shrinking.
   var simpler: [Setup] {
     var all: [Setup] = []
-    for (_, path) in Self.flags where self[keyPath: path] && path != \Setup.isPersistent && path != \Setup.isFenced {
+    for (_, path) in Self.flags where self[keyPath: path] && path != \Setup.isPersistent && path != \Setup.isFenced && path != \Setup.drains
+    {
       var next = self
       next[keyPath: path] = false
       all.append(next)

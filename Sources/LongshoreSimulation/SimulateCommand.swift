@@ -30,6 +30,7 @@ public enum SimulateCommand {
     print(simulation.setup.text)
     for line in simulation.history { print(line) }
     for (outcome, count) in simulation.outcome.migrations.sorted(by: { $0.key < $1.key }) { print("migrations \(outcome): \(count)") }
+    for (outcome, count) in simulation.outcome.drains.sorted(by: { $0.key < $1.key }) { print("drains \(outcome): \(count)") }
     guard let violation = simulation.outcome.violation else {
       print("no invariant is violated")
       return 0
@@ -41,6 +42,7 @@ public enum SimulateCommand {
   private static func share(first: UInt64, count: UInt64, stride: UInt64) -> Int32 {
     var faults: [String: Int] = [:]
     var migrations: [String: Int] = [:]
+    var drains: [String: Int] = [:]
     var steps = 0
     var violations = 0
     for number in 0..<count {
@@ -49,6 +51,7 @@ public enum SimulateCommand {
       steps += simulation.outcome.steps
       faults.merge(simulation.outcome.faults, uniquingKeysWith: +)
       migrations.merge(simulation.outcome.migrations, uniquingKeysWith: +)
+      drains.merge(simulation.outcome.drains, uniquingKeysWith: +)
       if let violation = simulation.outcome.violation {
         violations += 1
         report(violation, of: simulation, seed: seed)
@@ -57,6 +60,7 @@ public enum SimulateCommand {
     }
     for (fault, count) in faults.sorted(by: { $0.key < $1.key }) { print("fault:\(fault)\t\(count)") }
     for (outcome, count) in migrations.sorted(by: { $0.key < $1.key }) { print("migrations:\(outcome)\t\(count)") }
+    for (outcome, count) in drains.sorted(by: { $0.key < $1.key }) { print("drains:\(outcome)\t\(count)") }
     print("total:seeds\t\(count)\ntotal:steps\t\(steps)\ntotal:violations\t\(violations)")
     return violations == 0 ? 0 : 1
   }

@@ -19,6 +19,8 @@ struct Simulation {
     var faults: [String: Int] = [:]
     /// How migrations ended, or where the operator alone can help.
     var migrations: [String: Int] = [:]
+    /// How drains ended, and what became of their guests.
+    var drains: [String: Int] = [:]
   }
 
   /// Runs the schedule of a seed.
@@ -67,21 +69,21 @@ struct Simulation {
     world.check()
     var idle = 0
     var idleSince = world.now
-    while world.violation == nil, outcome.steps < 20_000 {
+    while world.violation == nil, outcome.steps < longest {
       let before = progressMark
       let didSomething = goOn()
       outcome.steps += 1
       if progressMark != before { (idle, idleSince) = (0, world.now) } else { idle += 1 }
       if isQuiet { break }
       // Looks and questions go on for ever where nothing can be decided.
-      if idle > 30, world.now - idleSince > 200_000 {
+      if idle > 30, world.now - idleSince > patience {
         guard passDeadline() else { break }
         (idle, idleSince) = (0, world.now)
       }
       if !didSomething, !advanceClock() { break }
     }
     guard world.violation == nil else { return finish() }
-    if outcome.steps >= 20_000 { world.fail("I4", "nothing comes to rest") }
+    if outcome.steps >= longest { world.fail("I4", "nothing comes to rest") }
     for guest in 0..<setup.guests { for host in world.runningHosts(of: guest) { world.write(guest, at: host) } }
     judge()
     world.now += 200_000_000
@@ -113,9 +115,27 @@ struct Simulation {
         outcome.migrations["waited at the destination", default: 0] += 1
       }
     }
+    for truth in world.drainTruths {
+      guard let end = truth.published.last?.data, end.kind == .finished else {
+        if truth.isForgotten { outcome.drains["forgotten with its journal", default: 0] += 1 }
+        continue
+      }
+      outcome.drains[end.phase.rawValue, default: 0] += 1
+      for guest in end.guests ?? [] { outcome.drains["guest \(guest.state.rawValue)", default: 0] += 1 }
+    }
     for (found, count) in world.verifications { outcome.migrations["disks \(found)", default: 0] += count }
     if world.rejections > 0 { outcome.migrations["rejected", default: 0] += world.rejections }
   }
+
+  /// For how long nothing may go on before the world is taken to be quiet, in milliseconds: a look at a drained host waits for guests
+  /// that are on their way there.
+  private var patience: Int64 {
+    world.draining.contains { $0.works.contains { $0.kind == .look } } ? 400_000 : 200_000
+  }
+
+  /// How many steps a world may need to come to rest. A drain whose migrations all wait behind one that the operator has to settle tries
+  /// each guest at each host, to the deadline.
+  private var longest: Int { setup.drains ? 100_000 : 20_000 }
 
   /// What changes when something goes on.
   private var progressMark: [Int] {
@@ -124,6 +144,10 @@ struct Simulation {
       for migration in host.store.sources { mark.append(migration.isTerminal ? -1 : migration.phase.rank) }
       for migration in host.store.destinations { mark.append(migration.isTerminal ? 1 : 0) }
       mark.append(host.store.files.count)
+      for drain in host.store.drains {
+        mark.append(drain.isTerminal ? -1 : drain.round)
+        mark.append(drain.guests.count { $0.state.isFinal })
+      }
     }
     return mark
   }
@@ -148,7 +172,7 @@ struct Simulation {
       && world.hosts.allSatisfy {
         $0.queue.isEmpty && $0.store.outbox.isEmpty && $0.migrations.sources.isEmpty && $0.migrations.destinations.isEmpty
           && $0.works.allSatisfy(\.isFinished)
-      }
+      } && world.draining.allSatisfy { $0.drains.open == nil }
   }
 
   /// One round of everything that can happen now. Returns whether anything could.
@@ -170,6 +194,12 @@ struct Simulation {
         any = true
       }
     }
+    for host in world.draining.indices {
+      for work in world.draining[host].works where work.due <= world.now && world.canGoOn(work) {
+        step(Action(.drainWork, host, Int(work.kind.rawValue), work.guest))
+        any = true
+      }
+    }
     for move in world.moves where world.canAdvance(move) {
       step(Action(.move, move.guest))
       any = true
@@ -188,6 +218,9 @@ struct Simulation {
     var next = Int64.max
     for host in world.hosts.indices {
       for work in world.hosts[host].works where world.canGoOn(work, at: host) && work.due > world.now { next = min(next, work.due) }
+    }
+    for draining in world.draining {
+      for work in draining.works where world.canGoOn(work) && work.due > world.now { next = min(next, work.due) }
     }
     guard next < Int64.max else { return false }
     world.now = next
@@ -215,6 +248,7 @@ struct Simulation {
       }
     }
     for migration in world.migrations where !migration.isForgotten { judge(migration, isOpen: isOpen) }
+    for truth in world.drainTruths where !truth.isForgotten { judge(truth) }
     for guest in 0..<setup.guests where !isOpen[guest] && !world.hasForgotten { judge(guest: guest) }
   }
 
@@ -223,6 +257,17 @@ struct Simulation {
     if stored.count != migration.published.count { world.fail("I5", "events of m\(migration.number) never reached the broker") }
     let ends = migration.published.count { $0.data.kind.isTerminal }
     if ends > 1 || (ends == 0 && !isOpen[migration.order.guest]) { world.fail("I4", "m\(migration.number) has \(ends) terminal events") }
+  }
+
+  private mutating func judge(_ truth: DrainTruth) {
+    guard let drain = world.hosts[truth.call.host].store.drain(Catalogue.drains[truth.number]) else {
+      if truth.isBegun { world.fail("drain", "d\(truth.number) is not in its journal any more") }
+      return
+    }
+    if !drain.isTerminal { world.fail("drain", "\(drain.id) does not end: \(drain.publicPhase.rawValue)") }
+    if truth.published.count != truth.journalled { world.fail("I5", "events of \(drain.id) never reached the broker") }
+    let ends = truth.published.count { $0.data.kind == .finished }
+    if ends != 1 { world.fail("drain", "\(drain.id) has \(ends) terminal events") }
   }
 
   /// The states in which only the operator can help, and in which everything is kept.

@@ -2,6 +2,12 @@ internal import LongshoreMessages
 internal import MigrationCore
 internal import MigrationJournal
 
+/// A message in an agent's outbox.
+enum Outgoing {
+  case step(HostStep.Message)
+  indirect case drain(DrainEvent)
+}
+
 /// A host's journal in memory, with the rules of the real one: a step is stored as a whole or not at all.
 ///
 /// Beside it there may be the real one, which must take and refuse the same.
@@ -16,7 +22,10 @@ struct Store {
   private(set) var sources: [SourceMigration] = []
   private(set) var destinations: [DestinationMigration] = []
   private(set) var events: [MigrationID: [MigrationEvent]] = [:]
-  private(set) var outbox: [HostStep.Message] = []
+  private(set) var outbox: [Outgoing] = []
+  private(set) var drains: [Drain] = []
+  /// Whether the host is in maintenance.
+  private(set) var maintenance = false
   private(set) var files: [FileRecord] = []
   /// Ended destinations are looked up by id, and so are open ones.
   private let shadow: Journal?
@@ -35,6 +44,7 @@ struct Store {
 
   func source(_ id: MigrationID) -> SourceMigration? { sources.first { $0.id == id } }
   func destination(_ id: MigrationID) -> DestinationMigration? { destinations.first { $0.id == id } }
+  func drain(_ id: MigrationID) -> Drain? { drains.first { $0.id == id } }
 
   // MARK: - Steps
 
@@ -61,8 +71,36 @@ struct Store {
       if let index { destinations[index] = migration } else { destinations.append(migration) }
     }
     if let request = step.request { digests[request.id] = request.digest }
-    outbox += step.messages
+    for message in step.messages { outbox.append(.step(message)) }
     return .committed
+  }
+
+  mutating func commit(_ step: DrainStep) throws(Unwritable) -> CommitOutcome {
+    guard isWritable else { throw Unwritable() }
+    let outcome = store(step)
+    if let shadow { compare(outcome, with: step, in: shadow) }
+    return outcome
+  }
+
+  private mutating func store(_ step: DrainStep) -> CommitOutcome {
+    if let request = step.request, let digest = digests[request.id] {
+      return digest == request.digest ? .duplicateRequest : .requestReused
+    }
+    let index = drains.firstIndex { $0.id == step.drain.id }
+    guard step.drain.revision == (index.map { drains[$0].revision } ?? 0) + 1 else { return .stale }
+    if let index { drains[index] = step.drain } else { drains.append(step.drain) }
+    if let request = step.request {
+      digests[request.id] = request.digest
+      maintenance = true
+    }
+    for event in step.events { outbox.append(.drain(event)) }
+    return .committed
+  }
+
+  mutating func endMaintenance(at now: Now) throws(Unwritable) {
+    guard isWritable else { throw Unwritable() }
+    maintenance = false
+    inShadow { try $0.setMaintenance(false, at: now) }
   }
 
   mutating func removeFromOutbox() {
@@ -120,6 +158,21 @@ struct Store {
     }
   }
 
+  private mutating func compare(_ outcome: CommitOutcome, with step: DrainStep, in shadow: Journal) {
+    let outbox = step.events.map { OutboxMessage.event($0, host: here) }
+    do {
+      let real =
+        if let request = step.request {
+          try shadow.begin(step.drain, request: request, outbox: outbox, at: step.at)
+        } else {
+          try shadow.commit(step.drain, outbox: outbox, at: step.at)
+        }
+      if real != outcome { difference = "the journal says \(real) of a drain where \(outcome) is right" }
+    } catch {
+      difference = "\(error)"
+    }
+  }
+
   private mutating func inShadow(_ body: (Journal) throws -> Void) {
     guard let shadow else { return }
     do {
@@ -136,6 +189,7 @@ struct Store {
       let matches =
         try shadow.openSources().migrations == openSources && shadow.openDestinations().migrations == openDestinations
         && shadow.outbox(limit: 10_000).count == outbox.count
+        && shadow.drains(includeEnded: true).migrations.reversed() == drains && (shadow.maintenance() != nil) == maintenance
         && events.allSatisfy { try shadow.events(of: $0.key) == $0.value }
         && files.allSatisfy { file in
           try shadow.files(of: Catalogue.ids[file.migration], host: file.side).contains { $0 == RegisteredFile(file) }

@@ -98,7 +98,7 @@ extension SourceEffect {
     case .retireSource: (.retire, 0)
     case .setTimer(let timer, _):
       switch timer.purpose {
-      case .deadline: (.deadline, 0)
+      case .deadline: (.deadline, timer.step)
       case .patience: (.patience, timer.step)
       case .lookAgain: (.lookAgain, timer.step)
       }

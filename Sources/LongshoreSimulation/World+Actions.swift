@@ -48,6 +48,33 @@ extension World {
     case .force:
       guard let order = order(a) else { return false }
       hosts[order.source].queue.append(.force(a))
+    case .drain:
+      guard setup.drains, a < Catalogue.drains.count, b < Self.hostCount, !drainTruths.contains(where: { $0.number == a }) else {
+        return false
+      }
+      let call = DrainCall(number: a, host: b, options: c, deadline: d)
+      drainTruths.append(DrainTruth(number: a, call: call))
+      hosts[b].queue.append(.drain(call))
+    case .repeatDrain:
+      guard let call = call(a) else { return false }
+      hosts[call.host].queue.append(.drain(call))
+    case .reuseDrainID:
+      guard var call = call(a) else { return false }
+      call.isOther = true
+      hosts[call.host].queue.append(.drain(call))
+    case .steerDrain:
+      guard let call = call(a), b < 4 else { return false }
+      hosts[call.host].queue.append(.steerDrain(a, [.pause, .resume, .cancel, .cancel][b], running: b == 3))
+    case .openHost:
+      guard setup.drains else { return false }
+      hosts[a].queue.append(.openHost)
+    case .startGuest:
+      guard setup.drains, b < setup.guests, startGuest(b, at: a) else { return false }
+    case .drainWork:
+      guard setup.drains, hosts[a].isUp,
+        let index = draining[a].works.firstIndex(where: { Int($0.kind.rawValue) == b && $0.guest == c && canGoOn($0) })
+      else { return false }
+      performDrain(index, at: a, outcome: d)
     case .crashAgent:
       guard hosts[a].isUp else { return false }
       crashAgent(a)
@@ -115,6 +142,7 @@ extension World {
   private func bound(of verb: Action.Verb) -> Int {
     switch verb {
     case .order, .repeatOrder, .reuseID, .cancel, .requeue, .tune, .force: Catalogue.ids.count
+    case .drain, .repeatDrain, .reuseDrainID, .steerDrain: Catalogue.drains.count
     case .move: setup.guests
     case .pass, .stranger: 4
     default: Self.hostCount
@@ -123,9 +151,28 @@ extension World {
 
   private func order(_ number: Int) -> Order? { migrations.first { $0.number == number }?.order }
 
+  private func call(_ number: Int) -> DrainCall? { drainTruths.first { $0.number == number }?.call }
+
   func canGoOn(_ work: Work, at host: Int) -> Bool {
     if work.isFinished || !canBegin(work, at: host) { return false }
     return work.move == nil || work.stage != 5 || work.answer != nil
+  }
+
+  /// Somebody starts a guest that has ended, where libvirt still has it and no migration is about it. A few times at most.
+  private mutating func startGuest(_ guest: Int, at host: Int) -> Bool {
+    let uuid = Catalogue.guests[guest].uuid
+    guard starts < 3, let domain = hosts[host].domains[guest], hosts[host].daemon == .up,
+      hosts.allSatisfy({ it in
+        it.domains[guest]?.process == nil && !it.store.openSources.contains { $0.guest.uuid == uuid }
+          && !it.store.openDestinations.contains { $0.plan?.guest.uuid == uuid }
+      })
+    else { return false }
+    let disks = (0..<setup.disks).compactMap { pools[domain.pool][.volume(Self.volume(of: guest, $0, in: setup))] }
+    guard disks.count == setup.disks, disks.allSatisfy({ inodes[$0].content >= truths[guest].newest }) else { return false }
+    starts += 1
+    hosts[host].domains[guest]?.process = Process(state: .running, disks: disks, memory: inodes[disks[0]].content)
+    start(guest, at: host, as: .running, by: .host)
+    return true
   }
 
   // MARK: - Faults of hosts
@@ -157,6 +204,7 @@ extension World {
     let lost = hosts[host].store
     hosts[host].store = newStore(id: "\(name(host))-\(hosts[host].journals)", of: host)
     hasForgotten = true
+    for index in drainTruths.indices where drainTruths[index].call.host == host { drainTruths[index].isForgotten = true }
     for migration in lost.sources {
       if let index = migrations.firstIndex(where: { $0.number == Catalogue.number(of: migration.id) }) {
         migrations[index].isForgotten = true
@@ -177,6 +225,8 @@ extension World {
       }
     }
     for host in hosts.indices where !hosts[host].isUp { startAgent(host) }
+    // Nobody leaves a drain paused for ever.
+    for truth in drainTruths { hosts[truth.call.host].queue.append(.steerDrain(truth.number, .resume, running: false)) }
   }
 
   // MARK: - What must hold after every step

@@ -63,6 +63,9 @@ enum Delivery {
   case requeue(Int)
   case tune(Int, Int)
   case force(Int)
+  case drain(DrainCall)
+  case steerDrain(Int, DrainSteering.Action, running: Bool)
+  case openHost
   case peer(PeerMessage, isConfirmed: Bool)
 }
 
@@ -105,6 +108,11 @@ struct World {
   var daemonLinks = Array(repeating: Array(repeating: true, count: 3), count: 3)
   var truths: [Truth] = []
   var migrations: [MigrationTruth] = []
+  /// What the agents do for drains; empty in a world without.
+  var draining: [HostDraining] = []
+  var drainTruths: [DrainTruth] = []
+  /// How often a guest that had ended was started by somebody.
+  var starts = 0
   /// Every message that an agent was ever sent, to be sent again.
   var sent: [[PeerMessage]] = Array(repeating: [], count: 3)
   private(set) var violation: Violation?
@@ -129,6 +137,7 @@ struct World {
           domains: Array(repeating: nil, count: setup.guests), store: newStore(id: id, of: number),
           migrations: HostMigrations(here: Catalogue.hosts[number], journal: id, limits: limits)))
     }
+    if setup.drains { draining = Catalogue.hosts.map { HostDraining(drains: HostDrains(here: $0)) } }
     for guest in 0..<setup.guests { bringUp(guest) }
     if setup.leftover { addStranger(to: 1, .volume(Self.volume(of: 0, 0, in: setup))) }
   }
@@ -147,7 +156,7 @@ struct World {
   static func volume(of guest: Int, _ disk: Int, in setup: Setup) -> Int { (setup.sameNames ? 0 : guest * 2) + disk }
 
   private mutating func bringUp(_ guest: Int) {
-    let host = guest % Self.hostCount
+    let host = setup.isGathered ? 0 : guest % Self.hostCount
     var disks: [Int] = []
     for disk in 0..<setup.disks {
       inodes.append(Inode(disk: Inode.Disk(guest: guest, number: disk), content: 0, maker: nil))

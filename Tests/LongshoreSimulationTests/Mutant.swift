@@ -79,8 +79,46 @@ struct Mutant: Sendable, CustomTestStringConvertible {
         return .observed(Observation(source: seen.source, destination: absentIfSilent(seen.destination)), step: step)
       }
     },
+    Mutant("drain", "a cancelled drain goes on") { seams in
+      seams.drainOccurrence = { occurrence, _ in if case .cancel = occurrence { nil } else { occurrence } }
+    },
+    Mutant("drain", "a drain goes on where it is to stop") { seams in
+      seams.drainOrder = { order in changed(order) { if $0.onFailure == .stop { $0.onFailure = .skip } } }
+    },
+    Mutant("drain", "a guest is tried elsewhere where it is to be left") { seams in
+      seams.drainOrder = { order in changed(order) { $0.onFailure = .retry } }
+    },
+    Mutant("drain", "as many guests move at once as like") { seams in
+      seams.drainOrder = { order in changed(order) { $0.parallel = 64 } }
+    },
+    Mutant("drain", "a guest that could not be moved is told as moved") { seams in
+      seams.drainOccurrence = { occurrence, _ in
+        if case .ended(let id, .failed(_, runsHere: true)) = occurrence { .ended(id, .moved) } else { occurrence }
+      }
+    },
+    Mutant("drain", "guests that were started meanwhile are not seen") { seams in
+      seams.drainOccurrence = { occurrence, _ in if case .looked = occurrence { .looked([]) } else { occurrence } }
+    },
+    Mutant("drain", "a host is never looked at again") { seams in
+      seams.drainEffects = { effects, _ in effects.filter { if case .look = $0 { false } else { true } } }
+    },
+    Mutant("drain", "a move is ordered by another migration than is journalled") { seams in
+      seams.drainEffects = { effects, drain in effects.map { renamed($0, of: drain) } }
+    },
     Mutant("I8", "the guest's autostart is turned off before the checks") { $0.touchesEarly = true },
   ]
+
+  private static func changed(_ order: DrainOrder, _ change: (inout DrainOrder) -> Void) -> DrainOrder {
+    var order = order
+    change(&order)
+    return order
+  }
+
+  private static func renamed(_ effect: DrainEffect, of drain: Drain) -> DrainEffect {
+    guard case .move(var move) = effect, move.isOwn else { return effect }
+    move.migration = DrainMove.id(drain.id, guest: move.guest, round: Drain.roundLimit, attempt: move.attempt)
+    return .move(move)
+  }
 
   private static func succeeded(_ event: SourceEvent) -> SourceEvent {
     if case .transferEnded(_, let totals) = event { .transferEnded(error: nil, totals) } else { event }

@@ -9,14 +9,17 @@ struct SimulationTests {
   @Test("No invariant is violated", arguments: 0..<10)
   func seeds(part: Int) {
     var ends: Set<String> = []
+    var drains: Set<String> = []
     for seed in UInt64(part) * 100..<UInt64(part + 1) * 100 {
       let outcome = Simulation(seed: seed).outcome
       ends.formUnion(outcome.migrations.keys)
+      drains.formUnion(outcome.drains.keys)
       if let violation = outcome.violation {
         Issue.record("seed \(seed), \(violation.invariant): \(violation.message). contrib/simulate --seed \(seed) shows its history")
       }
     }
     #expect(ends.isSuperset(of: ["completed", "failed", "cancelled"]))
+    #expect(drains.isSuperset(of: ["completed", "incomplete", "guest moved", "guest failed"]))
     #expect(!ends.isDisjoint(with: ["waited at the source", "waited at the destination"]))
   }
 
@@ -30,6 +33,7 @@ struct SimulationTests {
       #expect(read.text == text)
       let second = Simulation(read.setup, read.actions)
       #expect(second.outcome.migrations == first.outcome.migrations)
+      #expect(second.outcome.drains == first.outcome.drains)
       #expect(second.actions == first.actions)
     }
   }
@@ -47,7 +51,7 @@ struct SimulationTests {
 
   @Test("Every invariant has a broken rule")
   func everyInvariant() {
-    #expect(Set(Mutant.all.map(\.invariant)) == ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "limit"])
+    #expect(Set(Mutant.all.map(\.invariant)) == ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "drain", "limit"])
   }
 
   @Test("A schedule that violates an invariant is made smaller, and still does")
