@@ -160,6 +160,36 @@ extension FourHostTests {
       }
     }
 
+    @Test("where the order says to skip, a guest that cannot be moved stays where it is, and the other one goes")
+    func skipped() async throws {
+      try await Drained.with { drained in
+        let guests = try await drained.makeGuests(2)
+        try await drained.lab.command("agent", "kill", "beta")
+        try await drained.lab.command(
+          "agent", "--env", "\(CrashPoint.variable)=\(CrashPoint.beforeDestinationQueued.rawValue)", "start", "beta")
+        async let following = drained.longshore("drain", "alpha", "--to", "beta", "--parallel", "1", "--on-failure", "skip")
+        try await drained.wait { $0.guests.contains { $0.state == .moving } }
+        // The second one is not to begin before its destination is back.
+        #expect(try await drained.longshore("drains", "pause", "alpha").code == 0)
+        try await drained.wait { $0.guests.contains { $0.state == .failed } }
+        try await drained.lab.command("agent", "wait", "beta")
+        try await drained.lab.command("agent", "start", "beta")
+        #expect(try await drained.longshore("drains", "resume", "alpha").code == 0)
+        let end = try await following
+        let status = try #require(try await drained.drains().first)
+        #expect(status.phase == .incomplete && status.reasons == nil, "\(status)")
+        let left = try #require(status.guests.first { $0.state == .failed }, "\(status)")
+        let moved = try #require(status.guests.first { $0.state == .moved }, "\(status)")
+        #expect(status.guests.count == 2 && left.attempts == 1 && moved.attempts == 1, "\(status)")
+        #expect(left.refusals?.map(\.host.text) == ["beta"] && left.reasons?.isEmpty == false, "\(left)")
+        #expect(end.code == 1 && end.error.contains("Not drained"), "\(end)")
+        // Told as it happens, and at the end.
+        #expect(end.error.contains(" \(moved.guest.name)  alpha -> beta: moved\n"), "\(end)")
+        #expect(end.error.contains("\nStay on alpha:\n  \(left.guest.name): failed: "), "\(end)")
+        for guest in guests { try await drained.verify(guest, guest.uuid == left.guest.uuid ? ["alpha"] : ["alpha", "beta"]) }
+      }
+    }
+
     @Test("an agent that dies at each point of a drain goes on to its one end, and finds a guest that was started meanwhile")
     func crashes() async throws {
       try await Drained.with { drained in
