@@ -69,6 +69,38 @@ struct DashboardTests {
     }
   }
 
+  @Test("A migration's page that is opened before the history is read finds it there, and says what was looked at where it is not")
+  func search() async throws {
+    let lab = try await Lab.find()
+    try await Teller.with(lab) { teller in
+      let told = try Teller.Told("found-later")
+      for (index, kind) in [MigrationEventData.Kind.accepted, .preparing, .prepared, .transferring].enumerated() {
+        try await teller.tell(kind, index + 1, of: told)
+      }
+      try await teller.tell(.cancelled, 5, of: told, runsAt: teller.source.host)
+      let heading = "document.querySelector('h1').textContent"
+      try await lab.command("broker", "stop")
+      try await WebProgram.with(lab, ["dashboard"]) { dashboard in
+        try await Browser.with { browser in
+          try await finally {
+            try await browser.open(dashboard.address + "migrations/\(told.id)")
+            #expect(try await browser.run(heading) == .text("Not found yet"))
+            #expect(try await browser.run("document.body.innerText.includes('The broker is away')") == .flag(true))
+            try await browser.keepScreenshot("search-away")
+          } do: {
+            try await lab.command("broker", "start")
+          }
+          try await browser.wait(
+            for: "\(heading) === 'found-later' && document.querySelectorAll('#story li').length === 5", "the migration is shown")
+          try await browser.open(dashboard.address + "migrations/nobody")
+          try await browser.wait(for: "\(heading) === 'Not found' && document.body.innerText.includes('the oldest is of')", "it is nowhere")
+          try await browser.keepScreenshot("search-in-vain")
+          try await browser.keepScreenshot("search-in-vain-phone", width: 360, height: 800)
+        }
+      }
+    }
+  }
+
   @Test("Ten thousand that have ended are in the list, in pages")
   func manyEnded() async throws {
     let lab = try await Lab.find()

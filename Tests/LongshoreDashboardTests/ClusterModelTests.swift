@@ -330,4 +330,23 @@ import Testing
     model.apply(.brokerBack, at: Sample.time(10))
     #expect(model.broker.awayBecause == nil && model.broker.awaySince == nil)
   }
+
+  @Test("All is known when the history is read to its end and the hosts were asked, until the broker is away")
+  func complete() {
+    var model = ClusterModel(cluster: Sample.cluster)
+    func apply(_ inputs: ClusterModel.Input...) -> Bool {
+      for input in inputs { model.apply(input, at: Sample.time(100)) }
+      return model.isComplete
+    }
+    #expect(!apply(.brokerBack) && !apply(.replaying(since: Sample.time(-60))) && !apply(.askedInVain))
+    #expect(model.broker.history?.read == nil)
+    #expect(!apply(.event(Sample.event(1, .accepted, at: -50)), .event(Sample.event(2, .preparing, at: 20))))
+    // Out of their order, as two hosts' events are.
+    #expect(!apply(.event(Sample.event(1, .accepted, at: 10, of: "m-2"))))
+    #expect(model.broker.history?.read == Sample.time(-50)...Sample.time(20))
+    #expect(apply(.replayed))
+    #expect(apply(.event(Sample.event(3, .prepared, at: 99))) && model.broker.history?.read?.upperBound == Sample.time(20))
+    #expect(!apply(.brokerLost(reason: "reset")) && apply(.brokerBack))
+    #expect(!apply(.replaying(since: Sample.time(-20))) && model.broker.isReplayed && apply(.replayed))
+  }
 }

@@ -33,7 +33,7 @@ import Testing
 
   @Test("What is not there, not allowed, too long or not well-formed is said to be so")
   func refusals() async throws {
-    try await RunningDashboard.with(Self.busy()) { dashboard in
+    try await RunningDashboard.with(Self.busy().complete()) { dashboard in
       for target in [
         "/nothing", "/migrations/unknown", "/hosts/nobody", "/hosts/UPPER", "/migrations/a/b", "/login", "/live?page=%2Fnothing",
       ] {
@@ -46,6 +46,77 @@ import Testing
         #expect(answer.status == 405 && answer.headers["allow"] == "GET, HEAD")
       }
       #expect(try await HTTPConnection.send("POST", "/migrations/m-1/cancel", to: dashboard.port).status == 404)
+    }
+  }
+
+  @Test(
+    "What is not known yet is looked for until the history is read and the hosts were asked, and then not found",
+    arguments: ["/migrations/late", "/migrations/late/events.jsonl", "/migrations/late/cancel", "/hosts/gamma", "/hosts/gamma/move"])
+  func search(target: String) async throws {
+    try await RunningDashboard.with(Self.busy(), hasToken: true) { dashboard in
+      let (cookie, _) = try await Self.logIn(dashboard, "/migrations/m-1/cancel")
+      let isPage = target.split(separator: "/").count == 2
+      let steps: [(ClusterModel.Input, String)] = [
+        (.brokerLost(reason: "refused"), "The broker is away."), (.brokerBack, "The history of events is being read."),
+        (.replaying(since: Sample.time(-1_000)), "since <time datetime=\"2026-01-31T18:13:20.000Z\">"),
+        (.event(Sample.event(1, .accepted, at: -100, of: "early")), "0 % of the time is read"),
+        (.event(Sample.event(2, .preparing, at: 50, of: "early")), "75 % of the time is read"),
+        (.replayed, "the hosts are being asked"),
+      ]
+      for (input, words) in steps {
+        await dashboard.state.apply(input)
+        let answer = try await dashboard.get(target, headers: [("Cookie", cookie)])
+        #expect(answer.status == 503 && answer.headers["retry-after"] == "3", "\(input)")
+        #expect(answer.body.contains("<h1>Not found yet</h1>") && answer.body.contains("content=\"3\""), "\(input)")
+        #expect(answer.body.contains(words), "\(input)")
+        #expect(answer.body.contains("data-live=\"searching\"") == isPage)
+      }
+      await dashboard.state.apply(.askedInVain)
+      let missing = try await dashboard.get(target, headers: [("Cookie", cookie)])
+      #expect(missing.status == 404 && missing.headers["retry-after"] == nil && missing.body.contains("<h1>Not found</h1>"))
+      #expect(missing.body.contains("since <time datetime=\"2026-01-31T18:13:20.000Z\">"))
+      #expect(missing.body.contains("the oldest is of <time datetime=\"2026-01-31T18:28:20.000Z\">"))
+      #expect(missing.body.contains(target.hasPrefix("/hosts") ? "longshore hosts" : "longshore status late"))
+      // A broker that was away may have what was told meanwhile.
+      await dashboard.state.apply(.brokerLost(reason: "reset"))
+      #expect(try await dashboard.get(target, headers: [("Cookie", cookie)]).status == 503)
+      await dashboard.state.apply(.brokerBack)
+      await dashboard.state.apply(.replaying(since: Sample.time(-1_000)))
+      #expect(try await dashboard.get(target, headers: [("Cookie", cookie)]).status == 503)
+      await dashboard.state.apply(.event(Sample.event(4, .transferring, at: 10, of: "late", from: Sample.node("gamma"))))
+      #expect(try await dashboard.get(target, headers: [("Cookie", cookie)]).status == 200)
+    }
+  }
+
+  @Test("A browser that looks for a migration is told when it is found")
+  func found() async throws {
+    try await RunningDashboard.with(Self.busy()) { dashboard in
+      try await HTTPConnection.with(dashboard.port) { chunks, write in
+        try await write("GET /live?page=%2Fmigrations%2Flate HTTP/1.1\r\nHost: x\r\n\r\n")
+        var reader = EventReader(chunks)
+        #expect(try await reader.next()?.data.contains("\"kind\":\"searching\"") == true)
+        for input in [ClusterModel.Input.brokerBack, .replayed, .askedInVain] { await dashboard.state.apply(input) }
+        await dashboard.hub.tick()
+        #expect(try await reader.next()?.data.contains("\"kind\":\"missing\"") == true)
+        await dashboard.state.apply(.event(Sample.event(4, .transferring, at: 10, of: "late")))
+        await dashboard.hub.tick()
+        #expect(try await reader.next()?.data.contains("\"kind\":\"shown\"") == true)
+      }
+    }
+  }
+
+  @Test("Nothing is said to be empty before all is known")
+  func emptiness() async throws {
+    try await RunningDashboard.with { dashboard in
+      for target in ["/", "/ended", "/ended?guest=web"] {
+        let body = try await dashboard.get(target).body
+        #expect(body.contains("None is known yet.") && !body.contains("None has") && !body.contains("No migration"), "\(target)")
+      }
+      for input in [ClusterModel.Input.brokerBack, .replayed, .askedInVain] { await dashboard.state.apply(input) }
+      for (target, words) in [("/", "No migration is under way."), ("/ended", "None has ended."), ("/ended?guest=web", "is so.")] {
+        let body = try await dashboard.get(target).body
+        #expect(body.contains(words) && !body.contains("known yet"), "\(target)")
+      }
     }
   }
 
@@ -102,6 +173,24 @@ import Testing
         await Task.yield()
       }
       #expect(await dashboard.hub.readerCount == 0)
+    }
+  }
+
+  @Test("Who comes to a page that others look at is told how it is now")
+  func latecomers() async throws {
+    try await RunningDashboard.with(Self.busy()) { dashboard in
+      try await HTTPConnection.with(dashboard.port) { chunks, write in
+        try await write("GET /live?page=%2Fmigrations%2Fm-1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        var first = EventReader(chunks)
+        #expect(try await first.next()?.data.contains("copied, 50 B left") == false)
+        await dashboard.state.apply(.progress(Sample.progress(at: 20, disks: [Sample.amount(50, of: 100)])))
+        try await HTTPConnection.with(dashboard.port) { chunks, write in
+          try await write("GET /live?page=%2Fmigrations%2Fm-1 HTTP/1.1\r\nHost: x\r\n\r\n")
+          var second = EventReader(chunks)
+          #expect(try await second.next()?.data.contains("copied, 50 B left") == true)
+        }
+        #expect(try await first.next()?.data.contains("copied, 50 B left") == true)
+      }
     }
   }
 

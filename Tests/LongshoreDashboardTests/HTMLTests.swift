@@ -120,8 +120,11 @@ struct HostilePages {
     round.hosts[Sample.alpha] = host
     inputs.append(.round(round))
     inputs.append(.brokerBack)
-    inputs.append(.replayed)
     for input in inputs { model.apply(input, at: now) }
+    var reading = model
+    reading.apply(.replaying(since: Sample.start), at: now)
+    reading.apply(.event(Sample.event(2, .preparing, at: 60, of: "live")), at: now)
+    model.apply(.replayed, at: now)
     var away = model
     away.apply(.brokerLost(reason: name), at: now)
     let addresses: [PageAddress] = [
@@ -131,6 +134,9 @@ struct HostilePages {
       $0.page(of: model, at: now, canAct: true).document(PageFrame(model))
     }
     pages.append(PageAddress.overview.page(of: away, at: now, canAct: false).document(PageFrame(away)))
+    pages += [.overview, .migration(Sample.id("nobody")), .host(Sample.node("nobody"))].map { (address: PageAddress) in
+      address.page(of: reading, at: now, canAct: false).document(PageFrame(reading))
+    }
     guard let record = model.migration(Sample.id("live")), let known = model.hosts[Sample.alpha] else {
       preconditionFailure("the migration and the host are known")
     }

@@ -106,6 +106,13 @@ extension ClusterModel {
   }
 
   init(events: [MigrationEvent], limits: Limits = Limits()) { self.init(events.map { .event($0) }, limits: limits) }
+
+  /// This model once the history is read and the hosts were asked.
+  func complete() -> ClusterModel {
+    var model = self
+    for input in [Input.brokerBack, .replayed, .round(HostRound(askedAt: Sample.start))] { model.apply(input, at: Sample.time(90)) }
+    return model
+  }
 }
 
 /// A generator whose numbers are the same in each run.

@@ -96,17 +96,9 @@ package actor ClusterFeed: Service {
     self.link = link
     isConnected = true
     await state.apply(.brokerBack)
-    let (state, times, startedAt) = (state, times, now())
-    let watch = HistoryWatch(startedAt: startedAt)
+    let (state, times) = (state, times)
     await withTaskGroup(of: Void.self) { group in
-      // A stream does not say where its end is: what comes late is of the present.
-      group.addTask {
-        while !Task.isCancelled {
-          try? await Task.sleep(for: times.quiet / 4)
-          if watch.isRead(after: times.quiet) { break }
-        }
-        await state.apply(.replayed)
-      }
+      var watch = await beginReading(in: &group)
       group.addTask {
         while !Task.isCancelled {
           let count = await self.ask(link)
@@ -126,11 +118,30 @@ package actor ClusterFeed: Service {
           await state.apply(.drain(event))
         case .progress(let progress): await state.apply(.progress(progress))
         case .lost(let reason): await state.apply(.brokerLost(reason: reason))
-        case .restored: await state.apply(.brokerBack)
+        case .restored:
+          await state.apply(.brokerBack)
+          // The stream is read from its beginning again.
+          watch.abandon()
+          watch = await beginReading(in: &group)
         }
       }
       group.cancelAll()
     }
+  }
+
+  /// The history of events is read from now on: sees when that comes to its end.
+  private func beginReading(in group: inout TaskGroup<Void>) async -> HistoryWatch {
+    let (state, times, startedAt) = (state, times, now())
+    let watch = HistoryWatch(startedAt: startedAt)
+    await state.apply(.replaying(since: startedAt.adding(milliseconds: -times.history.components.seconds * 1000)))
+    // A stream does not say where its end is: what comes late is of the present.
+    group.addTask {
+      while !Task.isCancelled, !watch.isRead(after: times.quiet) {
+        try? await Task.sleep(for: times.quiet / 4)
+      }
+      if !Task.isCancelled, !watch.isAbandoned { await state.apply(.replayed) }
+    }
+    return watch
   }
 
   /// Asks all hosts what they are and do.
@@ -152,7 +163,7 @@ package actor ClusterFeed: Service {
     guard !Task.isCancelled else { return 0 }
     guard !replies.isEmpty, !hasFailed else {
       // What could not be asked has not stayed silent.
-      await state.noteAsked()
+      await state.apply(.askedInVain)
       return 0
     }
     var round = HostRound(askedAt: start)
@@ -220,17 +231,26 @@ package actor ClusterFeed: Service {
 /// Sees when the history of events has been read. A stream does not say where its end is.
 private final class HistoryWatch: Sendable {
   private let startedAt: Timestamp
-  private let heard = Mutex((last: ContinuousClock.now, isPresent: false))
+  private let heard = Mutex((last: ContinuousClock.now, isPresent: false, isAbandoned: false))
 
   init(startedAt: Timestamp) { self.startedAt = startedAt }
 
   /// An event of this time was read.
   func heard(at time: Timestamp) {
-    heard.withLock { $0 = (.now, $0.isPresent || time >= startedAt) }
+    heard.withLock {
+      $0.last = .now
+      $0.isPresent = $0.isPresent || time >= startedAt
+    }
   }
+
+  /// The history is read anew, which another one sees.
+  func abandon() { heard.withLock { $0.isAbandoned = true } }
+
+  /// Whether the history is read anew.
+  var isAbandoned: Bool { heard.withLock(\.isAbandoned) }
 
   /// Whether an event of the present was read, or none at all for a time.
   func isRead(after quiet: Duration) -> Bool {
-    heard.withLock { $0.isPresent || ContinuousClock.now - $0.last > quiet }
+    heard.withLock { $0.isAbandoned || $0.isPresent || ContinuousClock.now - $0.last > quiet }
   }
 }

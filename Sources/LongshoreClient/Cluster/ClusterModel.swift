@@ -49,8 +49,12 @@ package struct ClusterModel: Sendable {
     case brokerLost(reason: String)
     /// The connection to the broker is there.
     case brokerBack
+    /// The history of events is read from now on, from that time to the present.
+    case replaying(since: Timestamp)
     /// The history of events has been read up to now.
     case replayed
+    /// The hosts were asked, and that could not be done.
+    case askedInVain
   }
 
   /// How the broker stands.
@@ -59,10 +63,35 @@ package struct ClusterModel: Sendable {
     package var awayBecause: String? = "not connected yet"
     /// Since when it is away; nil while it is there, and before the first connection.
     package var awaySince: Timestamp?
-    /// Whether the history has been read.
+    /// Whether the history has been read, at least once.
     package var isReplayed = false
+    /// How far the history is read; nil before its reading has begun. It is read anew when the broker was away.
+    package var history: History?
     /// Whether there was a connection.
     package var wasConnected = false
+
+    /// Whether the history is being read, or is yet to be.
+    package var isReading: Bool { !isReplayed || history.map { !$0.isRead } ?? false }
+  }
+
+  /// How far the history of events is read.
+  package struct History: Sendable, Hashable {
+    /// From when on it is read. The broker may not have kept what is so old.
+    package let since: Timestamp
+    /// The times of its oldest and of its newest event that was read; nil before the first.
+    package private(set) var read: ClosedRange<Timestamp>?
+    /// Whether it has been read to its end.
+    package private(set) var isRead = false
+
+    /// A history of which nothing is read.
+    package init(since: Timestamp) { self.since = since }
+
+    fileprivate mutating func note(_ time: Timestamp) {
+      guard !isRead else { return }
+      read = read.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
+    }
+
+    fileprivate mutating func end() { isRead = true }
   }
 
   /// What the hosts of one pair move between them.
@@ -118,6 +147,8 @@ package struct ClusterModel: Sendable {
   package let limits: Limits
   /// How the broker stands.
   package private(set) var broker = Broker()
+  /// Whether hosts have been asked and have answered, or could not.
+  package private(set) var hasAsked = false
   /// When anything was last heard.
   package private(set) var heardAt: Timestamp?
   /// The migrations that have ended.
@@ -155,9 +186,11 @@ package struct ClusterModel: Sendable {
     switch input {
     case .event(let event):
       heardAt = now
+      broker.history?.note(event.time)
       take(event, now)
     case .drain(let event):
       heardAt = now
+      broker.history?.note(event.time)
       know(event.data.host)
       if let drain = drains[event.subject], drain.host != event.data.host { return }
       if drains[event.subject] == nil { drains[event.subject] = DrainRecord(event) } else { drains[event.subject]?.apply(event) }
@@ -167,7 +200,10 @@ package struct ClusterModel: Sendable {
       guard var record = live[progress.subject], isOfSource(progress, record) else { return }
       record.apply(progress, now: now)
       keep(record)
-    case .round(let round): take(round, now)
+    case .round(let round):
+      hasAsked = true
+      take(round, now)
+    case .askedInVain: hasAsked = true
     case .status(let status):
       heardAt = now
       take(status, now)
@@ -178,9 +214,16 @@ package struct ClusterModel: Sendable {
       broker.awayBecause = nil
       broker.awaySince = nil
       broker.wasConnected = true
-    case .replayed: broker.isReplayed = true
+    case .replaying(let time): broker.history = History(since: time)
+    case .replayed:
+      broker.isReplayed = true
+      broker.history?.end()
     }
   }
+
+  /// Whether all is known that can be: the broker is there, the history has been read to its end, and the hosts were asked. What is not
+  /// known then is not there to be found.
+  package var isComplete: Bool { broker.awayBecause == nil && !broker.isReading && hasAsked }
 
   private mutating func take(_ event: MigrationEvent, _ now: Timestamp) {
     // A migration is told of by its source alone.

@@ -6,9 +6,6 @@ package actor ClusterState {
   package private(set) var model: ClusterModel
   private let now: @Sendable () -> Timestamp
 
-  /// Whether hosts have been asked and have answered since the start, or could not.
-  package private(set) var hasAsked = false
-
   /// A state that begins with a model.
   package init(_ model: ClusterModel, now: @escaping @Sendable () -> Timestamp) {
     self.model = model
@@ -16,13 +13,7 @@ package actor ClusterState {
   }
 
   /// Takes in what was heard.
-  package func apply(_ input: ClusterModel.Input) {
-    if case .round = input { hasAsked = true }
-    model.apply(input, at: now())
-  }
-
-  /// Notes that hosts were asked, whatever came of it.
-  package func noteAsked() { hasAsked = true }
+  package func apply(_ input: ClusterModel.Input) { model.apply(input, at: now()) }
 
   /// What is known of one migration: its story, or where that is not kept the row of its end.
   package func migration(_ id: MigrationID) -> (record: MigrationRecord?, row: EndedList.Row?) {

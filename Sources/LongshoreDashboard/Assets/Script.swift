@@ -7,8 +7,9 @@ extension Asset {
       "use strict";
       (() => {
         const SILENCE = 40000;
-        const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-        const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+        const seconds = { hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
+        const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", ...seconds });
+        const clock = new Intl.DateTimeFormat(undefined, seconds);
 
         // Times, as they are read where the browser is. The server's clock and the browser's may differ.
         let skew = 0;
@@ -83,9 +84,12 @@ extension Asset {
         };
 
         const template = document.createElement("template");
-        const take = ({ title, parts, now }) => {
+        const take = ({ title, kind, parts, now }) => {
           skew = Date.parse(now) - Date.now();
-          if (title && document.title !== title) document.title = title;
+          const isOther = kind !== document.body.dataset.live;
+          // What was looked for is found, or is not there. What is shown stays while a dashboard that was started anew looks for it.
+          if (isOther && kind !== "searching") return location.reload();
+          if (title && !isOther && document.title !== title) document.title = title;
           for (const [id, markup] of Object.entries(parts)) {
             const element = document.getElementById(id);
             if (!element || !("part" in element.dataset)) continue;

@@ -8,7 +8,7 @@ extension Asset {
         --ground: #f6f7f9; --sheet: #ffffff; --line: #d9dee5; --soft: #eceff3;
         --ink: #1b2430; --quiet: #566372; --link: #0b5cad;
         --busy: #0b5cad; --ok: #1a6f3c; --warn: #875500; --bad: #b3261e; --wait: #5b4b9a;
-        --bar: #2f7fd1; --caught: #8a5fc7; --track: #dfe5ec;
+        --bar: #2773c0; --caught: #8a5fc7; --track: #dfe5ec;
         --bad-ground: #fdecea; --warn-ground: #fdf4de; --info-ground: #e8f1fb;
       }
       @media (prefers-color-scheme: dark) {
@@ -61,6 +61,7 @@ extension Asset {
       .state { white-space: nowrap; font-size: .92em; }
       .ok { color: var(--ok); } .busy { color: var(--busy); } .bad { color: var(--bad); } .warn { color: var(--warn); } .wait { color: var(--wait); }
       .session form { display: inline; }
+      .session button { min-height: 0; padding: .2rem .6rem; }
 
       main { max-width: 1440px; margin: 0 auto; padding: .75rem 1.25rem 2rem; }
       footer { max-width: 1440px; margin: 0 auto; padding: 0 1.25rem 1.5rem; color: var(--quiet); font-size: .86em; }
@@ -96,13 +97,14 @@ extension Asset {
       .number { text-align: right; white-space: nowrap; }
       .number:not(:last-child) { padding-right: 1.6rem; }
       th:last-child, td:last-child { padding-right: 0; }
-      .way { white-space: nowrap; }
+      .way a { white-space: nowrap; }
       td time { white-space: nowrap; }
       .phase { white-space: nowrap; font-weight: 550; }
       .phase.quiet { font-weight: 400; }
       .reasons { list-style: none; margin: 0; padding: 0; max-width: 60ch; overflow-wrap: anywhere; }
       .reasons li + li { margin-top: .2rem; }
-      .reasons code { background: none; padding: 0; color: var(--quiet); }
+      .reasons code { background: none; padding: 0; color: var(--quiet); display: inline-block; max-width: 100%; }
+      .notice .reasons { max-width: 100ch; }
 
       progress, meter { display: block; width: 100%; min-width: 8rem; height: .6rem; margin: .35rem 0 .2rem; border: 0; border-radius: 5px; overflow: hidden; background: var(--track); -webkit-appearance: none; appearance: none; }
       progress::-webkit-progress-bar { background: var(--track); }
@@ -138,7 +140,7 @@ extension Asset {
       .chart figcaption { color: var(--quiet); font-size: .9em; }
       .key { margin-right: 1rem; } .key.rate span { color: var(--bar); } .key.dirty span { color: var(--caught); }
 
-      .story { list-style: none; margin: 0; padding: 0 0 0 .4rem; }
+      .story { list-style: none; margin: 0; padding: 0 0 .5rem .4rem; }
       .story > li { border-left: 2px solid var(--line); padding: 0 0 .7rem 1.1rem; position: relative; top: .5rem; }
       .story > li > p { margin: 0; position: relative; top: -.7rem; }
       .story > li > .reasons { margin-top: -.5rem; }
@@ -151,13 +153,14 @@ extension Asset {
 
       .filter { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: end; margin: .75rem 0; }
       label { color: var(--quiet); font-size: .86em; display: flex; flex-direction: column; gap: .15rem; }
-      input, select, button { font: inherit; font-size: .95rem; color: var(--ink); background: var(--sheet); border: 1px solid var(--quiet); border-radius: 5px; padding: .35rem .6rem; min-height: 2.2rem; }
-      button { cursor: pointer; font-weight: 600; }
+      input, select, button { font: inherit; color: var(--ink); background: var(--sheet); border: 1px solid var(--quiet); border-radius: 5px; padding: .35rem .6rem; min-height: 2.2rem; }
+      input, select { font-size: 15px; }
+      button { font-size: 14px; cursor: pointer; font-weight: 600; }
       button:hover { background: var(--soft); }
       button.danger { border-color: var(--bad); color: var(--bad); }
       .pages ul { gap: .25rem 1rem; margin-top: .75rem; }
 
-      @media (min-width: 64rem) { tbody th { min-width: 13rem; } }
+      @media (min-width: 64rem) { tbody th { min-width: 13rem; } .prose > div { min-width: 15rem; } }
       @media (max-width: 46rem) {
         .top { padding: .5rem .8rem; gap: .3rem .9rem; }
         main { padding: .5rem .8rem 1.5rem; } footer { padding: 0 .8rem 1rem; }
@@ -177,7 +180,7 @@ extension Asset {
         tbody td::before { content: attr(data-label); color: var(--quiet); font-size: .86em; grid-column: 1; grid-row: 1; padding-top: .1em; }
         tbody td:has(> div:empty) { display: none; }
         .chart text { font-size: 17px; }
-        .way, td time { white-space: normal; }
+        .way a, td time { white-space: normal; }
         .ways { gap: .4rem; }
         .card { padding: .5rem .65rem; }
         .story .phase { display: block; }

@@ -33,7 +33,7 @@ enum EndedPage {
 
   private static func list(_ model: ClusterModel, _ page: EndedList.Page, _ filter: EndedList.Filter) -> HTML {
     guard page.count > 0 else {
-      return "<p class=\"empty\">\(filter == .all ? "None has ended yet." : "None of those in the list is so." as HTML)</p>"
+      return Piece.empty(model, filter == .all ? "None has ended." : "None of those in the list is so.")
     }
     let last = (page.number - 1) * rows + page.rows.count
     let bounded: HTML? = model.ended.horizon.map { time -> HTML in
@@ -52,7 +52,7 @@ enum EndedPage {
       "Migrations that have ended",
       columns: [
         Piece.Column("Guest"), Piece.Column("From → to"), Piece.Column("End"), Piece.Column("When"), Piece.Column("Took", isNumber: true),
-        Piece.Column("Downtime", isNumber: true), Piece.Column("Moved", isNumber: true), Piece.Column("Why"),
+        Piece.Column("Downtime", isNumber: true), Piece.Column("Moved", isNumber: true), Piece.Column("Why", isProse: true),
       ],
       rows: rows.map { row in
         let took: HTML = row.seconds.map { seconds -> HTML in "\(Quantity.seconds(seconds))" } ?? "–"

@@ -15,14 +15,14 @@ enum HostPage {
     let ended = model.ended.page(1, of: 10, EndedList.Filter(host: name))
     let last: HTML =
       ended.count == 0
-      ? "<p class=\"empty\">None has ended yet.</p>"
-      : EndedPage.table(ended.rows) + "<p><a href=\"/ended?host=\(url: name.text)\">All \(ended.count) of this host</a></p>"
+      ? Piece.empty(model, "None has ended.")
+      : EndedPage.table(ended.rows) + "<p><a href=\"/ended?host=\(url: name.text)\">See all of this host (\(ended.count))</a></p>"
     return Page(
       title: name.text, place: .elsewhere, head: "<h1>Host \(name)</h1>",
       parts: [
         Page.Part(id: "state", content: facts(host) + action),
-        Page.Part(id: "out", content: traffic(out, "out", "Leaving", at: now)),
-        Page.Part(id: "into", content: traffic(into, "into", "Coming", at: now)),
+        Page.Part(id: "out", content: traffic(model, out, "out", "Leaving", at: now)),
+        Page.Part(id: "into", content: traffic(model, into, "into", "Coming", at: now)),
         Page.Part(id: "drains", content: OverviewPage.drains(drains, title: "Drains")),
         Page.Part(id: "pools", content: pools(host)),
         Page.Part(id: "guests", content: guests(host)),
@@ -60,8 +60,10 @@ enum HostPage {
       """
   }
 
-  private static func traffic(_ records: [MigrationRecord], _ id: StaticString, _ title: HTML, at now: Timestamp) -> HTML {
-    guard !records.isEmpty else { return Piece.section(id, title, "<p class=\"empty\">None.</p>") }
+  private static func traffic(
+    _ model: ClusterModel, _ records: [MigrationRecord], _ id: StaticString, _ title: HTML, at now: Timestamp
+  ) -> HTML {
+    guard !records.isEmpty else { return Piece.section(id, title, Piece.empty(model, "None.")) }
     let rows = records.prefix(OverviewPage.mostRows).map { record -> (key: String, cells: [HTML]) in
       (
         key: record.id.text,
@@ -76,7 +78,8 @@ enum HostPage {
       Piece.table(
         title,
         columns: [
-          Piece.Column("Guest"), Piece.Column("From → to"), Piece.Column("Phase"), Piece.Column("Copied"), Piece.Column("Why"),
+          Piece.Column("Guest"), Piece.Column("From → to"), Piece.Column("Phase"), Piece.Column("Copied"),
+          Piece.Column("Why", isProse: true),
         ], rows: Array(rows)))
   }
 
@@ -87,14 +90,18 @@ enum HostPage {
       let part = pool.capacity == 0 ? 0 : Int((Double(used) / Double(pool.capacity) * 1000).rounded())
       let grace: HTML = pool.grace.map { grace -> HTML in "\(Quantity.bytes(grace))" } ?? "–"
       let state: HTML = pool.active ? "active" : "<strong>inactive</strong>"
+      // Of one that is inactive libvirt does not know the size.
+      let room: HTML =
+        pool.capacity == 0
+        ? "–"
+        : """
+        <meter min="0" max="1000" high="900" value="\(part)" aria-label="\(pool.name) used">\(part / 10) %</meter>\
+        <span class="under">\(Quantity.bytes(pool.available, of: pool.capacity)) free</span>
+        """
       return (
         key: pool.name,
         cells: [
-          "\(pool.name)", "\(pool.type)", state,
-          """
-          <meter min="0" max="1000" high="900" value="\(part)" aria-label="\(pool.name) used">\(part / 10) %</meter>\
-          <span class="under">\(Quantity.bytes(pool.available, of: pool.capacity)) free</span>
-          """, grace,
+          "\(pool.name)", "\(pool.type)", state, room, grace,
         ]
       )
     }

@@ -4,7 +4,8 @@ enum MessagePage {
   static func notFound(_ what: HTML) -> Page {
     Page(
       title: "Not found", place: .elsewhere, head: "<h1>Not found</h1>",
-      parts: [Page.Part(id: "message", content: "<p>\(what)</p><p><a href=\"/\">To the overview</a></p>")], status: 404)
+      parts: [Page.Part(id: "message", content: "<p>\(what)</p><p><a href=\"/\">To the overview</a></p>")], status: 404,
+      kind: .missing)
   }
 
   /// Something else than a page, such as an error.

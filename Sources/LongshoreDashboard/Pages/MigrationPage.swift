@@ -19,7 +19,7 @@ enum MigrationPage {
         Page.Part(id: "standing", content: standing(record) + (record.end == nil ? actions : .none)),
         Page.Part(id: "copy", content: copy(record, at: now)),
         Page.Part(id: "rates", content: rates(record)),
-        Page.Part(id: "story", content: story(record)),
+        Page.Part(id: "story", content: story(model, record)),
         Page.Part(id: "plan", content: plan(record)),
         Page.Part(id: "checks", content: checks(record.checks)),
         Page.Part(id: "raw", content: raw(record)),
@@ -185,7 +185,7 @@ enum MigrationPage {
       "copy", "The copy",
       """
       <div class="whole" id="whole">\(Piece.bar(record.bar, of: record.guest.name, dirtyRate: dirty, isEnded: record.end != nil))</div>
-      <dl class="facts">\(facts.compactMap(\.self))</dl>
+      \(isCopying ? "<dl class=\"facts\">\(facts.compactMap(\.self))</dl>" : .none as HTML)
       \(parts)\(compared)\(record.end == nil && record.trouble(at: now) == nil ? Piece.reasons(record.reasons) : .none)
       """)
   }
@@ -197,9 +197,9 @@ enum MigrationPage {
 
   // MARK: The story
 
-  private static func story(_ record: MigrationRecord) -> HTML {
+  private static func story(_ model: ClusterModel, _ record: MigrationRecord) -> HTML {
     guard !record.events.isEmpty else {
-      return Piece.section("story", "Time line", "<p class=\"empty\">Its events were not heard; its host alone told of it.</p>")
+      return Piece.section("story", "Time line", Piece.empty(model, "Its events were not heard; its host alone told of it."))
     }
     let items = record.events.map { event -> HTML in
       let after = Double(max(0, event.time.milliseconds - record.acceptedAt.milliseconds)) / 1000
@@ -249,13 +249,13 @@ enum MigrationPage {
         cells: ["<code>\(check.code.text)</code>", Piece.host(check.host), outcome, "\(check.message)\(advice)"]
       )
     }
-    let summary: HTML = bad == 0 ? "all passed" : "\(bad) of them not passed"
+    let summary: HTML = bad == 0 ? "passed" : "\(bad) not passed"
     return Piece.section(
       "checks", "Checks", count: checks.count,
-      "<details\("open", if: bad > 0)><summary>\(checks.count) checks, \(summary)</summary>"
+      "<details\("open", if: bad > 0)><summary>\(Quantity.count(checks.count, "check")), \(summary)</summary>"
         + Piece.table(
           "Checks before anything was made",
-          columns: [Piece.Column("Check"), Piece.Column("Host"), Piece.Column("Outcome"), Piece.Column("Found")], rows: rows)
+          columns: [Piece.Column("Check"), Piece.Column("Host"), Piece.Column("Outcome"), Piece.Column("Found", isProse: true)], rows: rows)
         + "</details>")
   }
 

@@ -13,14 +13,15 @@ enum OverviewPage {
     let running = model.running
     let queue = model.queue
     let links = model.links
+    let urgent = alarms.filter { $0.severity == .alarm }.count
     return Page(
-      title: alarms.contains { $0.severity == .alarm } ? "\(Quantity.count(alarms.count, "alarm")) · Overview" : "Overview",
+      title: urgent > 0 ? "\(Quantity.count(urgent, "alarm")) · Overview" : "Overview",
       place: .overview, head: "<h1 class=\"unseen\">Overview of cluster \(model.cluster)</h1>",
       parts: [
         Page.Part(id: "alarms", content: self.alarms(alarms)),
         Page.Part(id: "figures", content: figures(model, running: running, queue: queue, alarms: alarms, links: links)),
-        Page.Part(id: "running", content: self.running(running, at: now)),
-        Page.Part(id: "queue", content: self.queue(queue)),
+        Page.Part(id: "running", content: self.running(model, running, at: now)),
+        Page.Part(id: "queue", content: self.queue(model, queue)),
         Page.Part(id: "drains", content: drains(model.allDrains.filter { !$0.phase.isTerminal }, title: "Drains")),
         Page.Part(id: "links", content: self.links(links)),
         Page.Part(id: "hosts", content: hosts(model)),
@@ -53,7 +54,8 @@ enum OverviewPage {
     let rate = links.reduce(0.0) { $0 + Double($1.rate) }
     let silent = model.hosts.values.filter(\.isSilent).count
     let unheard = model.hosts.values.filter { $0.description == nil && !$0.isSilent }.count
-    let hosts: HTML = silent > 0 ? "\(silent) silent" : unheard > 0 ? "\(unheard) not heard of yet" : "all answer"
+    let hosts: HTML =
+      model.hosts.isEmpty ? "none known" : silent > 0 ? "\(silent) silent" : unheard > 0 ? "\(unheard) not heard of yet" : "all answer"
     return """
       <dl class="figures">
       <div><dt>under way</dt><dd>\(running.count)</dd></div>
@@ -66,9 +68,9 @@ enum OverviewPage {
   }
 
   /// Migrations that are under way.
-  static func running(_ records: [MigrationRecord], at now: Timestamp) -> HTML {
+  static func running(_ model: ClusterModel, _ records: [MigrationRecord], at now: Timestamp) -> HTML {
     guard !records.isEmpty else {
-      return Piece.section("running", "Under way", "<p class=\"empty\">No migration is under way.</p>")
+      return Piece.section("running", "Under way", Piece.empty(model, "No migration is under way."))
     }
     let rows = records.prefix(mostRows).map { record in (key: record.id.text, cells: runningCells(record, at: now)) }
     return Piece.section(
@@ -77,7 +79,7 @@ enum OverviewPage {
         "Migrations that are under way",
         columns: [
           Piece.Column("Guest"), Piece.Column("From → to"), Piece.Column("Phase"), Piece.Column("Copied"),
-          Piece.Column("Rate", isNumber: true), Piece.Column("Left", isNumber: true), Piece.Column("Why"),
+          Piece.Column("Rate", isNumber: true), Piece.Column("Left", isNumber: true), Piece.Column("Why", isProse: true),
         ], rows: Array(rows)) + more(records.count))
   }
 
@@ -101,8 +103,8 @@ enum OverviewPage {
   }
 
   /// Migrations that wait.
-  static func queue(_ records: [MigrationRecord]) -> HTML {
-    guard !records.isEmpty else { return Piece.section("queue", "Waiting", "<p class=\"empty\">Nothing waits for its turn.</p>") }
+  static func queue(_ model: ClusterModel, _ records: [MigrationRecord]) -> HTML {
+    guard !records.isEmpty else { return Piece.section("queue", "Waiting", Piece.empty(model, "Nothing waits for its turn.")) }
     let rows = records.prefix(mostRows).map { record -> (key: String, cells: [HTML]) in
       let place: HTML = record.waiting.map { waiting -> HTML in "\(waiting.position) at \(Piece.host(waiting.host))" } ?? "–"
       let start: HTML = record.expectedStart.map { Piece.clock($0) } ?? "–"
@@ -119,7 +121,8 @@ enum OverviewPage {
       Piece.table(
         "Migrations that wait for their turn",
         columns: [
-          Piece.Column("Guest"), Piece.Column("From → to"), Piece.Column("Place"), Piece.Column("Waits for"), Piece.Column("Since"),
+          Piece.Column("Guest"), Piece.Column("From → to"), Piece.Column("Place"), Piece.Column("Waits for", isProse: true),
+          Piece.Column("Since"),
           Piece.Column("Expected"),
         ], rows: Array(rows)) + more(records.count))
   }
@@ -129,7 +132,7 @@ enum OverviewPage {
     guard !drains.isEmpty else { return .none }
     let rows = drains.prefix(mostRows).map { drain -> (key: String, cells: [HTML]) in
       let counts = drain.counts
-      let left: HTML? = counts.left > 0 ? ", <strong>\(counts.left) stay</strong>" : nil
+      let left: HTML? = counts.left > 0 ? ", <strong>\(counts.left) \(counts.left == 1 ? "stays" : "stay" as HTML)</strong>" : nil
       let end: HTML =
         drain.phase.isTerminal
         ? Piece.time(drain.updatedAt)
@@ -149,7 +152,9 @@ enum OverviewPage {
       "drains", title, count: drains.count,
       Piece.table(
         "Drains",
-        columns: [Piece.Column("Host"), Piece.Column("Phase"), Piece.Column("Guests"), Piece.Column("End"), Piece.Column("Why")],
+        columns: [
+          Piece.Column("Host"), Piece.Column("Phase"), Piece.Column("Guests"), Piece.Column("End"), Piece.Column("Why", isProse: true),
+        ],
         rows: Array(rows)))
   }
 
@@ -179,7 +184,7 @@ enum OverviewPage {
   }
 
   private static func hosts(_ model: ClusterModel) -> HTML {
-    guard !model.hosts.isEmpty else { return Piece.section("hosts", "Hosts", "<p class=\"empty\">No host is known yet.</p>") }
+    guard !model.hosts.isEmpty else { return Piece.section("hosts", "Hosts", Piece.empty(model, "No host is known.")) }
     var traffic: [NodeName: (out: Int, into: Int)] = [:]
     for record in model.running + model.queue {
       traffic[record.source, default: (0, 0)].out += 1
@@ -190,7 +195,7 @@ enum OverviewPage {
       let (out, into) = traffic[host.name] ?? (0, 0)
       let guests: HTML =
         host.description.map { description -> HTML in
-          "\(description.guests.filter { $0.state == "running" }.count) of \(description.guests.count) run"
+          "\(description.guests.filter { $0.state == "running" }.count) of \(description.guests.count) \(description.guests.count == 1 ? "runs" : "run" as HTML)"
         } ?? "–"
       return (
         key: host.name.text,
@@ -209,10 +214,10 @@ enum OverviewPage {
 
   private static func recentlyEnded(_ model: ClusterModel) -> HTML {
     let page = model.ended.page(1, of: recent, .all)
-    guard page.count > 0 else { return Piece.section("recent", "Ended", "<p class=\"empty\">None has ended yet.</p>") }
+    guard page.count > 0 else { return Piece.section("recent", "Ended", Piece.empty(model, "None has ended.")) }
     return Piece.section(
       "recent", "Ended last",
-      EndedPage.table(page.rows) + "<p><a href=\"/ended\">All \(page.count) that have ended</a></p>")
+      EndedPage.table(page.rows) + "<p><a href=\"/ended\">See all (\(page.count))</a></p>")
   }
 
   private static func more(_ count: Int) -> HTML {

@@ -21,6 +21,18 @@ struct Page: Sendable {
   var parts: [Part]
   /// The HTTP status.
   var status = 200
+  /// What kind of page it is.
+  var kind = Kind.shown
+
+  /// Whether a page shows what its address names. A browser loads a page anew whose kind changes.
+  enum Kind: String, Sendable, Hashable, Encodable {
+    /// It does.
+    case shown
+    /// It is not known yet, and looked for.
+    case searching
+    /// It is not there.
+    case missing
+  }
 
   /// The pages of the navigation.
   enum Place: Sendable, Hashable {
@@ -36,6 +48,10 @@ struct Page: Sendable {
     let links = nav.map { place, address, name -> HTML in
       "<li><a href=\"\(address)\"\("aria-current=\"page\"", if: place == self.place)>\(name)</a></li>"
     }
+    let live = isLive ? Optional("\(kind.rawValue)" as HTML) : nil
+    // Who runs no scripts sees what was found all the same.
+    let refresh: HTML = "<meta http-equiv=\"refresh\" content=\"3\">"
+    let reload: HTML = kind != .searching ? .none : isLive ? "<noscript>\(refresh)</noscript>" : refresh
     let sections = parts.map { part -> HTML in "<div id=\"\(part.id)\" data-part>\(part.content)</div>" }
     return """
       <!DOCTYPE html>
@@ -45,11 +61,12 @@ struct Page: Sendable {
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
       <title>\(title) · Longshore</title>
+      \(reload)
       <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
       <link rel="stylesheet" href="/assets/style.css">
       <script src="/assets/live.js" defer></script>
       </head>
-      <body\("data-live", if: isLive)>
+      <body\(live.map { kind -> HTML in " data-live=\"\(kind)\"" })>
       <a class="skip" href="#main">Skip to the content</a>
       <header class="top">
       <a class="brand" href="/"><svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false"><path d="M2 15h20l-3 5H5zM6 9h5v5H6zM12 9h5v5h-5zM9 3h5v5H9z"/></svg> Longshore</a>
@@ -93,13 +110,13 @@ struct PageFrame: Sendable {
     let heard = model.heardAt.map { Piece.age($0) }
     guard let reason = broker.awayBecause else {
       connection =
-        broker.isReplayed
-        ? "<span class=\"state ok\"><span aria-hidden=\"true\">●</span> connected</span>"
-        : "<span class=\"state busy\"><span aria-hidden=\"true\">◌</span> reading the history</span>"
+        broker.isReading
+        ? "<span class=\"state busy\"><span aria-hidden=\"true\">◌</span> reading the history</span>"
+        : "<span class=\"state ok\"><span aria-hidden=\"true\">●</span> connected</span>"
+      let place = broker.history?.read.map { read -> HTML in ", and has come to \(Piece.time(read.upperBound))" }
       banner =
-        broker.isReplayed
-        ? .none
-        : "<p class=\"notice info\">The history of events is being read: what is shown is not complete yet.</p>"
+        broker.isReading
+        ? "<p class=\"notice info\">The history of events is being read\(place): what is shown is not complete yet.</p>" : .none
       return
     }
     connection = "<span class=\"state bad\"><span aria-hidden=\"true\">▲</span> broker away</span>"
@@ -195,6 +212,11 @@ enum Piece {
     return HTML(parts.enumerated().map { index, part in index % 2 == 1 ? "<kbd>\(String(part))</kbd>" : "\(String(part))" })
   }
 
+  /// Says that there is none of something, or none yet while not all is known.
+  static func empty(_ model: ClusterModel, _ text: HTML) -> HTML {
+    "<p class=\"empty\">\(model.isComplete ? text : "None is known yet.")</p>"
+  }
+
   /// Reasons as a list; nothing where there are none.
   static func reasons(_ reasons: [Reason]) -> HTML {
     guard !reasons.isEmpty else { return .none }
@@ -220,7 +242,7 @@ enum Piece {
         let (column, cell) = pair
         return index == 0
           ? "<th scope=\"row\">\(cell)</th>"
-          : "<td data-label=\"\(column.name)\"\("class=\"number\"", if: column.isNumber)><div>\(cell)</div></td>"
+          : "<td data-label=\"\(column.name)\"\("class=\"number\"", if: column.isNumber)\("class=\"prose\"", if: column.isProse)><div>\(cell)</div></td>"
       }
       return "<tr data-key=\"\(row.key)\">\(cells)</tr>\n"
     }
@@ -234,10 +256,13 @@ enum Piece {
   struct Column: Sendable {
     var name: HTML
     var isNumber = false
+    /// Whether its cells have sentences, for which it takes some width.
+    var isProse = false
 
-    init(_ name: HTML, isNumber: Bool = false) {
+    init(_ name: HTML, isNumber: Bool = false, isProse: Bool = false) {
       self.name = name
       self.isNumber = isNumber
+      self.isProse = isProse
     }
   }
 }

@@ -22,7 +22,7 @@ extension DashboardResponder {
     switch action {
     case .cancel(let id), .tune(let id):
       guard let record = model.migration(id) else {
-        return await page(MessagePage.notFound("No migration <code>\(id)</code> is known here."), isLive: false, request)
+        return await page(SearchPage.page(model, .migration(id), at: now()), of: model, isLive: false, request)
       }
       guard record.end == nil || !isForm else {
         return await message("Too late", "The migration has ended: <a href=\"/migrations/\(url: id.text)\">see how</a>.", .conflict)
@@ -36,7 +36,7 @@ extension DashboardResponder {
       return await page(shown, isLive: false, request)
     case .move(let name):
       guard let host = model.hosts[name] else {
-        return await page(MessagePage.notFound("No host named <b>\(name)</b> is known here."), isLive: false, request)
+        return await page(SearchPage.page(model, .host(name), at: now()), of: model, isLive: false, request)
       }
       let query = FormText.fields(request.uri.query ?? "") ?? [:]
       return await page(await move(host, model, fields, asked: MoveForm(query), session), isLive: false, request)

@@ -67,7 +67,7 @@ struct DashboardResponder: Sendable {
     guard isRead else { return await notAllowed("GET, HEAD") }
     let model = await state.model
     let shown = address.page(of: model, at: now(), canAct: gate != nil)
-    return await page(shown, of: model, isLive: shown.status == 200, request)
+    return await page(shown, of: model, isLive: true, request)
   }
 
   // MARK: Pages
@@ -80,6 +80,7 @@ struct DashboardResponder: Sendable {
     var headers = HTTPFields()
     headers[.contentType] = "text/html; charset=utf-8"
     headers[.cacheControl] = "no-store"
+    if page.kind == .searching { headers[.retryAfter] = "3" }
     return Response(
       status: HTTPResponse.Status(code: page.status), headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: document.text)))
   }
@@ -122,17 +123,18 @@ struct DashboardResponder: Sendable {
   }
 
   private func readiness() async -> Response {
-    let broker = await state.model.broker
-    let hasAsked = await state.hasAsked
+    let model = await state.model
+    let broker = model.broker
     if let reason = broker.awayBecause { return text("the broker is away: \(reason.printable)\n", .serviceUnavailable) }
-    guard broker.isReplayed else { return text("the history of events is being read\n", .serviceUnavailable) }
-    guard hasAsked else { return text("the hosts are being asked\n", .serviceUnavailable) }
+    guard !broker.isReading else { return text("the history of events is being read\n", .serviceUnavailable) }
+    guard model.hasAsked else { return text("the hosts are being asked\n", .serviceUnavailable) }
     return text("ready\n")
   }
 
   private func events(_ id: MigrationID) async -> Response {
-    guard let record = await state.model.migration(id) else {
-      return await page(MessagePage.notFound("No events of <code>\(id)</code> are known here."), isLive: false)
+    let model = await state.model
+    guard let record = model.migration(id) else {
+      return await page(SearchPage.page(model, .migration(id), at: now()), of: model, isLive: false)
     }
     let lines = record.events.map { String(decoding: MessageCoding.encode($0), as: UTF8.self) + "\n" }.joined()
     return text(lines, type: "application/jsonl; charset=utf-8")

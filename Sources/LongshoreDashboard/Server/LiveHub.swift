@@ -60,8 +60,14 @@ actor LiveHub: Service {
 
   private struct View {
     var readers: [Int: Reader] = [:]
-    var title = ""
-    var parts: [String: HTML] = [:]
+    var shown: Shown
+  }
+
+  /// What browsers are told of a page.
+  private struct Shown {
+    var title: String
+    var kind: Page.Kind
+    var parts: [String: HTML]
   }
 
   private let state: ClusterState
@@ -91,12 +97,11 @@ actor LiveHub: Service {
     let reader = Reader(channel, backlog: limits.backlog)
     let id = nextReader
     nextReader += 1
-    if views[address] == nil {
-      let shown = rendered(address, model)
-      views[address] = View(title: shown.title, parts: shown.parts)
-    }
+    // The page that the browser has may be newer than what the others were told last.
+    refresh(address, model, isBeat: false)
+    if views[address] == nil { views[address] = View(shown: rendered(address, model)) }
     views[address]?.readers[id] = reader
-    if let view = views[address] { _ = reader.tell(message(title: view.title, view.parts)) }
+    if let view = views[address] { _ = reader.tell(message(view.shown)) }
     return (id, reader)
   }
 
@@ -112,29 +117,33 @@ actor LiveHub: Service {
     let isBeat = rounds % limits.roundsPerBeat == 0
     guard !views.isEmpty else { return }
     let model = await state.model
-    for (address, view) in views {
-      let shown = rendered(address, model)
-      let changed = shown.parts.filter { view.parts[$0.key] != $0.value }
-      // What is not on the page any more is emptied.
-      let gone = view.parts.keys.filter { shown.parts[$0] == nil }
-      views[address]?.parts = shown.parts
-      views[address]?.title = shown.title
-      let told: ByteBuffer?
-      if !changed.isEmpty || !gone.isEmpty || shown.title != view.title {
-        told = message(title: shown.title, changed.merging(gone.map { ($0, HTML.none) }) { first, _ in first })
-      } else {
-        told = isBeat ? ByteBuffer(string: "event: beat\ndata:\n\n") : nil
-      }
-      for (id, reader) in view.readers {
-        if reader.isStuck(after: limits.writeTime) {
-          reader.drop()
-          views[address]?.readers[id] = nil
-        } else if let told, !reader.tell(told) {
-          views[address]?.readers[id] = nil
-        }
-      }
-      if views[address]?.readers.isEmpty == true { views[address] = nil }
+    for address in views.keys { refresh(address, model, isBeat: isBeat) }
+  }
+
+  /// Renders a page that is looked at and tells what has changed. Where nobody is left who looks at it, it goes.
+  private func refresh(_ address: PageAddress, _ model: ClusterModel, isBeat: Bool) {
+    guard let view = views[address] else { return }
+    let shown = rendered(address, model)
+    var changes = shown
+    changes.parts = shown.parts.filter { view.shown.parts[$0.key] != $0.value }
+    // What is not on the page any more is emptied.
+    for id in view.shown.parts.keys where shown.parts[id] == nil { changes.parts[id] = HTML.none }
+    views[address]?.shown = shown
+    let told: ByteBuffer?
+    if !changes.parts.isEmpty || shown.title != view.shown.title || shown.kind != view.shown.kind {
+      told = message(changes)
+    } else {
+      told = isBeat ? ByteBuffer(string: "event: beat\ndata:\n\n") : nil
     }
+    for (id, reader) in view.readers {
+      if reader.isStuck(after: limits.writeTime) {
+        reader.drop()
+        views[address]?.readers[id] = nil
+      } else if let told, !reader.tell(told) {
+        views[address]?.readers[id] = nil
+      }
+    }
+    if views[address]?.readers.isEmpty == true { views[address] = nil }
   }
 
   /// Tells until the service is to end.
@@ -150,22 +159,23 @@ actor LiveHub: Service {
     views = [:]
   }
 
-  private func rendered(_ address: PageAddress, _ model: ClusterModel) -> (title: String, parts: [String: HTML]) {
+  private func rendered(_ address: PageAddress, _ model: ClusterModel) -> Shown {
     let page = address.page(of: model, at: now(), canAct: canAct)
     let frame = PageFrame(model)
     var parts = ["connection": frame.connection, "banner": frame.banner]
     for part in page.parts { parts[part.id] = part.content }
-    return ("\(page.title) · Longshore", parts)
+    return Shown(title: "\(page.title) · Longshore", kind: page.kind, parts: parts)
   }
 
   private struct News: Encodable {
     var title: String
+    var kind: Page.Kind
     var now: String
     var parts: [String: String]
   }
 
-  private func message(title: String, _ parts: [String: HTML]) -> ByteBuffer {
-    let news = News(title: title, now: now().description, parts: parts.mapValues(\.text))
+  private func message(_ shown: Shown) -> ByteBuffer {
+    let news = News(title: shown.title, kind: shown.kind, now: now().description, parts: shown.parts.mapValues(\.text))
     var buffer = ByteBuffer(string: "event: parts\ndata: ")
     // JSON has no line feed outside of texts, where it is escaped: the message is one line.
     buffer.writeBytes(MessageCoding.encode(news))

@@ -44,13 +44,11 @@ enum PageAddress: Sendable, Hashable {
         """
         <p><a href="\(ActionAddress.tune(id).path)">Tune this migration…</a> · <a href="\(ActionAddress.cancel(id).path)">Cancel it…</a></p>
         """
-      return MigrationPage.page(model, id, at: now, actions: canAct ? actions : .none)
-        ?? MessagePage.notFound(
-          "No migration <code>\(id)</code> is known here. Its source may know it: <code>longshore status \(id)</code>")
+      return MigrationPage.page(model, id, at: now, actions: canAct ? actions : .none) ?? SearchPage.page(model, .migration(id), at: now)
     case .host(let name):
       let action: HTML = "<p><a href=\"\(ActionAddress.move(name).path)\">Move a guest of this host…</a></p>"
       return HostPage.page(model, name, at: now, action: canAct ? action : .none)
-        ?? MessagePage.notFound("No host named <b>\(name)</b> is known in cluster \(model.cluster).")
+        ?? SearchPage.page(model, .host(name), at: now)
     }
   }
 }

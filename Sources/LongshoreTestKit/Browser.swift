@@ -1,15 +1,13 @@
 import FoundationEssentials
-import LongshoreMessages
-import LongshoreTestKit
+package import LongshoreMessages
 import Subprocess
 import SystemPackage
-import Testing
 
 /// Chromium without a screen, with one page, spoken to by its DevTools protocol over a pipe.
-actor Browser {
+package actor Browser {
   /// What the browser said of a command or of a script.
-  struct Failure: Error, CustomStringConvertible {
-    var description: String
+  package struct Failure: Error, CustomStringConvertible {
+    package var description: String
 
     /// Whether a script was ended because the browser left its page. What Chromium says then depends on how far it was.
     var isOfPageThatWasLeft: Bool {
@@ -22,8 +20,9 @@ actor Browser {
   /// Where Debian has it.
   private static let program = "/usr/bin/chromium"
   /// Whether there is one.
-  static var isThere: Bool { FileManager.default.isExecutableFile(atPath: program) }
-  static let missing: Comment = "needs Debian's package chromium"
+  package static var isThere: Bool { FileManager.default.isExecutableFile(atPath: program) }
+  /// What to install where there is none.
+  package static let requirement = "needs Debian's package chromium"
 
   private let write: @Sendable ([UInt8]) async throws -> Void
   private var session: String?
@@ -37,7 +36,7 @@ actor Browser {
   private init(write: @escaping @Sendable ([UInt8]) async throws -> Void) { self.write = write }
 
   /// Starts a browser, lets it be used, and ends it.
-  static func with<Value: Sendable>(_ body: @Sendable (Browser) async throws -> Value) async throws -> Value {
+  package static func with<Value: Sendable>(_ body: @Sendable (Browser) async throws -> Value) async throws -> Value {
     let folder = FileManager.default.temporaryDirectory.appending(path: "longshore-browser-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     // The protocol's pipes are the descriptors 3 and 4. The browser ends when its own is closed.
@@ -63,14 +62,14 @@ actor Browser {
   }
 
   /// Opens an address, and waits until it is there.
-  func open(_ address: String) async throws {
+  package func open(_ address: String) async throws {
     try await run("window.isLeft = true")
     _ = try await call("Page.navigate", ["url": .text(address)])
     try await wait(for: "!window.isLeft && document.readyState === 'complete'", "\(address) is there")
   }
 
   /// Opens an address as a browser that runs no scripts of pages, from now on, and waits until it is there.
-  func openWithoutScripts(_ address: String) async throws {
+  package func openWithoutScripts(_ address: String) async throws {
     _ = try await call("Emulation.setScriptExecutionDisabled", ["value": .flag(true)])
     let before = loads
     _ = try await call("Page.navigate", ["url": .text(address)])
@@ -87,7 +86,7 @@ actor Browser {
 
   /// Runs a script, which may be a promise, and returns its value as JSON.
   @discardableResult
-  func run(_ script: String) async throws -> JSONValue {
+  package func run(_ script: String) async throws -> JSONValue {
     let result = try await call(
       "Runtime.evaluate", ["expression": .text(script), "awaitPromise": .flag(true), "returnByValue": .flag(true)])
     if case .object(let details)? = result["exceptionDetails"] { throw Failure(description: "\(details)") }
@@ -96,7 +95,7 @@ actor Browser {
 
   /// Waits until a condition holds, which is looked at again with each change of the page, and on the next page where this one is left
   /// meanwhile.
-  func wait(for condition: String, _ what: String) async throws {
+  package func wait(for condition: String, _ what: String) async throws {
     while true {
       do {
         return try await waitOnPage(for: condition, what)
@@ -121,21 +120,21 @@ actor Browser {
       """)
   }
 
-  /// Looks at the page as on a screen of a size, light or dark, and keeps what is seen with the test.
-  func keepScreenshot(_ name: String, width: Int = 1280, height: Int = 1000, isDark: Bool = false) async throws {
+  /// Looks at the page as on a screen of a size, light or dark.
+  /// - Returns: What is seen, as PNG, and by how many pixels the page is wider than the screen.
+  package func look(width: Int, height: Int, isDark: Bool) async throws -> (picture: [UInt8], overflow: Int) {
     _ = try await call(
       "Emulation.setDeviceMetricsOverride",
       ["width": .number(Decimal(width)), "height": .number(Decimal(height)), "deviceScaleFactor": .number(1), "mobile": .flag(width < 500)])
     _ = try await call(
       "Emulation.setEmulatedMedia",
       ["features": .list([.object(["name": .text("prefers-color-scheme"), "value": .text(isDark ? "dark" : "light")])])])
-    let width = try await run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    #expect(width == .number(0), "\(name): the page is wider than the screen")
+    let overflow = try await run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     let picture = try await call("Page.captureScreenshot", ["format": .text("png")])
-    guard case .text(let encoded)? = picture["data"], let bytes = Data(base64Encoded: encoded) else {
+    guard case .text(let encoded)? = picture["data"], let bytes = Data(base64Encoded: encoded), case .number(let pixels) = overflow else {
       throw Failure(description: "no picture in \(picture)")
     }
-    Attachment.record([UInt8](bytes), named: "\(name).png")
+    return ([UInt8](bytes), Int("\(pixels)") ?? .max)
   }
 
   // MARK: The protocol
