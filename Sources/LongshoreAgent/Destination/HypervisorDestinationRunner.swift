@@ -92,10 +92,11 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     await PatientWork(clock: clock, logger: logger).untilDone(operation, of: migration.id, failed: failed, report: report, work)
   }
 
-  /// Resumes the guest where it stands still, and looks at it. A guest that is not here needs nothing.
+  /// Resumes the guest where it stands still, and looks at it. A guest that is not here needs nothing, nor does one that runs: the source's
+  /// handover lets it go on while this agent is away.
   private func takeOver(_ migration: DestinationMigration, _ plan: MigrationPlan) async throws -> Confirmation? {
     guard let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid), try await domain.isActive() else { return nil }
-    try await domain.resume()
+    if case .paused = try await domain.state() { try await domain.resume() }
     return try await postChecks.check(migration).0
   }
 
