@@ -63,6 +63,8 @@ struct DashboardTests {
           try await lab.command("broker", "start")
         }
         try await browser.wait(for: "!document.querySelector('#broker-away')", "the broker is told to be back")
+        // What was told meanwhile is read, to its end.
+        try await browser.wait(for: "document.querySelector('#connection').textContent.includes('connected')", "the history is read")
         #expect(try await browser.run("window.isFirst === true") == .flag(true))
         #expect(try await browser.run("document.activeElement.textContent") == .text("alpha"))
       }

@@ -150,10 +150,15 @@ struct BrowserTests {
           if (at.nodeName !== "PRE" && overflow.overflowX !== "visible" && box.right > outer.right + 1) note("cut", text);
         }
       }
+      for (const cell of document.querySelectorAll("td[data-label]")) {
+        if (getComputedStyle(cell).display === "grid" && getComputedStyle(cell, "::before").whiteSpace === "nowrap") note("label", cell);
+      }
       for (const time of document.querySelectorAll("time")) {
         if (!/(UTC|GMT|ago)/.test(time.textContent) && time.checkVisibility()) note("no zone", time);
       }
-      for (const scroll of document.querySelectorAll(".scroll")) if (scroll.scrollWidth > scroll.clientWidth) note("scrolls", scroll);
+      for (const scroll of document.querySelectorAll(".scroll")) {
+        if (scroll.checkVisibility() && scroll.scrollWidth > scroll.clientWidth) note("scrolls", scroll);
+      }
       if (/\b1 (checks|alarms|stay|hosts|migrations|events)\b|\b1 of 1 run\b|\bAll 1\b/.test(document.body.innerText)) note("plural", document.body);
       return faults;
     })()

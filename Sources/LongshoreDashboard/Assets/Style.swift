@@ -174,7 +174,7 @@ extension Asset {
         tbody tr + tr > * { border-top: 0; }
         tbody th, tbody td { padding: .1rem 0; text-align: left; white-space: normal; }
         tbody th { font-size: 1.02rem; }
-        tbody td.number { text-align: left; }
+        tbody td.number { text-align: left; white-space: normal; }
         tbody td { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr); column-gap: .6rem; }
         tbody td > div { grid-column: 2; min-width: 0; }
         tbody td::before { content: attr(data-label); color: var(--quiet); font-size: .86em; grid-column: 1; grid-row: 1; padding-top: .1em; }
