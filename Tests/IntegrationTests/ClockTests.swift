@@ -58,9 +58,10 @@ struct FalseClock: Sendable {
     }
   }
 
-  /// Starts a host's agent again, with this clock.
-  func restartAgent(on host: Lab.Host) async throws {
+  /// Starts a host's agent again, with this clock, and with more in its environment.
+  func restartAgent(on host: Lab.Host, with environment: [String: String] = [:]) async throws {
     try await lab.command("agent", "kill", host.rawValue)
-    try await lab.command("agent", "--clock", Self.file, "start", host.rawValue)
+    let variables = environment.flatMap { ["--env", "\($0)=\($1)"] }
+    try await lab.command("agent", ["--clock", Self.file] + variables + ["start", host.rawValue])
   }
 }

@@ -8,15 +8,21 @@ extension FourHostTests {
   @Suite(.serialized) struct Bandwidth {
     private static let mebibyte = 1_048_576.0
 
-    /// What an interface has sent in a time.
+    /// What an interface has sent until a moment.
     private struct Sent {
       var bytes: UInt64
-      var at: ContinuousClock.Instant
+      /// The moment, in microseconds.
+      var at: UInt64
     }
 
+    /// The moment is taken where the bytes are, by one process at once: nothing that comes later counts into the time, not the end of the
+    /// command and not its way back.
     private func sent(by host: Lab.Host, in lab: Lab, _ direction: String = "tx") async throws -> Sent {
-      let text = try await lab.on(host, "cat", "/sys/class/net/eth0/statistics/\(direction)_bytes")
-      return Sent(bytes: try #require(UInt64(text.prefix { $0.isNumber })), at: .now)
+      let text = try await lab.shell(
+        on: host, #"read -r bytes <"$1"; echo "$bytes ${EPOCHREALTIME/[!0-9]/}""#, "/sys/class/net/eth0/statistics/\(direction)_bytes")
+      let numbers = text.dropLast().split(separator: " ").compactMap { UInt64($0) }
+      try #require(numbers.count == 2, "\(text)")
+      return Sent(bytes: numbers[0], at: numbers[1])
     }
 
     /// The mean rate over some seconds, in MiB/s: how long it is looked at is what is measured.
@@ -24,7 +30,7 @@ extension FourHostTests {
       let before = try await sent(by: host, in: lab, direction)
       try await Task.sleep(for: .seconds(seconds))
       let after = try await sent(by: host, in: lab, direction)
-      return Double(after.bytes - before.bytes) / ((after.at - before.at) / .seconds(1)) / Self.mebibyte
+      return Double(after.bytes - before.bytes) / (Double(after.at - before.at) / 1_000_000) / Self.mebibyte
     }
 
     /// Expects that a budget is never exceeded by more than 5 %, and used to 80 % at least: a machine that has other work as well, as
@@ -149,26 +155,34 @@ extension FourHostTests {
         try await Guest.with(Self.large, in: lab) { guest in
           try await Orchestrator.with(lab) { orchestrator in
             try await lab.withTemplateAtDestination {
-              // So little that it can be sent however busy the machine is. It begins in 30 to 90 seconds, by a clock that is 5 h 30 min ahead of UTC.
+              // So little that it can be sent however busy the machine is. The window begins in two hours, by a clock that is 5 h 30 min
+              // ahead of UTC, and lasts for two: nothing before it is so slow, and nothing in it, that it meets its end.
               let zone = "Asia/Kolkata"
-              let begin = try await lab.on(.alpha, "env", "TZ=\(zone)", "date", "--date", "+90 seconds", "+%H:%M").prefix(5)
-              let end = try await lab.on(.alpha, "env", "TZ=\(zone)", "date", "--date", "+10 minutes", "+%H:%M").prefix(5)
-              let budget = ["TZ": zone, "LONGSHORED_BANDWIDTH_LINKS": "beta 8 MiB/s \(begin)-\(end),beta 2 MiB/s"]
-              try await lab.withLimits(budget, on: [.alpha]) {
+              let begin = try await lab.on(.alpha, "env", "TZ=\(zone)", "date", "--date", "+2 hours", "+%H:%M").prefix(5)
+              let end = try await lab.on(.alpha, "env", "TZ=\(zone)", "date", "--date", "+4 hours", "+%H:%M").prefix(5)
+              let clock = FalseClock(lab)
+              try await clock.set(0)
+              try await finally {
+                try await clock.restartAgent(on: .beta)
+                try await clock.restartAgent(
+                  on: .alpha, with: ["TZ": zone, "LONGSHORED_BANDWIDTH_LINKS": "beta 8 MiB/s \(begin)-\(end),beta 2 MiB/s"])
                 let id = try await orchestrator.migrate(guest, from: .alpha)
                 try await orchestrator.progress(of: id, until: \.isCopyingDisks)
                 try await expect(.alpha, in: lab, sends: 2, seconds: 5, "before the window")
+                let ahead = 2 * 3600
+                try await clock.set(ahead)
                 _ = try await orchestrator.progress(of: id) { $0.budgetBps == 8 << 20 }
-                let inWindow = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+                let inWindow = Timestamp.now.adding(milliseconds: Int64(ahead) * 1000)
                 _ = try await rate(of: .alpha, in: lab, seconds: 1)
                 try await expect(.alpha, in: lab, sends: 8, seconds: 5, "in the window")
-                try await lab.withLimits(["LONGSHORED_BANDWIDTH_INCOMING": "4"], on: [.beta]) {
-                  try await orchestrator.progress(of: id, after: inWindow) { $0.budgetBps == 4 << 20 }
-                  _ = try await rate(of: .alpha, in: lab, seconds: 1)
-                  try await expect(.beta, in: lab, sends: 4, seconds: 6, "what comes into the host", "rx")
-                }
+                try await clock.restartAgent(on: .beta, with: ["LONGSHORED_BANDWIDTH_INCOMING": "4"])
+                try await orchestrator.progress(of: id, after: inWindow) { $0.budgetBps == 4 << 20 }
+                _ = try await rate(of: .alpha, in: lab, seconds: 1)
+                try await expect(.beta, in: lab, sends: 4, seconds: 6, "what comes into the host", "rx")
                 _ = try await orchestrator.cancel(id, on: .alpha)
                 #expect(try await orchestrator.end(of: id).kind == .cancelled)
+              } do: {
+                for host in Lab.Host.allCases { try await lab.restartAgent(on: host) }
               }
             }
           }
