@@ -165,7 +165,9 @@ extension MigrationTests {
       for (typed, offered) in [("", "alpha\nbeta\n"), ("b", "beta\n")] {
         let ending = try await Client(program: "/bin/bash").run(
           ["-c", script, "bash", longshore.program, typed],
-          environment: ["LONGSHORE_BROKER": try lab.brokerURL, "LONGSHORE_CLUSTER": Lab.cluster])
+          environment: [
+            "LONGSHORE_BROKER": try lab.brokerURL, "LONGSHORE_CLUSTER": Lab.cluster, "LONGSHORE_COMPLETION_TIMEOUT": "10s",
+          ])
         #expect(ending.code == 0 && ending.output == offered, "\(ending)")
       }
     }

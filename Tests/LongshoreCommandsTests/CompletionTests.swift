@@ -25,7 +25,7 @@ struct CompletionTests {
     edit(&harness)
     let (never, end) = AsyncStream<Void>.makeStream()
     defer { end.finish() }
-    return await BusCompletion(kind: kind).candidates(words: words, in: harness.environment) { for await _ in never {} }.map(\.value)
+    return await BusCompletion(kind: kind).candidates(words: words, in: harness.environment) { _ in for await _ in never {} }.map(\.value)
   }
 
   @Test func hostsThatAnswerAreOffered() async {
@@ -69,6 +69,7 @@ struct CompletionTests {
     let away = LinkError(.unreachable, "away", while: "connecting to the broker")
     #expect(await values(.host, replies) { $0.linkFailure = away } == [])
     #expect(await values(.host, replies) { $0.variables = [:] } == [])
+    #expect(await values(.host, replies) { $0.variables["LONGSHORE_COMPLETION_TIMEOUT"] = "soon" } == [])
     #expect(await values(.host, replies, words: ["longshore", "migrate", "--cluster", "north"]) { $0.variables = [:] } == ["alpha"])
   }
 
@@ -80,7 +81,22 @@ struct CompletionTests {
       for await _ in never {}
       return .done
     }
-    #expect(await BusCompletion(kind: .host).candidates(words: [], in: environment) {} == [])
+    #expect(await BusCompletion(kind: .host).candidates(words: [], in: environment) { _ in } == [])
+  }
+
+  @Test(arguments: [(nil, Duration.seconds(1)), ("10s", .seconds(10))])
+  func theSettingsSayHowLongItMayTake(text: String?, time: Duration) async {
+    var environment = CommandHarness().environment
+    environment.variables["LONGSHORE_COMPLETION_TIMEOUT"] = text
+    let (never, end) = AsyncStream<Void>.makeStream()
+    defer { end.finish() }
+    environment.openLink = { _, _, _ in
+      for await _ in never {}
+      return .done
+    }
+    let (waited, teller) = AsyncStream<Duration>.makeStream()
+    #expect(await BusCompletion(kind: .host).candidates(words: [], in: environment) { teller.yield($0) } == [])
+    #expect(await waited.first { _ in true } == time)
   }
 
   @Test func theOptionsOfTheLineSayWhereTheBrokerIs() {

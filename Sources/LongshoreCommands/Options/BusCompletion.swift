@@ -28,10 +28,6 @@ struct BusCompletion: Sendable {
     var description: String
   }
 
-  /// How long hosts may take to answer: all of them do in a small part of it where they are well.
-  static let answerTime = Duration.milliseconds(500)
-  /// How long the completion may take in all, with the way to the broker.
-  static let patience = Duration.seconds(1)
   /// As many migrations are offered at most, the newest.
   static let most = 50
 
@@ -42,9 +38,7 @@ struct BusCompletion: Sendable {
     .custom { words, _, _ in
       let environment = CommandEnvironment.live
       let shell = CompletionShell.requesting
-      let candidates = await BusCompletion(kind: kind).candidates(words: words, in: environment) {
-        try? await Task.sleep(for: patience)
-      }
+      let candidates = await BusCompletion(kind: kind).candidates(words: words, in: environment) { try? await Task.sleep(for: $0) }
       return candidates.map { line($0, for: shell) }
     }
   }
@@ -52,25 +46,26 @@ struct BusCompletion: Sendable {
   /// The values that can stand there, sorted.
   /// - Parameters:
   ///   - words: The words of the command line, whose options that say where the broker is count.
-  ///   - patience: Returns when there is no more time.
+  ///   - wait: Returns when a time has passed: that for all of it, with the way to the broker. The hosts' answers are waited for in half
+  ///     of it, and all of them come in a small part of that where all is well.
   func candidates(
-    words: [String], in environment: CommandEnvironment, patience: @escaping @Sendable () async -> Void
+    words: [String], in environment: CommandEnvironment, wait: @escaping @Sendable (Duration) async -> Void
   ) async -> [Candidate] {
-    guard let flags = try? ConnectionOptions.parse(Self.connectionArguments(in: words)),
-      let settings = try? await SettingsReader(environment: environment.variables, file: flags.config).settings(flags: flags)
-    else { return [] }
+    guard let flags = try? ConnectionOptions.parse(Self.connectionArguments(in: words)) else { return [] }
+    let reader = SettingsReader(environment: environment.variables, file: flags.config)
+    guard let settings = try? await reader.settings(flags: flags), let time = try? await reader.completionTime() else { return [] }
     let (answers, teller) = AsyncStream.makeStream(of: Reply.self)
     let asking = Task { [command] in
       defer { teller.finish() }
       _ = try? await environment.openLink(settings, .nothing) { link in
         let end = environment.now().adding(milliseconds: 60_000)
         let request = Request(id: environment.makeID(), host: nil, notAfter: end, command: command)
-        for try await reply in link.askAll(request, in: settings.cluster, within: Self.answerTime) { teller.yield(reply) }
+        for try await reply in link.askAll(request, in: settings.cluster, within: time / 2) { teller.yield(reply) }
         return .done
       }
     }
     let waiting = Task {
-      await patience()
+      await wait(time)
       teller.finish()
     }
     var replies: [Reply] = []

@@ -14,6 +14,7 @@ import LongshoreMessages
 /// | the certificate (PEM) that is shown to the broker | `LONGSHORE_CERTIFICATE_FILE` | `certificateFile` |
 /// | the certificate's key (PEM) | `LONGSHORE_KEY_FILE` | `keyFile` |
 /// | how the agents' users of the broker are named | `LONGSHORE_PEERS_USER` | `peers.user` |
+/// | how long the shell's completion may take | `LONGSHORE_COMPLETION_TIMEOUT` | `completion.timeout` |
 /// | the dashboard's address | `LONGSHORE_DASHBOARD_LISTEN` | `dashboard.listen` |
 /// | the dashboard's file with the action token | `LONGSHORE_DASHBOARD_ACTION_TOKEN_FILE` | `dashboard.actionTokenFile` |
 /// | the gateway's address | `LONGSHORE_GATEWAY_LISTEN` | `gateway.listen` |
@@ -24,6 +25,9 @@ struct SettingsReader {
   static let defaultFile = "/etc/longshore/longshore.yaml"
   /// The broker where nothing names one.
   static let defaultBroker = "amqp://localhost"
+
+  /// How long the shell's completion may take if nothing says otherwise.
+  static let defaultCompletionTime = Duration.seconds(1)
 
   /// Where the dashboard listens if nothing says otherwise.
   static let defaultListen = "127.0.0.1:8090"
@@ -57,6 +61,16 @@ struct SettingsReader {
     settings.peerUser = values.string(forKey: "peers.user").map(PeerUser.init)
     settings.isVerbose = flags.verbose
     return settings
+  }
+
+  /// How long the shell's completion may take to find what can stand at a place.
+  func completionTime() async throws(CommandFailure) -> Duration {
+    guard let text = try await values().string(forKey: "completion.timeout") else { return Self.defaultCompletionTime }
+    do {
+      return try DurationArgument.parse(text)
+    } catch {
+      throw problem("'\(text)' is not a time for completion.timeout: \(error)")
+    }
   }
 
   /// What the dashboard's flags leave open: the address and port that it listens on, and its action token.
