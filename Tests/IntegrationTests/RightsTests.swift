@@ -172,7 +172,7 @@ extension MigrationTests {
             let question = Request(id: try Orchestrator.newID(), command: .describe)
             let reply = try await link.ask(question, of: hosts.stranger, within: .seconds(30))
             do throws(LinkError) {
-              _ = try await link.ask(question, of: hosts.stranger, within: .seconds(1))
+              _ = try await link.ask(question, of: hosts.stranger, within: .seconds(15))
               return (reply, nil as LinkError?)
             } catch {
               return (reply, error)
