@@ -19,8 +19,8 @@ extension BrokerTests {
     @Test func publishesWaitDuringAnAlarmAndCanBeCancelled() async throws {
       try await withRelay { relay, configuration in
         var configuration = configuration
-        configuration.heartbeat = .seconds(1)
-        configuration.operationTimeout = .seconds(1)
+        configuration.heartbeat = TestBroker.heartbeat
+        configuration.operationTimeout = .seconds(5)
         try await withQueue(configuration: configuration) { connection, queue in
           try control("set_vm_memory_high_watermark", "0.00001")
           defer { try? control("set_vm_memory_high_watermark", "0.4") }
@@ -37,8 +37,8 @@ extension BrokerTests {
           cancelled.cancel()
           await #expect(throws: CancellationError.self) { try await cancelled.value }
           async let second: Void = connection.publish(Message("2"), to: "", routingKey: queue, mandatory: true)
-          // RabbitMQ sends two in each interval. After four intervals, longer than the broker may take to answer: an alarm is no failure.
-          for await _ in relay.heartbeats().prefix(8) {}
+          // RabbitMQ sends two in each interval. After three intervals, longer than the broker may take to answer: an alarm is no failure.
+          for await _ in relay.heartbeats().prefix(6) {}
           guard case .blocked = connection.state else {
             Issue.record("the connection did not last: \(connection.state)")
             return

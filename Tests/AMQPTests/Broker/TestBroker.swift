@@ -14,6 +14,9 @@ enum TestBroker {
   static let missingTLS: Comment = "LONGSHORE_TEST_BROKER_TLS names no broker (an amqps:// URL with cacertfile)"
   static let missingControl: Comment = "LONGSHORE_TEST_RABBITMQCTL names no command that controls the broker"
 
+  /// A short heartbeat for what is seen by heartbeats: so long all the same that a busy machine gives each side its turn within two.
+  static let heartbeat = Duration.seconds(3)
+
   /// A configuration for the broker with short waits.
   static func configuration() throws -> AMQPConfiguration {
     var configuration = try AMQPConfiguration(url: #require(url))
