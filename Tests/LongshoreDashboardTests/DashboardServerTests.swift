@@ -167,12 +167,14 @@ import Testing
         #expect(await dashboard.hub.readerCount == 1)
       }
       // Who has gone is noticed by the next message.
-      for second in 0..<1_000 where await dashboard.hub.readerCount > 0 {
-        await dashboard.state.apply(.progress(Sample.progress(at: 30 + Double(second), disks: [Sample.amount(1, of: UInt64(second + 3))])))
+      var round: UInt64 = 0
+      while await dashboard.hub.readerCount > 0 {
+        let amount = Sample.amount(1 + round % 2, of: 3)
+        await dashboard.state.apply(.progress(Sample.progress(at: 30 + Double(round), disks: [amount])))
         await dashboard.hub.tick()
         await Task.yield()
+        round += 1
       }
-      #expect(await dashboard.hub.readerCount == 0)
     }
   }
 
@@ -202,22 +204,23 @@ import Testing
     }
     try await RunningDashboard.with(model, limits: LiveHub.Limits(readers: 2, backlog: 3)) { dashboard in
       try await HTTPConnection.silent(dashboard.port, "/live?page=%2F") {
-        for _ in 0..<100_000 where await dashboard.hub.readerCount < 1 { await Task.yield() }
+        while await dashboard.hub.readerCount < 1 { await Task.yield() }
         try await HTTPConnection.with(dashboard.port) { chunks, write in
           try await write("GET /live?page=%2F HTTP/1.1\r\nHost: x\r\n\r\n")
           var reader = EventReader(chunks)
           #expect(try await reader.next()?.name == "parts")
           #expect(try await dashboard.get("/live?page=%2F").status == 503)
-          for second in 2..<400 {
+          // What the kernel takes for who does not read comes first.
+          var round: UInt64 = 2
+          while await dashboard.hub.readerCount > 1 {
+            let amount = Sample.amount(round % 500, of: 500)
             for number in 0..<200 {
-              await dashboard.state.apply(
-                .progress(Sample.progress(at: Double(second), of: "m-\(number)", disks: [Sample.amount(UInt64(second), of: 500)])))
+              await dashboard.state.apply(.progress(Sample.progress(at: Double(round), of: "m-\(number)", disks: [amount])))
             }
             await dashboard.hub.tick()
             #expect(try await reader.next()?.name == "parts")
-            if await dashboard.hub.readerCount == 1 { break }
+            round += 1
           }
-          #expect(await dashboard.hub.readerCount == 1)
         }
       }
     }
