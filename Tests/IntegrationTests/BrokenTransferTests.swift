@@ -60,7 +60,7 @@ extension MigrationTests {
                 connections | awk '/^[0-9]/ { all++; waiting += $2 } match($0, /lastsnd:[0-9]+/) {
                   known++; if (substr($0, RSTART + 8, RLENGTH - 8) < 500) busy = 1 } END { exit !all || known < all || waiting || busy }'
               }
-              timeout 60 bash -c "$(declare -f connections is_quiet)"'; until is_quiet; do :; done' || { connections >&2; exit 1; }
+              timeout 300 bash -c "$(declare -f connections is_quiet)"'; until is_quiet; do :; done' || { connections >&2; exit 1; }
               """#)
             try await lab.command("power", "beta", "cut")
             try await lab.command("up")

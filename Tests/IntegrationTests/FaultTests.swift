@@ -140,7 +140,7 @@ extension MigrationTests {
               exec 3<>"$(virsh --quiet ttyconsole "$1")"
               cat <&3 >/dev/null &
               echo off >&3
-              timeout 30 tail --pid="$(pgrep -f "^/usr/bin/qemu.* -uuid $1 ")" -f /dev/null
+              timeout 300 tail --pid="$(pgrep -f "^/usr/bin/qemu.* -uuid $1 ")" -f /dev/null
               """#
             for deed in [#"virsh --quiet destroy "$1""#, #"pkill -KILL -f "^/usr/bin/qemu.* -uuid $1 ""#, shutdown] {
               try await lab.withLink(of: .beta, rate: "20mbit") {

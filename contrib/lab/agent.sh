@@ -28,7 +28,7 @@ agent_start() {
   rm -f "$record"
   start_on_host "$host" longshored env "$@" setpriv --bounding-set "$(agent_capabilities)" --inh-caps=-all --no-new-privs \
     "$LAB_AGENT" --config /etc/longshore/longshored.yaml
-  wait_until 30 test -s "$record" || die "the agent of $host is not started"
+  wait_until 300 test -s "$record" || die "the agent of $host is not started"
 }
 
 # Ends the agent with a signal and waits until it is gone: agent_end HOST TERM|KILL
@@ -36,13 +36,13 @@ agent_end() {
   local host=$1 signal=$2 pid
   pid=$(agent_pid "$host") || return 0
   on_host "$host" kill -"$signal" "$pid"
-  wait_until 60 agent_stopped "$host" || die "the agent of $host (process $pid there) does not end"
+  wait_until 300 agent_stopped "$host" || die "the agent of $host (process $pid there) does not end"
 }
 
 # Waits until the agent has ended by itself.
 agent_wait() {
   local pid
   pid=$(agent_pid "$1") || return 0
-  on_host "$1" timeout 60 tail --sleep-interval=0.05 --pid="$pid" -f /dev/null ||
-    die "the agent of $1 (process $pid there) has not ended in 60 s"
+  on_host "$1" timeout 300 tail --sleep-interval=0.05 --pid="$pid" -f /dev/null ||
+    die "the agent of $1 (process $pid there) has not ended in 300 s"
 }

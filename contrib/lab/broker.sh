@@ -101,7 +101,7 @@ broker_start() {
   done
   ((LAB_BROKERS > 1)) || return 0
   for node in "${launched[@]}"; do
-    wait_until 90 broker_replicas_online "$node" ||
+    wait_until 300 broker_replicas_online "$node" ||
       die "the replicas of the broker's node $node are not online: contrib/lab/broker queues"
   done
 }
@@ -118,7 +118,7 @@ broker_form() {
     broker_launch "$node"
     broker_await "$node"
   done
-  broker_control 1 --quiet await_online_nodes --timeout 60 "$LAB_BROKERS" >/dev/null ||
+  broker_control 1 --quiet await_online_nodes --timeout 300 "$LAB_BROKERS" >/dev/null ||
     die "the broker's nodes are no cluster of $LAB_BROKERS; their output: $(broker_folder)/*/broker.log"
   : >"$(broker_folder)/formed"
 }
@@ -158,7 +158,7 @@ END
 }
 
 broker_await() {
-  wait_until 90 broker_answers "$1" ||
+  wait_until 300 broker_answers "$1" ||
     die "the broker does not answer on $(broker_address "$1"); its output: $(broker_node_folder "$1")/broker.log"
 }
 
@@ -219,7 +219,7 @@ broker_stop() {
   broker_signal "$@"
   shift
   for node; do
-    wait_until 60 broker_stopped "$node" || die "the broker does not end: $(broker_processes "$node" | tr '\n' ' ')"
+    wait_until 300 broker_stopped "$node" || die "the broker does not end: $(broker_processes "$node" | tr '\n' ' ')"
   done
 }
 

@@ -97,7 +97,7 @@ machine_boot() {
         /lib/systemd/systemd --system --unit=multi-user.target 3<&-
     ' - "$root" "$1" 3</proc/self/ns/net </dev/null >"$log" 2>&1 &
   printf '%s\n' "$!" >"$MACHINES/$1.launcher"
-  wait_until 60 machine_has_booted "$1" || die "the systemd of $1 does not come up: $(cat -- "$log")"
+  wait_until 300 machine_has_booted "$1" || die "the systemd of $1 does not come up: $(cat -- "$log")"
   [[ -z ${2:-} ]] || machine_connect "$1" "$2"
 }
 

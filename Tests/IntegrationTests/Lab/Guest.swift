@@ -81,7 +81,7 @@ struct Guest: Sendable {
   /// Returns when the guest has acknowledged another block on a host.
   func waitForWrite(on host: Lab.Host) async throws {
     try await lab.shell(
-      on: host, #"grep -q -m 1 '^ack ' < <(exec timeout 60 tail -n 0 -F "/var/log/libvirt/qemu/$1-console.log" 2>/dev/null)"#,
+      on: host, #"grep -q -m 1 '^ack ' < <(exec timeout 300 tail -n 0 -F "/var/log/libvirt/qemu/$1-console.log" 2>/dev/null)"#,
       name)
   }
 
@@ -90,7 +90,7 @@ struct Guest: Sendable {
     try await lab.shell(
       on: host,
       #"""
-      exec 3< <(exec timeout 120 stdbuf -oL virsh event --domain "$1" --event lifecycle --loop 2>&1)
+      exec 3< <(exec timeout 300 stdbuf -oL virsh event --domain "$1" --event lifecycle --loop 2>&1)
       while read -r line <&3; do [[ $line != *Resumed* ]] || { kill "$!"; exit 0; }; done
       exit 1
       """#, name)

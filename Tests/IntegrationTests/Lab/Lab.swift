@@ -186,7 +186,7 @@ extension Lab {
   /// Ends a host's libvirtd with a signal, and waits until it is gone.
   func endLibvirt(on host: Host, with signal: String) async throws {
     try await shell(
-      on: host, #"pid=$(pgrep -x libvirtd); kill "-$1" "$pid"; timeout 30 tail --pid="$pid" -f /dev/null"#, signal)
+      on: host, #"pid=$(pgrep -x libvirtd); kill "-$1" "$pid"; timeout 300 tail --pid="$pid" -f /dev/null"#, signal)
   }
 
   /// Starts a host's libvirtd.
@@ -196,7 +196,7 @@ extension Lab {
   func waitForNoGuest(on host: Host) async throws {
     try await shell(
       on: host,
-      "for pid in $(pgrep -x qemu-system-x86 || true); do timeout 60 tail --pid=\"$pid\" -f /dev/null; done")
+      "for pid in $(pgrep -x qemu-system-x86 || true); do timeout 300 tail --pid=\"$pid\" -f /dev/null; done")
   }
 
   /// Runs the body while the host's agent is stopped.
@@ -234,7 +234,7 @@ extension Lab {
   /// Every host sees the machine's files.
   private func waitForLine(_ file: String, _ text: String, times: Int, after lines: Int) async throws {
     try await shell(
-      on: .alpha, #"[[ $(grep -F -m "$3" -- "$2" < <(exec timeout 120 tail -n "+$4" -F "$1") | wc -l) == "$3" ]]"#, file, text,
+      on: .alpha, #"[[ $(grep -F -m "$3" -- "$2" < <(exec timeout 300 tail -n "+$4" -F "$1") | wc -l) == "$3" ]]"#, file, text,
       "\(times)", "\(lines + 1)")
   }
 }
@@ -270,7 +270,7 @@ extension Lab {
     let size = try await shell(on: host, #"stat --format %s "$1""#, log).dropLast()
     try await body()
     try await shell(
-      on: host, #"grep -q -m 1 -F -e "$2" < <(exec timeout 60 tail -c "+$(($3 + 1))" -F "$1" 2>/dev/null)"#, log, text, String(size))
+      on: host, #"grep -q -m 1 -F -e "$2" < <(exec timeout 300 tail -c "+$(($3 + 1))" -F "$1" 2>/dev/null)"#, log, text, String(size))
   }
 }
 
