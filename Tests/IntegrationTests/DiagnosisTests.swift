@@ -11,7 +11,7 @@ extension MigrationTests {
 
     /// The codes of what is not well, by host.
     private func findings(_ lab: Lab, code: Int32) async throws -> Set<String> {
-      let ending = try await run("doctor", "--quiet", in: lab)
+      let ending = try await run("doctor", "--quiet", "--timeout", "5m", in: lab)
       #expect(ending.code == code, "\(ending)")
       // The lab's broker is on another address than this machine's own, without TLS; other tests have left dead letters.
       return Set(ending.output.split(separator: "\n").map(String.init)).subtracting(["broker unprotected", "broker dead-letters"])
@@ -60,7 +60,7 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           let id = try await orchestrator.migrate(guest, from: .alpha)
           #expect(try await orchestrator.end(of: id).kind == .completed)
-          let ending = try await run("report", id.text, "--output", "-", in: lab)
+          let ending = try await run("report", id.text, "--output", "-", "--timeout", "60s", in: lab)
           #expect(ending.code == 0, "\(ending.error)")
           for part in [
             "===== alpha: migration, from this host =====", "===== alpha: its history =====", "===== alpha: its events =====",

@@ -59,8 +59,8 @@ extension FourHostTests {
         let back = ["migrate", one.guest.name, "--from", one.destination?.text ?? "", "--to", "alpha", "--dry-run"]
         let refused = try await drained.longshore(back)
         #expect(refused.code == 3 && refused.output.contains("longshore maintenance off alpha"), "\(refused)")
-        #expect(try await drained.longshore("hosts").output.contains("alpha (maintenance)"))
-        #expect(try await drained.longshore("maintenance", "off", "alpha").output == "alpha takes guests.\n")
+        #expect(try await drained.longshore("hosts", "--timeout", "10s").output.contains("alpha (maintenance)"))
+        #expect(try await drained.longshore("maintenance", "off", "alpha", "--timeout", "60s").output == "alpha takes guests.\n")
         let welcome = try await drained.longshore(back)
         #expect(welcome.code == 0, "\(welcome)")
       }
@@ -72,18 +72,20 @@ extension FourHostTests {
         let guests = try await drained.makeGuests(3)
         try await drained.lab.command("link", "alpha", "5mbit")
         async let following = drained.longshore("drain", "alpha", "--parallel", "1")
-        try await drained.wait { $0.guests.contains { $0.state == .moving } }
+        // The drain is named by its id, by which it is found as soon as its host answers: what runs is not to end meanwhile.
+        let id = try await drained.wait { $0.guests.contains { $0.state == .moving } }.id.text
         let second = try await drained.longshore("drain", "alpha")
         #expect(second.code == 3 && second.error.contains("[drain-runs]"), "\(second)")
-        #expect(try await drained.longshore("maintenance", "off", "alpha").code == 3)
-        #expect(try await drained.longshore("drains", "pause", "alpha").output.hasPrefix("The drain of alpha is paused; 1 migration of it"))
+        #expect(try await drained.longshore("maintenance", "off", "alpha", "--timeout", "60s").code == 3)
+        let pausing = try await drained.longshore("drains", "pause", id, "--timeout", "60s")
+        #expect(pausing.output.hasPrefix("The drain of alpha is paused; 1 migration of it"), "\(pausing)")
         try await drained.lab.command("link", "alpha", "unlimited")
         let paused = try await drained.wait { $0.guests.contains { $0.state == .moved } }
         try await drained.lab.command("link", "alpha", "5mbit")
         #expect(paused.phase == .paused && paused.guests.count { $0.state == .waiting } == 2, "\(paused)")
-        #expect(try await drained.longshore("drains", "resume", "alpha").code == 0)
+        #expect(try await drained.longshore("drains", "resume", id, "--timeout", "60s").code == 0)
         try await drained.wait { $0.guests.contains { $0.state == .moving } }
-        #expect(try await drained.longshore("drains", "cancel", "alpha", "--running").code == 0)
+        #expect(try await drained.longshore("drains", "cancel", id, "--running", "--timeout", "60s").code == 0)
         let end = try await following
         #expect(end.code == 2 && end.error.contains("Cancelled"), "\(end)")
         let status = try #require(try await drained.drains().first)
@@ -94,7 +96,7 @@ extension FourHostTests {
           let places = found.state == .moved ? ["alpha", try #require(found.destination).text] : ["alpha"]
           try await drained.verify(guest, places)
         }
-        let late = try await drained.longshore("drains", "resume", "alpha")
+        let late = try await drained.longshore("drains", "resume", "alpha", "--timeout", "10s")
         #expect(late.code == 3 && late.error.contains("[too-late]"), "\(late)")
       }
     }
@@ -128,7 +130,7 @@ extension FourHostTests {
         let ending = try await drained.wait { $0.phase == .ending }
         let first = try #require(ending.guests.first { $0.state == .moving }, "\(ending)")
         #expect(ending.guests.map(\.state) == [.moving, .skipped], "\(ending)")
-        let tuned = try await drained.longshore("tune", try #require(first.migration).text, "--bandwidth", "1000")
+        let tuned = try await drained.longshore("tune", try #require(first.migration).text, "--bandwidth", "1000", "--timeout", "60s")
         #expect(tuned.code == 0 && tuned.output.contains("1 MiB/s -> 1000 MiB/s"), "\(tuned)")
         let end = try await following
         #expect(end.code == 1 && end.error.contains("Not drained"), "\(end)")
@@ -291,7 +293,7 @@ private struct Drained: Sendable {
 
   /// The drains of alpha, the last first.
   func drains() async throws -> [DrainStatus] {
-    let ending = try await longshore("drains", "list", "--all", "--host", "alpha", "--format", "json")
+    let ending = try await longshore("drains", "list", "--all", "--host", "alpha", "--timeout", "60s", "--format", "json")
     guard ending.code == 0 else { return [] }
     return try JSONDecoder().decode([DrainStatus].self, from: Data(ending.output.utf8))
   }

@@ -95,7 +95,7 @@ extension MigrationTests {
       let lab = try await Lab.find()
       try await lab.clear()
       func settings(_ words: String...) async throws -> Client.Ending {
-        try await longshore.run(["settings"] + words + ["--broker", lab.brokerURL, "--cluster", Lab.cluster])
+        try await longshore.run(["settings"] + words + ["--timeout", "60s", "--broker", lab.brokerURL, "--cluster", Lab.cluster])
       }
       let configured = try await lab.told(of: .alpha).settings
       #expect(configured.deadlineSeconds.origin == .configuration)
@@ -129,7 +129,7 @@ extension Lab {
   fileprivate func told(of host: Host, _ words: String...) async throws -> HostInventory {
     let longshore = try #require(Client.longshore)
     let answer = try await longshore.run(
-      ["host", host.rawValue, "--format", "json", "--broker", brokerURL, "--cluster", Self.cluster] + words)
+      ["host", host.rawValue, "--format", "json", "--timeout", "60s", "--broker", brokerURL, "--cluster", Self.cluster] + words)
     try #require(answer.code == 0, "\(answer)")
     return try MessageCoding.decode(HostInventory.self, from: Array(answer.output.utf8))
   }

@@ -32,7 +32,7 @@ extension ThreeNodeTests {
           #expect(try await orchestrator.grace(on: .beta).filter { $0.migration == there }.isEmpty)
 
           // Longer, as the command does it, and so after a crash.
-          let extended = try await run("grace", "extend", there.text, "--by", "24h", "--format", "json")
+          let extended = try await run("grace", "extend", there.text, "--by", "24h", "--format", "json", "--timeout", "10s")
           #expect(extended.code == 0, "\(extended)")
           try await lab.command("agent", "kill", "alpha")
           try await lab.command("agent", "start", "alpha")
@@ -55,13 +55,13 @@ extension ThreeNodeTests {
           let back = try await orchestrator.migrate(guest, from: .beta)
           #expect(try await orchestrator.end(of: back).kind == .completed)
           let other = try #require(try await orchestrator.grace(on: .beta).first { $0.migration == back })
-          let unasked = try await run("grace", "purge", back.text)
+          let unasked = try await run("grace", "purge", back.text, "--timeout", "5m")
           #expect(unasked.code == 64, "\(unasked)")
           #expect(try await lab.exists(other.path, on: .beta))
-          let purged = try await run("grace", "purge", back.text, "--yes")
+          let purged = try await run("grace", "purge", back.text, "--yes", "--timeout", "5m")
           #expect(purged.code == 0, "\(purged)")
           #expect(try await lab.exists(other.path, on: .beta) == false)
-          #expect(try await run("grace", "purge", back.text, "--yes").code == 3)
+          #expect(try await run("grace", "purge", back.text, "--yes", "--timeout", "5m").code == 3)
           try await guest.verify(.alpha, .beta, .alpha).expectGood()
         }
       }

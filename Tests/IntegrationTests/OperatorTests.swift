@@ -85,7 +85,8 @@ extension FourHostTests {
             try await finally {
               #expect(try await guest.state(on: .beta) == "paused")
               let named = try await longshore(
-                "resolve", id.text, "--owner", "beta", "--at", "beta", "--yes", "--broker", lab.brokerURL, "--cluster", Lab.cluster)
+                "resolve", id.text, "--owner", "beta", "--at", "beta", "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster",
+                Lab.cluster)
               #expect(named.code == 0, "\(named)")
               try await guest.waitForWrite(on: .beta)
             } do: {
@@ -105,7 +106,7 @@ extension FourHostTests {
       let longshore = try #require(Client.longshore)
       let url = try guest.lab.brokerURL
       func name(_ owner: String) async throws -> Client.Ending {
-        try await longshore("resolve", id.text, "--owner", owner, "--yes", "--broker", url, "--cluster", Lab.cluster)
+        try await longshore("resolve", id.text, "--owner", owner, "--yes", "--timeout", "5m", "--broker", url, "--cluster", Lab.cluster)
       }
       try await orchestrator.event(.needsAttention, for: .undecided, of: id)
       let wrong = try await name("beta")

@@ -183,7 +183,8 @@ extension ThreeNodeTests {
 
     private func longshore(_ lab: Lab, _ words: String...) async throws -> Client.Ending {
       let longshore = try #require(Client.longshore)
-      return try await longshore.run(words + ["--broker", try lab.brokerURL, "--cluster", Lab.cluster])
+      // Where all hosts are asked, all of the time passes.
+      return try await longshore.run(words + ["--timeout", "10s", "--broker", try lab.brokerURL, "--cluster", Lab.cluster])
     }
   }
 }

@@ -110,7 +110,7 @@ struct Examination: Sendable {
   /// Makes all checks.
   /// - Throws: ``LinkError``; ``CommandFailure`` where no host answers.
   func make() async throws -> [Check] {
-    let quick = HostQuestion(session: session, link: link, time: HostQuestion.defaultTime)
+    let quick = HostQuestion(session: session, link: link, time: HostQuestion.time(toFindWhoMayTake: time))
     let described: [Reply]
     let named: Set<NodeName>
     do {

@@ -220,7 +220,10 @@ struct DrainArgument: ParsableArguments {
   /// The drain that is meant; nil where no host knows it, which is said.
   func find(_ session: CommandSession, _ link: any OrchestratorLink) async throws -> DrainStatus? {
     let question = HostQuestion(session: session, link: link, time: timeout)
-    let replies = try await question.all(.listDrains(includeEnded: true))
+    // Only one host has a drain of that id. One that has that name may come after a host whose name it is.
+    let replies = try await question.all(.listDrains(includeEnded: true)) { reply in
+      DrainStatus.all(in: [reply]).contains { $0.id == name }
+    }
     let drains = DrainStatus.all(in: replies)
     let found =
       drains.first { $0.id == name } ?? drains.first { $0.host.text == name.text && !$0.phase.isTerminal }

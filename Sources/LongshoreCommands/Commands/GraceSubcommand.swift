@@ -149,7 +149,8 @@ struct GracePurgeSubcommand: OperatorCommand {
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try session.requireTerminal(unless: yes, while: "deleting disks")
     return try await session.withLink(.nothing) { [selection, yes, timeout] link in
-      let found = try await HostQuestion(session: session, link: link, time: HostQuestion.defaultTime).disks(selection)
+      let finding = HostQuestion(session: session, link: link, time: HostQuestion.time(toFindWhoMayTake: timeout))
+      let found = try await finding.disks(selection)
       let question = HostQuestion(session: session, link: link, time: timeout)
       var replies: [Reply] = []
       for (host, disks) in found {

@@ -6,6 +6,10 @@ struct HostQuestion {
   /// How long hosts may take to answer.
   static let defaultTime = Duration.seconds(2)
 
+  /// How long hosts may take to answer which of them is to be asked for more, where that one may take so long: a thirtieth of it, and the
+  /// usual time at least.
+  static func time(toFindWhoMayTake time: Duration) -> Duration { max(defaultTime, time / 30) }
+
   /// The run of the command that asks.
   let session: CommandSession
   /// The way to the hosts.
@@ -14,11 +18,13 @@ struct HostQuestion {
   let time: Duration
 
   /// The answers of all hosts that give one in time.
+  /// - Parameter isEnough: Whether there is nothing to wait for any more after an answer.
   /// - Throws: ``LinkError``; ``CommandFailure`` where no host answers.
-  func all(_ command: Request.Command) async throws -> [Reply] {
+  func all(_ command: Request.Command, until isEnough: (Reply) -> Bool = { _ in false }) async throws -> [Reply] {
     var replies: [Reply] = []
     for try await reply in link.askAll(session.request(command, within: time), in: session.cluster, within: time) {
       replies.append(reply)
+      if isEnough(reply) { break }
     }
     guard !replies.isEmpty else {
       throw CommandFailure(

@@ -47,7 +47,7 @@ struct ResolveSubcommand: OperatorCommand {
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try session.requireTerminal(unless: yes, while: "naming the owner")
     return try await session.withLink(.nothing) { [id, owner, at, yes, timeout] link in
-      let question = HostQuestion(session: session, link: link, time: HostQuestion.defaultTime)
+      let question = HostQuestion(session: session, link: link, time: HostQuestion.time(toFindWhoMayTake: timeout))
       let told = if let at { at } else { try await question.status(of: id).sourceHost }
       let host = HostAddress(cluster: session.cluster, host: told)
       guard yes || session.confirms(Self.question(id, owner: owner)) else {
