@@ -10,7 +10,8 @@ private struct GLib {
   let makeContext: @convention(c) () -> OpaquePointer?
   let makeLoop: @convention(c) (OpaquePointer?, Int32) -> OpaquePointer?
   let run: @convention(c) (OpaquePointer?) -> Void
-  let makeTimeout: @convention(c) (UInt32) -> OpaquePointer?
+  let makeIdle: @convention(c) () -> OpaquePointer?
+  let setPriority: @convention(c) (OpaquePointer?, Int32) -> Void
   let setCallback: @convention(c) (OpaquePointer?, Callback, UnsafeMutableRawPointer?, OpaquePointer?) -> Void
   let attach: @convention(c) (OpaquePointer?, OpaquePointer?) -> UInt32
   let release: @convention(c) (OpaquePointer?) -> Void
@@ -19,7 +20,8 @@ private struct GLib {
     makeContext = try Self.function("g_main_context_new")
     makeLoop = try Self.function("g_main_loop_new")
     run = try Self.function("g_main_loop_run")
-    makeTimeout = try Self.function("g_timeout_source_new")
+    makeIdle = try Self.function("g_idle_source_new")
+    setPriority = try Self.function("g_source_set_priority")
     setCallback = try Self.function("g_source_set_callback")
     attach = try Self.function("g_source_attach")
     release = try Self.function("g_source_unref")
@@ -56,17 +58,19 @@ struct ClientLoopTests {
     let firings = UnsafeMutablePointer<Firing>.allocate(capacity: 3)
     firings.initialize(repeating: Firing(loop: loop), count: 3)
     defer { firings.deallocate() }
-    func attach(_ number: Int, after milliseconds: UInt32) {
-      let source = glib.makeTimeout(milliseconds)
+    // Of those that are ready GLib runs the sources of the highest priority alone, which is the lowest number.
+    func attach(_ number: Int, priority: Int32) {
+      let source = glib.makeIdle()
+      glib.setPriority(source, priority)
       glib.setCallback(source, endLoop, firings + number, nil)
       _ = glib.attach(source, context)
       glib.release(source)
     }
     // Another thread's call ends the loop of the thread that waits for an answer.
-    attach(0, after: 0)
-    attach(1, after: 20)
+    attach(0, priority: 0)
+    attach(1, priority: 1)
     glib.run(loop)
-    attach(2, after: 60)
+    attach(2, priority: 2)
     glib.run(loop)
     #expect((0..<3).map { firings[$0].count } == [1, 0, 1])
   }
