@@ -193,14 +193,14 @@ func move(
   return end
 }
 
-/// Expects a guest at the other host as a migration's end says, and nothing at the source but its disks, set aside.
-///
-/// - Parameter measured: Whether the source's agent was there to get libvirt's statistics.
 extension MigrationEventData {
   /// Its reasons, but for that the fence has waited for the machine, which takes nothing from what it did.
   var faults: [Reason.Code] { reasons?.map(\.code).filter { $0 != .fenceWaited } ?? [] }
 }
 
+/// Expects a guest at the other host as a migration's end says, and nothing at the source but its disks, set aside.
+///
+/// - Parameter measured: Whether the source's agent was there to get libvirt's statistics.
 func expectMoved(
   _ guest: Guest, from source: Lab.Host, id: MigrationID, end: MigrationEventData, disks before: SourceDisks, measured: Bool = true,
   sourceLocation: SourceLocation = #_sourceLocation
