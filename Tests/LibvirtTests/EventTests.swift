@@ -71,8 +71,3 @@ struct EventTests {
     #expect(LifecycleEvent(event: 4, detail: 1).description == "resumed (migrated)")
   }
 }
-
-extension DomainEvent {
-  /// Whether it tells of a domain, and of more than that it was defined: that comes late, also to those who have subscribed since.
-  fileprivate func isNews(of domain: Domain) -> Bool { uuid == domain.uuid && kind != .lifecycle(.defined(.added)) }
-}

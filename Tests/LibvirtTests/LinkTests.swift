@@ -129,7 +129,7 @@ struct LinkTests {
     _ events: inout AsyncStream<LinkEvent>.AsyncIterator, of domain: Domain
   ) async -> DomainEvent.Kind? {
     while let event = await events.next(isolation: #isolation) {
-      if case .domain(let event) = event, event.uuid == domain.uuid { return event.kind }
+      if case .domain(let event) = event, event.isNews(of: domain) { return event.kind }
     }
     return nil
   }

@@ -60,3 +60,8 @@ enum TestDriver {
     try? await domain.undefine()
   }
 }
+
+extension DomainEvent {
+  /// Whether it tells of a domain, and of more than that it was defined: that comes late, also to those who have subscribed since.
+  func isNews(of domain: Domain) -> Bool { uuid == domain.uuid && kind != .lifecycle(.defined(.added)) }
+}
