@@ -214,7 +214,8 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
   public var reasons: [Reason]?
   /// `prepared`, `failed` at the stage `checks`: the whole table of checks.
   public var checks: [Check]?
-  /// Terminal kinds: the host on which the guest runs.
+  /// Terminal kinds: the host that has the guest, on which it runs unless it has ended there since it arrived
+  /// (``Reason/Code/guestEnded``). Absent where the guest has ended by itself at the source.
   public var runsAt: NodeName?
   /// Terminal kinds: seconds from acceptance to the end.
   public var seconds: Double?
@@ -253,6 +254,9 @@ public struct MigrationEventData: Sendable, Hashable, Codable {
     self.verification = verification
     self.waiting = waiting
   }
+
+  /// Terminal kinds: whether the guest has ended by itself.
+  public var hasGuestEnded: Bool { kind.isTerminal && (runsAt == nil || reasons?.contains { $0.code == .guestEnded } == true) }
 }
 
 /// Progress of a migration: CloudEvents as well, but not numbered and not kept.

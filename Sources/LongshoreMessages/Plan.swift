@@ -456,7 +456,12 @@ public struct Console: Sendable, Hashable, Codable {
 public struct Confirmation: Sendable, Hashable, Codable {
   /// The guest's console; nil where it has none.
   public var console: Console?
+  /// The state of a guest that has ended since it arrived, in libvirt's words; nil where it has a process.
+  public var ended: String?
 
   /// A confirmation.
-  public init(console: Console?) { self.console = console }
+  public init(console: Console?, ended: String? = nil) {
+    self.console = console
+    self.ended = ended
+  }
 }

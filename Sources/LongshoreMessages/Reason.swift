@@ -211,6 +211,8 @@ extension Reason.Code {
   public static let fenceWaited = Reason.Code("fence-waited")
   /// The guest arrived, but not as planned.
   public static let postCheckFailed = Reason.Code("post-check-failed")
+  /// The guest has moved, and has ended since it arrived: somebody shut it down or ended it, or it crashed.
+  public static let guestEnded = Reason.Code("guest-ended")
   /// The guest has moved, and a disk does not hold what it held at the source at the switch.
   public static let contentDiffers = Reason.Code("content-differs")
   /// The guest has moved, and whether its disks hold what they held could not be found out.

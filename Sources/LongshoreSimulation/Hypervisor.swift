@@ -97,14 +97,11 @@ extension World {
     hosts[daemon].daemon == .up && (daemon == host || remote[host][daemon])
   }
 
-  /// The state of a guest whose process ended by a migration that succeeded.
-  static let moved = "shut off (migrated)"
-
   /// What a host's daemon tells of a guest's state.
   func state(of guest: Int, at host: Int, from asker: Int) -> GuestSight {
     guard canAsk(host, from: asker) else { return .unreachable("no answer") }
     guard let domain = hosts[host].domains[guest] else { return .absent }
-    guard let process = domain.process else { return .inactive(domain.hasMoved ? Self.moved : "shut off") }
+    guard let process = domain.process else { return domain.hasMoved ? .migratedAway : .inactive("shut off") }
     let state: GuestState =
       switch process.state {
       case .running: .running

@@ -369,7 +369,7 @@ extension World {
     }
     work.stage = 10
     switch seen(work.here, guest, at: host, from: host) {
-    case .inactive(Self.moved): return .source(.transferEnded(error: nil, nil))
+    case .migratedAway: return .source(.transferEnded(error: nil, nil))
     case .absent where hosts[host].left.contains(guest), .inactive where hosts[host].left.contains(guest):
       return .source(.transferEnded(error: nil, nil))
     case .absent, .inactive: return .source(.transferEnded(error: "libvirt's answer was lost; the guest has ended here", nil))
@@ -498,15 +498,15 @@ extension World {
     case .stubs: return try makeStubs(&work, plan, guest, migration, at: host, outcome)
     case .postCheck:
       guard hosts[host].daemon == .up else { return .backOff }
-      let isThere =
+      let confirmation: Confirmation? =
         switch state(of: guest, at: host, from: host) {
-        case .active(.running, _), .active(.pausedByUser, _): true
-        default: false
+        case .active(.running, _), .active(.pausedByUser, _): Catalogue.confirmation
+        case .migratedAway: nil
+        case .inactive(let how) where plan.guest.persistent: Confirmation(console: nil, ended: how)
+        default: nil
         }
-      let domain = hosts[host].domains[guest]
-      let isRight = isThere && domain?.isDefined == plan.guest.persistent && outcome == 0
-      return .destination(
-        isRight ? .postChecked(Catalogue.confirmation, []) : .postChecked(nil, [Reason(.postCheckFailed, "not as planned")]))
+      let isRight = hosts[host].domains[guest]?.isDefined == plan.guest.persistent && outcome == 0
+      return .destination(.postChecked(isRight ? confirmation : nil, [Reason(.postCheckFailed, "not as planned")]))
     case .removeFiles: return try removeFiles(&work, guest, migration, at: host, outcome)
     case .readView:
       guard hosts[host].daemon == .up else { return .backOff }

@@ -683,7 +683,8 @@ extension MessageSamples {
     case .prepared: [.prepared(sparsePreparation, checks: []), .prepared(fullPreparation, checks: checks)]
     case .refused: [.refused(checks)]
     case .prepareFailed: [.prepareFailed(Reason(.stubFailed, "cannot create stub vdb in pool archive"))]
-    case .confirmed: [.confirmed(Confirmation(console: nil)), .confirmed(Confirmation(console: console))]
+    case .confirmed:
+      [.confirmed(Confirmation(console: nil)), .confirmed(Confirmation(console: console)), .confirmed(MigrationSamples.endedConfirmation)]
     case .confirmFailed: [.confirmFailed([reason])]
     case .released: [.released]
     case .rolledBack: [.rolledBack]

@@ -109,6 +109,8 @@ public enum MigrationSamples {
   public static let totals = TransferTotals(downtimeMs: 180, diskBytes: 1_342_177_280, memoryBytes: 268_435_456)
   /// The destination's confirmation.
   public static let confirmation = Confirmation(console: Console(type: "vnc", address: "192.0.2.2", port: 5900))
+  /// The confirmation of a guest that has ended since it arrived.
+  public static let endedConfirmation = Confirmation(console: nil, ended: "shut off (shutdown)")
 
   /// The deadline of ``accepted(_:onDeadline:)``, in seconds.
   public static let deadlineSeconds: Int64 = 3600

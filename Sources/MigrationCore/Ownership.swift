@@ -8,6 +8,10 @@ public enum GuestSight: Sendable, Hashable, Codable {
   case active(GuestState, job: GuestJob)
   /// The host's libvirt did not answer; nothing is known.
   case unreachable(String)
+
+  /// The guest has ended here because a migration of it succeeded, in libvirt's words. They outlive neither a restart of its daemon nor
+  /// another run of the guest.
+  public static let migratedAway = Self.inactive("shut off (migrated)")
 }
 
 /// The state of a guest that has a process.
@@ -132,6 +136,8 @@ public enum Ownership: Sendable, Hashable {
 
     case (.absent, .active(let there, _)), (.inactive, .active(let there, _)):
       return sourceGone(there, fenced: fenced, transferSucceeded: transferSucceeded)
+    case (.migratedAway, .inactive(let how)) where transferSucceeded && observation.destination != .migratedAway:
+      return (.destination, "the guest has left the source, and has ended at the destination since it arrived (\(how))")
     case (.absent, .inactive(let how)), (.inactive, .inactive(let how)):
       // libvirt defines the guest at the destination just before it starts it there, and its answer can be lost.
       return (.undecided, "the guest runs nowhere, and may have run at the destination, where it is defined (\(how))")

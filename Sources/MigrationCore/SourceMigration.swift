@@ -883,8 +883,12 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
   private mutating func complete(reasons: [Reason] = [], at now: Now) -> [SourceEffect] {
     enter(.completed)
+    let ended = confirmation?.ended.map { how in
+      Reason(.guestEnded, "the guest has ended at \(destination.host) since it arrived (\(how)): start it there where it is to run")
+    }
     let reasons =
-      reasons + (totals?.fenceWaitedFor.map { [Reason(.fenceWaited, $0)] } ?? []) + (lastComparison?.reason.map { [$0] } ?? [])
+      reasons + [ended].compactMap(\.self) + (totals?.fenceWaitedFor.map { [Reason(.fenceWaited, $0)] } ?? [])
+      + (lastComparison?.reason.map { [$0] } ?? [])
     return [
       event(
         .completed, disks: disks, reasons: reasons.isEmpty ? nil : reasons, runsAt: destination.host,

@@ -570,6 +570,16 @@ struct JobTests {
     #expect(machine.text("id") == Sample.web && machine.text("hostid") == Sample.betaID && machine.text("state") == "Running")
     #expect(machine.text("jobid") == Self.id && machine.number("jobstatus") == 1)
     #expect(try await gateway.list("listAsyncJobs").isEmpty)
+    // A guest that has ended since it arrived.
+    let ended = await RunningGateway()
+    ended.cluster.edit { $0[Sample.alpha]?.guests[0].state = "shut off" }
+    await ended.hear(
+      Sample.event(1, .accepted, of: Self.id),
+      Sample.event(3, .completed, of: Self.id) {
+        $0.runsAt = Sample.beta
+        $0.reasons = [Reason(.guestEnded, "the guest has ended at beta since it arrived")]
+      })
+    #expect(try await job(ended).object("jobresult")?.object("virtualmachine")?.text("state") == "Stopped")
     // Where no host tells the guest, and where none can be asked.
     gateway.cluster.edit { $0[Sample.alpha]?.guests = [] }
     gateway.clock.advance(seconds: 4)

@@ -162,5 +162,34 @@ extension MigrationTests {
         }
       }
     }
+
+    @Test(
+      "a guest that ends at the destination before anybody has looked there has moved, and starts there",
+      arguments: [CrashPoint.beforeSourceDeciding, .beforeSourceConfirming])
+    func endsAtDestination(_ point: CrashPoint) async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            let disks = try await SourceDisks(of: guest, on: .alpha)
+            try await lab.restartAgent(on: .alpha, dyingAt: point)
+            let id = try await orchestrator.migrate(guest, from: .alpha)
+            try await lab.command("agent", "wait", "alpha")
+            try await lab.on(.beta, "virsh", "--quiet", "destroy", guest.uuid)
+            try await lab.startAgent(on: .alpha)
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+            #expect(end.runsAt?.text == "beta")
+            #expect(end.faults == [.guestEnded], "\(end)")
+            #expect(try await guest.state(on: .alpha) == nil)
+            #expect(try await guest.state(on: .beta) == "shut off")
+            try await disks.expectSetAside(by: id)
+            try await lab.on(.beta, "virsh", "--quiet", "start", guest.uuid)
+            try await guest.waitForWrite(on: .beta)
+          }
+        }
+      }
+    }
   }
 }

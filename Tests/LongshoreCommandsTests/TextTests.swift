@@ -201,6 +201,16 @@ import Testing
       ])
   }
 
+  @Test func aGuestThatHasEndedSinceItArrivedIsNotSaidToRun() {
+    let event = Sample.event(7, .completed) {
+      $0.runsAt = Sample.beta.host
+      $0.reasons = [Reason(.guestEnded, "the guest has ended at beta since it arrived")]
+    }
+    let lines = OutcomeText.lines(.ended(event), guest: "web-1", migration: Sample.migration, style: .plain)
+    #expect(lines.result == ["Completed: web-1 is at beta, and has ended there."])
+    #expect(lines.problem == ["  - the guest has ended at beta since it arrived [guest-ended]"])
+  }
+
   @Test func detachingSaysHowToGoOn() {
     let running = OutcomeText.lines(
       .detached(accepted: true), guest: "web-1", migration: Sample.migration, style: .plain

@@ -17,7 +17,7 @@ import Testing
     #expect(row.phase == .completed && row.seconds == 10 && row.downtimeMs == 212 && row.bytes == 8 * Sample.gibibyte)
     let record = try #require(model.migration(Sample.id("m-1")))
     #expect(record.events.map(\.data.kind) == events.map(\.data.kind))
-    #expect(record.disks.count == 2 && record.runsAt == Sample.beta && record.bar.copied == 1)
+    #expect(record.disks.count == 2 && record.place == Sample.beta && record.bar.copied == 1)
   }
 
   @Test("Any order, and any repetition, of a history comes to the same", arguments: 0..<50 as Range<UInt64>)

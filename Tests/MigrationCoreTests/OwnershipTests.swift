@@ -55,7 +55,7 @@ import Testing
       ("running", .running), ("running again", .runningMigrationCanceled), ("paused", .pausedByUser), ("held", .pausedForMigration),
       ("post-copy", .postcopy("running (post-copy)")), ("other", .other("paused (I/O error)")),
     ]
-    return [("absent", .absent), ("off", .off), ("silent", .silent)]
+    return [("absent", .absent), ("off", .off), ("moved", .migratedAway), ("silent", .silent)]
       + states.map { ($0.0, .active($0.1, job: .none)) }
       + states.map { ($0.0 + ", backup", .active($0.1, job: .other)) }
       + states.map { ($0.0 + ", migrating", .active($0.1, job: .migration)) }
@@ -69,20 +69,22 @@ import Testing
 
   private static let rules: [Row] = [
     // The guest is seen at the source, and the destination is seen not to have it.
-    (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off"], { _ in .source }),
+    (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off", "moved"], { _ in .source }),
     // libvirt defines the guest at the destination before it starts it: it may have run and ended there, and without a definition
     // it leaves no trace of that. Not so where it arrives paused and only the source agent resumes it, after the source's guest has
     // ended.
     (active("held"), ["absent"], { $0.fenced || $0.persistent ? .resumeSource : .wait }),
-    (active("held"), ["off"], { $0.fenced ? .resumeSource : .wait }),
+    (active("held"), ["off", "moved"], { $0.fenced ? .resumeSource : .wait }),
     // The guest ended at the source while it was copied. After a success that would be a guest that got lost.
-    (["off"], ["absent"], { $0.succeeded ? .wait : .sourceNotRunning }),
+    (["off", "moved"], ["absent"], { $0.succeeded ? .wait : .sourceNotRunning }),
 
     // The guest has left the source and is seen at the destination.
-    (["absent", "off"], active("running", "running again"), { _ in .destination }),
+    (["absent", "off", "moved"], active("running", "running again"), { _ in .destination }),
     // Where it arrives paused and libvirt reported no success, the source may have taken it back and run it until it ended: what was
     // written then is nowhere else.
-    (["absent", "off"], active("paused"), { $0.fenced ? ($0.succeeded ? .resumeDestination : .wait) : .destination }),
+    (["absent", "off", "moved"], active("paused"), { $0.fenced ? ($0.succeeded ? .resumeDestination : .wait) : .destination }),
+    // It has left the source for certain, as libvirt itself reported, and has ended where it arrived.
+    (["moved"], ["off"], { $0.succeeded ? .destination : .wait }),
 
     // Both hosts have a process of the guest.
     (
@@ -114,26 +116,26 @@ import Testing
 
   /// What the operator's word comes to where the states leave the owner open; everywhere else they stand.
   private static let namedSource: [Row] = [
-    (["off"], ["absent", "off", "silent"], { _ in .sourceNotRunning }),
-    (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off", "silent"], { _ in .source }),
-    (active("held"), ["absent", "off", "silent"], { _ in .resumeSource }),
+    (["off", "moved"], ["absent", "off", "moved", "silent"], { _ in .sourceNotRunning }),
+    (active("running", "running again", "paused", "post-copy", "other"), ["absent", "off", "moved", "silent"], { _ in .source }),
+    (active("held"), ["absent", "off", "moved", "silent"], { _ in .resumeSource }),
     (
-      active("running", "running again", "paused", "held", "post-copy", "other").union(["off"]),
+      active("running", "running again", "paused", "held", "post-copy", "other").union(["off", "moved"]),
       Set(["paused", "held", "post-copy", "other"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }), { _ in .destroyDestination }
     ),
   ]
   private static let namedDestination: [Row] = [
-    (["absent", "off"], ["off", "silent"], { _ in .destinationUnseen }),
+    (["absent", "off", "moved"], ["off", "moved", "silent"], { _ in .destinationUnseen }),
     (active("paused", "held", "post-copy", "other"), Set(sights.map(\.name)).subtracting(["absent"]), { _ in .destroySource }),
     (
-      ["absent", "off", "silent"], Set(["running", "running again"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }),
+      ["absent", "off", "moved", "silent"], Set(["running", "running again"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }),
       { _ in .destination }
     ),
     (
-      ["absent", "off", "silent"],
+      ["absent", "off", "moved", "silent"],
       Set(["paused", "held", "post-copy", "other"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }), { _ in .resumeDestination }
     ),
-    (["silent"], ["off", "silent"], { _ in .destinationUnseen }),
+    (["silent"], ["off", "moved", "silent"], { _ in .destinationUnseen }),
   ]
 
   @Test(arguments: [Owner.source, .destination])

@@ -62,6 +62,19 @@ extension SourceHistory {
       phase: "confirming", events: prepared + " needs-attention switching confirming", once: "startTransfer",
       outstanding: "ask confirm, timer patience"),
     SourceHistory(
+      name: "the guest ends as soon as it has arrived",
+      steps: toTransferring + [
+        .success, .see(.migratedAway, .off), .hear(.confirmed(MigrationSamples.endedConfirmation)), .retired, .released,
+      ],
+      phase: "completed", events: completed, once: "startTransfer"),
+    SourceHistory(
+      name: "fenced: the guest is ended before it is resumed", handover: .fenced,
+      steps: toTransferring + [
+        .success, .see(.migratedAway, .paused), .settle(.resumeDestination, failure: "domain is not running"), .due(.lookAgain),
+        .see(.migratedAway, .off), .hear(.confirmed(MigrationSamples.endedConfirmation)), .retired, .released,
+      ],
+      phase: "completed", events: completed, once: "startTransfer"),
+    SourceHistory(
       name: "not confirmed at first",
       steps: toConfirming + [
         .hear(.confirmFailed([Reason(.postCheckFailed, "vda is on another file")])),

@@ -124,6 +124,22 @@ import Testing
     #expect(event.runsAt == nil)
   }
 
+  @Test func aGuestThatEndedAtTheDestinationIsSaidToHaveEnded() throws {
+    let event = try #require(
+      run(
+        SourceHistory.toTransferring + [
+          .success, .see(.migratedAway, .off), .hear(.confirmed(MigrationSamples.endedConfirmation)), .retired, .released,
+        ]
+      ).emitted.last)
+    #expect(event.kind == .completed)
+    #expect(event.runsAt == MigrationSamples.destination.host)
+    #expect(event.hasGuestEnded)
+    #expect(
+      event.reasons == [
+        Reason(.guestEnded, "the guest has ended at beta since it arrived (shut off (shutdown)): start it there where it is to run")
+      ])
+  }
+
   @Test func theDeadlineIsNamedWithItsLength() throws {
     let event = try #require(run([.deadline]).emitted.last)
     #expect(event.reasons == [Reason(.deadlinePassed, "the migration's deadline of 3600 s has passed")])

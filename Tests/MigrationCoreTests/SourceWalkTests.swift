@@ -128,7 +128,7 @@ enum SourceAlphabet {
     Observation(source: .migrates, destination: .arrives), Observation(source: .absent, destination: .absent),
     Observation(source: .held, destination: .silent), Observation(source: .off, destination: .silent),
     Observation(source: .paused, destination: .absent), Observation(source: .paused, destination: .paused),
-    Observation(source: .paused, destination: .runs),
+    Observation(source: .paused, destination: .runs), Observation(source: .migratedAway, destination: .off),
   ]
 
   /// Every event that could reach the machine now: each kind once, timers and looks of this step and of an earlier one.

@@ -45,7 +45,7 @@ extension CommandRunner {
     let rows = Rows(inventory ?? Inventory(cluster, hosts: []), jobs: [job])
     let host = job.runsAt ?? job.destination
     guard let guest = rows.inventory.guest(id: job.guest.uuid) else { return job.row(machine: rows.unknownMachine(job.guest, at: host)) }
-    return job.row(machine: rows.virtualMachine(guest, runsAt: rows.inventory.host(named: host)))
+    return job.row(machine: rows.virtualMachine(guest, runsAt: job.hasGuestEnded ? nil : rows.inventory.host(named: host)))
   }
 
   func job(_ call: Call) async throws(APIError) -> Answer {

@@ -34,8 +34,10 @@ struct Job: Sendable, Hashable {
   let completedAt: Timestamp?
   /// The disks that it moves, as far as they are known.
   let disks: [MigrationEventData.Disk]
-  /// Where the guest runs after it; nil while that is not decided.
+  /// Where the guest is after it; nil while that is not decided.
   let runsAt: NodeName?
+  /// Whether it has ended there by itself.
+  let hasGuestEnded: Bool
   /// Why it failed, or what it waits for.
   let reasons: [Reason]
   private let reasonText: String?
@@ -54,6 +56,7 @@ struct Job: Sendable, Hashable {
     completedAt = record.end?.at
     status = Self.status(record.end?.phase)
     runsAt = record.end.map { $0.event?.runsAt ?? ($0.phase == .completed ? record.destination : record.source) }
+    hasGuestEnded = record.end?.event?.hasGuestEnded ?? false
     percent = status == .succeeded ? 100 : min(99, max(0, Int(record.bar.copied * 100)))
   }
 
@@ -71,6 +74,7 @@ struct Job: Sendable, Hashable {
     completedAt = row.at
     status = Self.status(row.phase)
     runsAt = row.phase == .completed ? row.destination : row.source
+    hasGuestEnded = false
     percent = status == .succeeded ? 100 : 0
   }
 

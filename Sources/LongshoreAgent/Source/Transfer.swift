@@ -315,9 +315,8 @@ struct Transfer: Sendable {
       case .active(_, job: .migration): .running
       // libvirt notes this reason only after the destination has answered that it has the guest. A restart of the daemon loses it, and
       // a guest without a definition is not there any more to show it.
-      case .absent: .left(isComplete: await log.saysMigrated(since: acceptedAt))
-      case .inactive(let how):
-        .left(isComplete: how == "\(DomainState.shutoff(.migrated))" ? true : await log.saysMigrated(since: acceptedAt))
+      case .migratedAway: .left(isComplete: true)
+      case .absent, .inactive: .left(isComplete: await log.saysMigrated(since: acceptedAt))
       case .active(let state, _): .stayed(state)
       }
     } catch {

@@ -58,7 +58,9 @@ enum OutcomeText {
     let duration = data.seconds.map { " in \(Quantity.seconds($0))" } ?? ""
     switch data.kind {
     case .completed:
-      var head = style.green("Completed\(duration):") + " \(name(event)) runs at \(data.runsAt ?? data.destinationHost)"
+      let host = data.runsAt ?? data.destinationHost
+      let place = data.hasGuestEnded ? "is at \(host), and has ended there" : "runs at \(host)"
+      var head = style.green("Completed\(duration):") + " \(name(event)) \(place)"
       if let downtime = data.downtimeMs { head += ", downtime \(downtime) ms" }
       if let bytes = data.bytes { head += ", moved \(bytes.words)" }
       var lines = [head + "."]

@@ -95,17 +95,17 @@ enum MigrationPage {
   // MARK: Where it stands
 
   private static func standing(_ record: MigrationRecord) -> HTML {
-    let runsAt = record.runsAt
+    let place = record.place, end = record.end
     func card(_ host: NodeName, _ role: HTML) -> HTML {
-      let isHere = runsAt == host
-      let mark: HTML = isHere ? "<span class=\"here\"><span aria-hidden=\"true\">●</span> the guest runs here</span>" : .none
+      let isHere = place == host
+      let words: HTML = end?.event?.hasGuestEnded == true ? "the guest is here and does not run" : "the guest runs here"
+      let mark: HTML = isHere ? "<span class=\"here\"><span aria-hidden=\"true\">●</span> \(words)</span>" : .none
       return """
         <div class="card\(isHere ? " is-here" : .none as HTML)"><p class="role">\(role)</p><p class="name">\(Piece.host(host))</p>\(mark)</div>
         """
     }
     let unknown: HTML =
-      runsAt == nil ? "<p class=\"quiet\">Which host has the guest is being found out.</p>" : .none
-    let end = record.end
+      place == nil ? "<p class=\"quiet\">Which host has the guest is being found out.</p>" : .none
     let downtime: HTML? = end?.event?.downtimeMs.map { downtime -> HTML in fact("Downtime", "\(downtime) ms") }
     let bytes: HTML? = end?.event?.bytes.map { bytes -> HTML in fact("Moved", "\(bytes.words)") }
     let console: HTML? = end?.event?.console.map { console -> HTML in
@@ -270,8 +270,8 @@ enum MigrationPage {
 }
 
 extension MigrationRecord {
-  /// The host on which the guest runs; nil where that is being found out.
-  var runsAt: NodeName? {
+  /// The host that has the guest; nil where that is being found out.
+  var place: NodeName? {
     if let end { return end.event?.runsAt ?? (end.phase == .completed ? destination : source) }
     switch phase {
     case .switching, .confirming, .needsAttention: return nil
