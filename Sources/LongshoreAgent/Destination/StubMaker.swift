@@ -13,15 +13,21 @@ struct StubMaker: Sendable {
 
   /// How often QEMU may try to measure how long a passphrase takes to check.
   private static let measurements = 50
+  /// How many stubs are made at once: each is a few runs of `qemu-img`.
+  private static let stubsAtOnce = 4
 
   /// Makes all stubs of a migration anew and returns the disks as they will be.
   func make(for migration: DestinationMigration) async throws -> [PreparedDisk] {
     guard let plan = migration.plan else { return [] }
     let connection = try await libvirt.connection()
     try await removeEarlier(of: migration.id)
-    var prepared: [PreparedDisk] = []
-    for disk in plan.disks {
+    var folders: [ResourceName: String] = [:]
+    for disk in plan.disks where folders[disk.destinationPool] == nil {
       let folder = try await PoolFolder.path(of: disk.destinationPool, on: connection)
+      _ = try RegisteredFiles.makeWorkFolder(in: folder, of: migration.id, on: here, journal: journal)
+      folders[disk.destinationPool] = folder
+    }
+    var prepared = try await plan.disks.concurrentMap(atMost: Self.stubsAtOnce) { [folders] disk in
       let below = try plan.chain(below: disk.backing).map { layer in
         guard let path = migration.layerPaths[layer.id] else {
           throw Reason.Failure(.stubFailed, "the template \(layer.volume) is not in place")
@@ -29,9 +35,9 @@ struct StubMaker: Sendable {
         return PreparedDisk.Layer(path: path, format: layer.format)
       }
       let passphrase = try await passphrase(of: disk, on: connection)
+      let folder = folders[disk.destinationPool] ?? ""
       let path = try await make(disk, in: folder, over: below.first, passphrase: passphrase, migration: migration.id)
-      prepared.append(
-        PreparedDisk(target: disk.target, chain: [PreparedDisk.Layer(path: path, format: disk.format)] + below))
+      return PreparedDisk(target: disk.target, chain: [PreparedDisk.Layer(path: path, format: disk.format)] + below)
     }
     for disk in plan.shared ?? [] { prepared.append(try await shared(disk, on: connection)) }
     for disk in plan.readOnly ?? [] { prepared.append(try readOnly(disk, of: plan, migration)) }
@@ -75,11 +81,11 @@ struct StubMaker: Sendable {
     return value
   }
 
-  /// Makes one stub in the work folder and publishes it under the volume's name. Both names are registered before they exist.
+  /// Makes one stub in the work folder, which is there, and publishes it under the volume's name. Both names are registered before they exist.
   private func make(
     _ disk: PlannedDisk, in folder: String, over backing: PreparedDisk.Layer?, passphrase: [UInt8]?, migration: MigrationID
   ) async throws -> String {
-    let work = try RegisteredFiles.makeWorkFolder(in: folder, of: migration, on: here, journal: journal)
+    let work = WorkFolder(pool: folder, host: here, migration: migration)
     let path = "\(folder)/\(disk.volume)"
     guard !FileProbe.exists(path) else { throw taken(path) }
     var draft = RegisteredFile(migration: migration, side: .destination, role: .stub, path: work.file("stub-\(disk.target)"))

@@ -113,7 +113,7 @@ struct DrainSurveyor: Sendable {
 
   private func inspect(_ guests: [GuestReference], _ order: DrainOrder) async throws -> [Candidate] {
     let connection = try await libvirt.connection()
-    return try await inTurns(guests) { guest in try await inspect(guest, order, on: connection) }
+    return try await guests.concurrentMap(atMost: Self.atOnce) { guest in try await inspect(guest, order, on: connection) }
   }
 
   private func inspect(_ guest: GuestReference, _ order: DrainOrder, on connection: LibvirtConnection) async throws -> Candidate {
@@ -169,7 +169,7 @@ struct DrainSurveyor: Sendable {
   private func ways(
     to host: NodeName, _ guests: [(index: Int, candidate: Candidate)], _ id: MigrationID
   ) async -> [(Int, DrainSurvey.Way)] {
-    await inTurns(guests) { guest in
+    await guests.concurrentMap(atMost: Self.atOnce) { guest in
       (guest.index, await check(guest.candidate, id, host, measures: false).way)
     }
   }
@@ -218,20 +218,5 @@ struct DrainSurveyor: Sendable {
     return DrainSurvey.Way(
       host: host.host,
       refusals: lacking.map { Reason(.unknownPool, "\(host.host) has no pool \($0) that guests may be moved into") }, room: room(plan))
-  }
-
-  /// Does work for all elements, a few at once, and returns what came of it in their order.
-  private func inTurns<Element: Sendable, Value: Sendable>(
-    _ elements: [Element], _ work: @escaping @Sendable (Element) async throws -> Value
-  ) async rethrows -> [Value] {
-    try await withThrowingTaskGroup(of: (Int, Value).self) { group in
-      var results: [Int: Value] = [:]
-      for (index, element) in elements.enumerated() {
-        if index >= Self.atOnce, let (done, value) = try await group.next() { results[done] = value }
-        group.addTask { (index, try await work(element)) }
-      }
-      while let (done, value) = try await group.next() { results[done] = value }
-      return results.sorted { $0.key < $1.key }.map(\.value)
-    }
   }
 }

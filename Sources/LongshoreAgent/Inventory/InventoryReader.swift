@@ -94,17 +94,9 @@ struct InventoryReader: Sendable {
   /// What libvirt says of domains, in their order; without those that are gone meanwhile.
   private func read(_ domains: [Domain], on connection: LibvirtConnection) async throws -> [GuestReading] {
     let persistent = Set(try await connection.domains(.persistent).map(\.uuid))
-    return try await withThrowingTaskGroup(of: (Int, GuestReading?).self) { group in
-      var readings: [GuestReading?] = Array(repeating: nil, count: domains.count)
-      for (number, domain) in domains.enumerated() {
-        if number >= Self.width, let (number, reading) = try await group.next() { readings[number] = reading }
-        group.addTask {
-          (number, try await existing { () throws(LibvirtError) in try await read(domain, isPersistent: persistent.contains(domain.uuid)) })
-        }
-      }
-      for try await (number, reading) in group { readings[number] = reading }
-      return readings.compactMap(\.self)
-    }
+    return try await domains.concurrentMap(atMost: Self.width) { domain in
+      try await existing { () throws(LibvirtError) in try await read(domain, isPersistent: persistent.contains(domain.uuid)) }
+    }.compactMap(\.self)
   }
 
   private func read(_ domain: Domain, isPersistent: Bool) async throws(LibvirtError) -> GuestReading {

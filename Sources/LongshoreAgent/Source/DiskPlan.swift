@@ -1,10 +1,26 @@
 internal import DomainXML
 internal import LongshoreMessages
 
+/// What was found out about one of a guest's disks.
+enum DiskFinding: Sendable {
+  /// It is a drive without a medium.
+  case nothing
+  /// It keeps the guest from moving.
+  case refused(Check)
+  /// A medium that the order has ejected.
+  case ejected(ResourceName)
+  /// It stays where it is, on storage that both hosts have.
+  case shared(ResourceName, DiskPlan.Chain)
+  /// The guest only reads it.
+  case readOnly(ResourceName, DiskPlan.Chain, missing: MissingMedium?)
+  /// It is copied.
+  case moving(ResourceName, DiskPlan.Chain, secret: String?)
+}
+
 /// The growing plan of a guest's disks.
 struct DiskPlan {
   /// The images that a disk is made of, from the top down.
-  struct Chain {
+  struct Chain: Sendable {
     /// The path of the disk's own file, as the guest's definition has it.
     var path: String
     /// The images, as they say themselves.
@@ -27,6 +43,18 @@ struct DiskPlan {
   init(here: NodeName, order: MigrateCommand) {
     self.here = here
     self.order = order
+  }
+
+  /// Takes in what was found out about a disk.
+  mutating func take(_ finding: DiskFinding) {
+    switch finding {
+    case .nothing: break
+    case .refused(let check): checks.append(check)
+    case .ejected(let target): eject(target)
+    case .shared(let target, let chain): share(target, chain)
+    case .readOnly(let target, let chain, let missing): addReadOnly(target, chain, missing: missing)
+    case .moving(let target, let chain, let secret): add(target, chain, secret: secret)
+    }
   }
 
   /// Adds a disk that is copied, with the layers below it.

@@ -13,6 +13,9 @@ struct GuestInspector: Sendable {
     case refused([Check])
   }
 
+  /// How many disks are looked at once: each is a run of `qemu-img`.
+  private static let disksAtOnce = 4
+
   let here: NodeName
   let images: QemuImg
   let pulse: FileSystemPulse
@@ -34,9 +37,13 @@ struct GuestInspector: Sendable {
     var disks = DiskPlan(here: here, order: order)
     // Only what is not meant for another host lists the layers below.
     let running = try DomainDocument(parsing: try await domain.xml([]))
-    for disk in live.disks {
-      if let check = try await checkJobs(on: disk, of: domain) { checks.append(check) }
-      try await add(disk, running: running.disk(disk.target)?.backingChain ?? .unlisted, to: &disks, on: connection)
+    let chains = live.disks.map { (disk: $0, running: running.disk($0.target)?.backingChain ?? .unlisted) }
+    let findings = try await chains.concurrentMap(atMost: Self.disksAtOnce) { disk, running in
+      (try await checkJobs(on: disk, of: domain), try await look(at: disk, running: running, for: order, on: connection))
+    }
+    for (jobs, finding) in findings {
+      if let jobs { checks.append(jobs) }
+      disks.take(finding)
     }
     disks.checkNames(of: order)
     checks += disks.checks
@@ -134,22 +141,22 @@ struct GuestInspector: Sendable {
 
   // MARK: - The disks
 
-  private func add(
-    _ disk: Disk, running: BackingChain, to plan: inout DiskPlan, on connection: LibvirtConnection
-  ) async throws {
-    guard let source = disk.source else { return }
-    func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) {
-      plan.checks.append(rule.failed(on: here, "disk \(disk.target): \(found)", advice: advice))
+  private func look(
+    at disk: Disk, running: BackingChain, for order: MigrateCommand, on connection: LibvirtConnection
+  ) async throws -> DiskFinding {
+    guard let source = disk.source else { return .nothing }
+    func refuse(_ rule: CheckRule, _ found: String, advice: String? = nil) -> DiskFinding {
+      .refused(rule.failed(on: here, "disk \(disk.target): \(found)", advice: advice))
     }
     let isDrive = disk.device == .cdrom || disk.device == .floppy
-    let mayEject = isDrive && plan.order.options?.missingMedia == .eject
+    let mayEject = isDrive && order.options?.missingMedia == .eject
     guard let target = ResourceName(disk.target) else { return refuse(.supportedDisks, "its target cannot be sent") }
     guard disk.device == .disk || isDrive else { return refuse(.supportedDisks, "it is a \(disk.device.rawValue)") }
     guard !isDrive || disk.isReadOnly else {
-      return mayEject ? plan.eject(target) : refuse(.movableDevices, "it is a \(disk.device.rawValue) that can be written to")
+      return mayEject ? .ejected(target) : refuse(.movableDevices, "it is a \(disk.device.rawValue) that can be written to")
     }
     guard case .file(let path) = source else {
-      return mayEject ? plan.eject(target) : refuse(.supportedDisks, "its source is \(source), not a file")
+      return mayEject ? .ejected(target) : refuse(.supportedDisks, "its source is \(source), not a file")
     }
     guard let format = disk.format.flatMap(ImageFormat.init(rawValue:)) else {
       return refuse(.supportedDisks, "its format is \(disk.format ?? "not given")")
@@ -160,7 +167,7 @@ struct GuestInspector: Sendable {
     }
     guard ResourceName(PathText.name(of: path)) != nil else { return refuse(.supportedDisks, "its file's name cannot be sent") }
     guard let pool = try await pool(of: path, on: connection) else {
-      return mayEject ? plan.eject(target) : refuse(.disksInPools, "its file \(path) is in no active pool of \(here)")
+      return mayEject ? .ejected(target) : refuse(.disksInPools, "its file \(path) is in no active pool of \(here)")
     }
     guard await pulse.answers(PathText.folder(of: path)) else {
       return refuse(.answeringDisks, "the file system of its file \(path) does not answer")
@@ -170,7 +177,7 @@ struct GuestInspector: Sendable {
       images = try await self.images.chain(of: path, format: format.rawValue)
     } catch {
       guard error.code == .notFound, mayEject else { throw error }
-      return plan.eject(target)
+      return .ejected(target)
     }
     if let difference = running.difference(from: images.dropFirst().map(\.path)) {
       return refuse(
@@ -180,12 +187,12 @@ struct GuestInspector: Sendable {
     var pools: [ResourceName?] = [pool]
     for image in images.dropFirst() { pools.append(try await self.pool(of: image.path, on: connection)) }
     let chain = DiskPlan.Chain(path: path, images: images, pools: pools)
-    if disk.isShareable || plan.order.pools?.inPlace?.contains(target) == true {
-      plan.share(target, chain)
+    if disk.isShareable || order.pools?.inPlace?.contains(target) == true {
+      return .shared(target, chain)
     } else if disk.isReadOnly {
-      plan.addReadOnly(target, chain, missing: isDrive ? plan.order.options?.missingMedia ?? .refuse : nil)
+      return .readOnly(target, chain, missing: isDrive ? order.options?.missingMedia ?? .refuse : nil)
     } else {
-      plan.add(target, chain, secret: disk.luksSecret)
+      return .moving(target, chain, secret: disk.luksSecret)
     }
   }
 
