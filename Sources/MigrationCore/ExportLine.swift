@@ -17,6 +17,16 @@ public struct ExportLine: Sendable, Hashable {
     }
   }
 
+  /// What who asks is told.
+  public enum Place: Sendable, Hashable {
+    /// The copy may be made.
+    case granted
+    /// So many wait before it.
+    case waiting(before: Int)
+    /// It ended a moment ago: the question may be one from before. Who means it asks again.
+    case ended
+  }
+
   /// How long who waits may be silent, in milliseconds: some of the intervals in which a destination asks.
   public static let silence: Int64 = 10_000
   /// How long after its end a copy gets no place anew, in milliseconds: a question from before its end may come late.
@@ -37,24 +47,23 @@ public struct ExportLine: Sendable, Hashable {
   public init(limit: Int) { self.limit = limit }
 
   /// Takes a place for a copy, or its place in the line.
-  ///
-  /// - Returns: How many wait before it; nil where it has a place.
-  public mutating func ask(for copy: Copy, at now: Now) -> Int? {
-    if running.contains(copy) { return nil }
+  public mutating func ask(for copy: Copy, at now: Now) -> Place {
+    if running.contains(copy) { return .granted }
     ended = ended.filter { $0.value.milliseconds(until: now) < Self.lateness }
+    guard ended[copy] == nil else { return .ended }
     waiting.removeAll { $0.copy != copy && $0.heard.milliseconds(until: now) > Self.silence }
     let place = waiting.firstIndex { $0.copy == copy } ?? waiting.count
-    guard place < limit - running.count, ended[copy] == nil else {
+    guard place < limit - running.count else {
       if place == waiting.count {
         waiting.append(Waiter(copy: copy, heard: now))
       } else {
         waiting[place].heard = now
       }
-      return place
+      return .waiting(before: place)
     }
     waiting.removeAll { $0.copy == copy }
     running.insert(copy)
-    return nil
+    return .granted
   }
 
   /// A copy has ended, or its place is not wanted any more.

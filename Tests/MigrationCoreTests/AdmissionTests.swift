@@ -327,18 +327,23 @@ struct AdmissionTests {
   func exportLine() throws {
     var line = ExportLine(limit: 1)
     let copies = try (0..<4).map { ExportLine.Copy(try QueueSamples.id($0), layer: 0) }
-    func ask(_ number: Int, _ milliseconds: Int64) -> Int? { line.ask(for: copies[number], at: MigrationSamples.now(milliseconds)) }
-    #expect(ask(0, 0) == nil)
-    #expect(ask(0, 1) == nil)
-    #expect(ask(1, 2) == 0)
-    #expect(ask(2, 3) == 1)
-    #expect(ask(3, 4) == 2)
+    func ask(_ number: Int, _ milliseconds: Int64) -> ExportLine.Place {
+      line.ask(for: copies[number], at: MigrationSamples.now(milliseconds))
+    }
+    #expect(ask(0, 0) == .granted)
+    #expect(ask(0, 1) == .granted)
+    #expect(ask(1, 2) == .waiting(before: 0))
+    #expect(ask(2, 3) == .waiting(before: 1))
+    #expect(ask(3, 4) == .waiting(before: 2))
     line.end(copies[0], at: MigrationSamples.now(5000))
-    #expect(ask(0, 5001) == 3, "a late question gets no place anew")
-    #expect(ask(2, 6000) == 1)
-    #expect(ask(3, 9000) == 2)
-    #expect(ask(2, 11_000) == nil, "the first has not asked for ten seconds")
+    #expect(ask(0, 5001) == .ended, "a late question gets no place anew, and none in the line")
+    #expect(ask(2, 6000) == .waiting(before: 1))
+    #expect(ask(3, 9000) == .waiting(before: 2))
+    #expect(ask(2, 11_000) == .granted, "the first has not asked for ten seconds")
     line.end(copies[2].migration)
-    #expect(ask(3, 12_000) == nil)
+    #expect(ask(3, 12_000) == .granted)
+    line.end(copies[3], at: MigrationSamples.now(12_000))
+    #expect(ask(3, 16_999) == .ended)
+    #expect(ask(3, 17_000) == .granted, "who still asks means it")
   }
 }

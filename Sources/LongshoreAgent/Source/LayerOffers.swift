@@ -115,9 +115,12 @@ actor LayerOffers {
     do {
       var uri: String?
       if export {
-        if let before = line.ask(for: copy, at: clock.now()) {
+        switch line.ask(for: copy, at: clock.now()) {
+        case .granted: break
+        case .waiting(let before):
           return try await say(
             PeerMessage.LayerOffer(layer: layer, digest: nil, uri: nil, waiting: waiting(before)), migration: migration, to: destination)
+        case .ended: return
         }
         if let running = await running(layer, of: migration) {
           uri = running.uri
