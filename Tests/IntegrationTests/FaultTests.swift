@@ -191,5 +191,36 @@ extension MigrationTests {
         }
       }
     }
+
+    @Test("of a guest that ends at the destination and whose image there is damaged nothing is taken away at the source")
+    func damagedAtDestination() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            let files = try await lab.files(of: guest, on: .alpha)
+            try await lab.restartAgent(on: .alpha, dyingAt: .beforeSourceDeciding)
+            let id = try await orchestrator.migrate(guest, from: .alpha)
+            try await lab.command("agent", "wait", "alpha")
+            try await lab.on(.beta, "virsh", "--quiet", "destroy", guest.uuid)
+            // The second cluster names the blocks of reference counts.
+            let image = try lab.folder(.primary, on: .beta) + "/\(guest.name)-root.qcow2"
+            try await lab.on(.beta, "dd", "if=/dev/zero", "of=\(image)", "bs=64k", "seek=1", "count=1", "conv=notrunc", "status=none")
+            try await lab.startAgent(on: .alpha)
+            try await orchestrator.event(.needsAttention, for: .postCheckFailed, of: id)
+            #expect(try await lab.files(of: guest, on: .alpha) == files)
+            #expect(try await guest.state(on: .alpha) == "shut off")
+            // With the tables put right, it goes on by itself.
+            try await lab.shell(on: .beta, #"qemu-img check -q -f qcow2 -r all "$1" >/dev/null"#, image)
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+            #expect(end.faults == [.guestEnded], "\(end)")
+            try await lab.on(.beta, "virsh", "--quiet", "start", guest.uuid)
+            try await guest.waitForWrite(on: .beta)
+          }
+        }
+      }
+    }
   }
 }

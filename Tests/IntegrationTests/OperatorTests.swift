@@ -100,6 +100,37 @@ extension FourHostTests {
       }
     }
 
+    @Test("the destination's agent dies before it confirms: the destination is named, and who is back finds the guest running")
+    func runningGuest() async throws {
+      let longshore = try #require(Client.longshore)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            try await lab.restartAgent(on: .alpha, with: Lab.impatience)
+            try await lab.restartAgent(on: .beta, dyingAt: .beforeDestinationPostChecking)
+            let id = try await orchestrator.migrate(guest, from: .alpha)
+            try await lab.command("agent", "wait", "beta")
+            try await orchestrator.event(.needsAttention, for: .destinationUnreachable, of: id)
+            let named = try await longshore(
+              "resolve", id.text, "--owner", "beta", "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster", Lab.cluster)
+            #expect(named.code == 0, "\(named)")
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+            #expect(end.faults == [.ownerNamed], "\(end)")
+            #expect(end.runsAt?.text == "beta")
+            try await lab.startAgent(on: .beta)
+            try await orchestrator.waitForRest(of: .beta)
+            #expect(try await guest.state(on: .alpha) == "shut off", "what the source has is left to the operator")
+            #expect(try await guest.state(on: .beta) == "running")
+            try await guest.waitForWrite(on: .beta)
+            try await guest.verify(.alpha, .beta).expectGood()
+          }
+        }
+      }
+    }
+
     /// Expects that `alpha` takes itself for the guest's owner when the operator says so, and never `beta`, whose guest it runs; and that
     /// this ends the migration while `beta` is away.
     private func expectSourceTaken(for id: MigrationID, _ guest: Guest, by orchestrator: Orchestrator) async throws {

@@ -50,9 +50,16 @@ struct PostChecks: Sendable {
       expect(
         isAbsent || stored.disk(target)?.source?.path == path,
         "disk \(target) is defined on \(stored.disk(target)?.source?.path ?? "nothing"), not on \(path)")
-      let chain = try await images.chain(of: path, format: disk.chain[0].format.rawValue).map(\.path)
+      let chain = try await images.chain(of: path, format: disk.chain[0].format.rawValue)
+      let paths = chain.map(\.path)
       expect(
-        chain == disk.chain.map { PathText.normalized($0.path) }, "the chain of disk \(target) is \(chain.joined(separator: " over "))")
+        paths == disk.chain.map { PathText.normalized($0.path) }, "the chain of disk \(target) is \(paths.joined(separator: " over "))")
+      guard let image = chain.first, let moved = plan.disks.first(where: { $0.target == disk.target }) else { continue }
+      expect(!image.isCorrupt, "QEMU has found the image of disk \(target) damaged, and marked it so")
+      // What was not closed properly QEMU repairs when it opens it. Its tables can only be read by others while nobody changes them.
+      if ended != nil, moved.format == .qcow2, moved.secret == nil, !image.isDirty, let damage = try await images.damage(of: path) {
+        expect(false, "the image of disk \(target), \(path), has \(damage)")
+      }
     }
     guard reasons.isEmpty else { return (nil, reasons) }
     return (Confirmation(console: ended == nil ? live.graphics.first.flatMap(Console.init) : nil, ended: ended), [])

@@ -81,7 +81,8 @@ struct StubMaker: Sendable {
     return value
   }
 
-  /// Makes one stub in the work folder, which is there, and publishes it under the volume's name. Both names are registered before they exist.
+  /// Makes one stub in the work folder, which is there, and publishes it under the volume's name. Both names are registered before they
+  /// exist.
   private func make(
     _ disk: PlannedDisk, in folder: String, over backing: PreparedDisk.Layer?, passphrase: [UInt8]?, migration: MigrationID
   ) async throws -> String {

@@ -15,11 +15,13 @@ struct ImageTool: Sendable {
   /// When the time is over or the task is cancelled, the program gets `SIGTERM` and, after two seconds, `SIGKILL`. A
   /// program that waits for a dead NFS server dies only when the server answers; the call takes that long then.
   ///
-  /// - Parameter input: What the program reads on its standard input; nothing is like an empty file.
+  /// - Parameters:
+  ///   - input: What the program reads on its standard input; nothing is like an empty file.
+  ///   - successes: The exit codes that are no failures.
   /// - Throws: `toolFailed` with what the program said on standard error, `timedOut`, `cancelled`, `toolMissing`.
   @discardableResult
   func run(
-    _ arguments: [String], input: [UInt8] = [], operation: String, limit: Duration
+    _ arguments: [String], input: [UInt8] = [], successes: Set<CInt> = [0], operation: String, limit: Duration
   ) async throws(ImageError) -> [UInt8] {
     let configuration = try await configuration(arguments, operation: operation)
     let result = try await Self.mapErrors(operation: operation) {
@@ -30,6 +32,7 @@ struct ImageTool: Sendable {
         return (result.terminationStatus, result.standardOutput, result.standardError)
       }
     }
+    if case .exited(let code) = result.0, successes.contains(code) { return result.1 }
     try Self.check(result.0, message: result.2, operation: operation)
     return result.1
   }

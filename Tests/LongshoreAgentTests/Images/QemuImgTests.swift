@@ -46,6 +46,29 @@ struct QemuImgTests {
     }
   }
 
+  @Test("Damaged tables are told, and space that nothing uses is no damage")
+  func damage() async throws {
+    try await withTemporaryFolder { folder in
+      /// What is found in an image in which a cluster is nothing but zeros.
+      func damage(without cluster: String?) async throws -> String? {
+        try await folder.run("qemu-img", "create", "-q", "-f", "qcow2", "a.qcow2", "8M")
+        try await folder.run("qemu-io", "-f", "qcow2", "-c", "write 0 1M", "a.qcow2")
+        if let cluster {
+          try await folder.run("dd", "if=/dev/zero", "of=a.qcow2", "bs=64k", "seek=\(cluster)", "count=1", "conv=notrunc", "status=none")
+        }
+        return try await images.damage(of: folder.file("a.qcow2"))
+      }
+      let sound = try await damage(without: nil)
+      #expect(sound == nil)
+      // The second cluster names the blocks of reference counts: without it nothing that is used is counted.
+      #expect(try await damage(without: "1")?.wholeMatch(of: /\d+ damaged entries/) != nil)
+      // The fourth names the tables of what is used: without it nothing that is counted is used.
+      #expect(try await damage(without: "3") == nil)
+      let missing = await #expect(throws: ImageError.self) { try await images.damage(of: folder.file("none")) }
+      #expect(missing?.code == .notFound)
+    }
+  }
+
   @Test("Missing images and missing layers are told as such")
   func missing() async throws {
     try await withTemporaryFolder { folder in
