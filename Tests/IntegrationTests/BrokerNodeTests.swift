@@ -11,7 +11,8 @@ extension ThreeNodeTests {
       try await lab.clear()
       try await Orchestrator.with(lab) { orchestrator in
         for host in Lab.Host.allCases { try await orchestrator.waitForLibvirt(on: host) }
-        let queues = try await lab.queues().filter { $0.name.hasPrefix("longshore.") }
+        // Clients have queues of their own.
+        let queues = try await lab.queues().filter { $0.name.hasPrefix("longshore.") && !$0.name.hasPrefix("longshore.client.") }
         #expect(
           queues.map { "\($0.name) \($0.kind) \($0.members)" } == [
             "longshore.dead-letters quorum 1,2,3", "longshore.events.history stream 1,2,3",
