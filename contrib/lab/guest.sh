@@ -76,8 +76,6 @@ END
 }
 
 # A guest's definition: guest_definition NAME UUID MIB BOOT-FOLDER OPTIONS IOTHREADS DISKS
-# Without mitigations: with page tables of its own for the kernel, an emulated CPU forgets all its translations at each system call, which
-# takes a third of its time.
 guest_definition() {
   cat <<END
 <domain type='$(guest_virtualization)'>
@@ -90,7 +88,7 @@ guest_definition() {
     <type arch='x86_64' machine='$(guest_machine)'>hvm</type>
     <kernel>$4/vmlinuz</kernel>
     <initrd>$4/initramfs.gz</initrd>
-    <cmdline>console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off $5</cmdline>
+    <cmdline>console=ttyS0 quiet loglevel=3 panic=-1 $5</cmdline>
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>kvm64</model></cpu>
