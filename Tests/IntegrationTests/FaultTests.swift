@@ -173,10 +173,7 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           try await lab.withTemplateAtDestination {
             let disks = try await SourceDisks(of: guest, on: .alpha)
-            try await lab.restartAgent(on: .alpha, dyingAt: point)
-            let id = try await orchestrator.migrate(guest, from: .alpha)
-            try await lab.command("agent", "wait", "alpha")
-            try await lab.on(.beta, "virsh", "--quiet", "destroy", guest.uuid)
+            let id = try await move(guest, untilSourceDiesAt: point, by: orchestrator)
             try await lab.startAgent(on: .alpha)
             let end = try await orchestrator.end(of: id)
             #expect(end.kind == .completed, "\(end)")
@@ -200,10 +197,7 @@ extension MigrationTests {
         try await Orchestrator.with(lab) { orchestrator in
           try await lab.withTemplateAtDestination {
             let files = try await lab.files(of: guest, on: .alpha)
-            try await lab.restartAgent(on: .alpha, dyingAt: .beforeSourceDeciding)
-            let id = try await orchestrator.migrate(guest, from: .alpha)
-            try await lab.command("agent", "wait", "alpha")
-            try await lab.on(.beta, "virsh", "--quiet", "destroy", guest.uuid)
+            let id = try await move(guest, untilSourceDiesAt: .beforeSourceDeciding, by: orchestrator)
             // The second cluster names the blocks of reference counts.
             let image = try lab.folder(.primary, on: .beta) + "/\(guest.name)-root.qcow2"
             try await lab.on(.beta, "dd", "if=/dev/zero", "of=\(image)", "bs=64k", "seek=1", "count=1", "conv=notrunc", "status=none")
@@ -221,6 +215,16 @@ extension MigrationTests {
           }
         }
       }
+    }
+
+    /// Moves a guest that is ended at the destination, where it has arrived when the source's agent dies.
+    private func move(_ guest: Guest, untilSourceDiesAt point: CrashPoint, by orchestrator: Orchestrator) async throws -> MigrationID {
+      let lab = guest.lab
+      try await lab.restartAgent(on: .alpha, dyingAt: point)
+      let id = try await orchestrator.migrate(guest, from: .alpha)
+      try await lab.command("agent", "wait", "alpha")
+      try await lab.on(.beta, "virsh", "--quiet", "destroy", guest.uuid)
+      return id
     }
   }
 }

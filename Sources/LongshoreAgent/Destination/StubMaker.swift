@@ -21,13 +21,13 @@ struct StubMaker: Sendable {
     guard let plan = migration.plan else { return [] }
     let connection = try await libvirt.connection()
     try await removeEarlier(of: migration.id)
-    var folders: [ResourceName: String] = [:]
-    for disk in plan.disks where folders[disk.destinationPool] == nil {
+    var places: [(disk: PlannedDisk, folder: String)] = []
+    for disk in plan.disks {
       let folder = try await PoolFolder.path(of: disk.destinationPool, on: connection)
       _ = try RegisteredFiles.makeWorkFolder(in: folder, of: migration.id, on: here, journal: journal)
-      folders[disk.destinationPool] = folder
+      places.append((disk, folder))
     }
-    var prepared = try await plan.disks.concurrentMap(atMost: Self.stubsAtOnce) { [folders] disk in
+    var prepared = try await places.concurrentMap(atMost: Self.stubsAtOnce) { disk, folder in
       let below = try plan.chain(below: disk.backing).map { layer in
         guard let path = migration.layerPaths[layer.id] else {
           throw Reason.Failure(.stubFailed, "the template \(layer.volume) is not in place")
@@ -35,7 +35,6 @@ struct StubMaker: Sendable {
         return PreparedDisk.Layer(path: path, format: layer.format)
       }
       let passphrase = try await passphrase(of: disk, on: connection)
-      let folder = folders[disk.destinationPool] ?? ""
       let path = try await make(disk, in: folder, over: below.first, passphrase: passphrase, migration: migration.id)
       return PreparedDisk(target: disk.target, chain: [PreparedDisk.Layer(path: path, format: disk.format)] + below)
     }
