@@ -58,14 +58,17 @@ let package = Package(
     // Code of its own: functions that go before GLib's where libvirt's client calls them.
     .target(name: "CLibvirtClientLoop"),
 
+    // What events go through on their way from a thread of C's to tasks.
+    .target(name: "Broadcasting", swiftSettings: strict),
+
     .target(
       name: "Libvirt",
-      dependencies: ["CLibvirt", "CLibvirtClientLoop", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["Broadcasting", "CLibvirt", "CLibvirtClientLoop", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strictOverC),
     .target(
       name: "AMQP",
       dependencies: [
-        "CRabbitMQ",
+        "Broadcasting", "CRabbitMQ",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -196,6 +199,7 @@ let package = Package(
       name: "HTTPTestClient",
       dependencies: [.product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio")],
       swiftSettings: strict),
+    .testTarget(name: "BroadcastingTests", dependencies: ["Broadcasting"], swiftSettings: strict),
     .testTarget(
       name: "LibvirtTests", dependencies: ["Libvirt", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .testTarget(name: "AMQPTests", dependencies: ["AMQP", "LongshoreTestKit"], swiftSettings: strict),

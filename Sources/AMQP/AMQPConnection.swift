@@ -1,3 +1,4 @@
+internal import Broadcasting
 public import Logging
 public import ServiceLifecycle
 import Synchronization

@@ -1,3 +1,5 @@
+internal import Broadcasting
+
 /// The deliveries of one queue, as an asynchronous sequence for one reader.
 ///
 /// It survives lost connections and closed channels: the subscription is restored, and the broker delivers again what was not

@@ -1,3 +1,4 @@
+internal import Broadcasting
 import Synchronization
 
 /// Holds a consumer's deliveries between the connection's thread and the task that takes them.

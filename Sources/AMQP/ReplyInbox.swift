@@ -1,3 +1,4 @@
+internal import Broadcasting
 import Synchronization
 
 /// Gives each reply to the request that it belongs to.

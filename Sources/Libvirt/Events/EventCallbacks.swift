@@ -1,3 +1,4 @@
+internal import Broadcasting
 internal import CLibvirt
 
 /// What the event callbacks hand over to.

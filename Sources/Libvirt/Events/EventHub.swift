@@ -1,3 +1,4 @@
+internal import Broadcasting
 internal import CLibvirt
 internal import Synchronization
 

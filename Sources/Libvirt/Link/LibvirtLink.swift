@@ -1,3 +1,4 @@
+internal import Broadcasting
 public import Logging
 
 /// A connection to one daemon that comes back.
