@@ -1,3 +1,5 @@
+import Foundation
+import Synchronization
 import Testing
 
 @testable import Broadcasting
@@ -100,25 +102,46 @@ struct CurrentValueTests {
   }
 }
 
-/// Cancels 2,000 readers one after the other while elements come.
+/// Cancels many readers while they are sent something, some times.
 private func cancelReaders(
   of sequence: @Sendable () -> AsyncStream<Int>, while sends: @escaping @Sendable () -> Void
 ) async {
-  let sender = Task {
-    while !Task.isCancelled {
-      sends()
-      await Task.yield()
+  for _ in 0..<5 {
+    let (begun, begins) = AsyncStream<Void>.makeStream()
+    let readers = (0..<200).map { _ in
+      let elements = sequence()
+      return Task {
+        begins.yield()
+        for await _ in elements {}
+      }
     }
+    _ = await begun.prefix(readers.count).reduce(0) { count, _ in count + 1 }
+    await whileSending(sends) { for reader in readers { reader.cancel() } }
+    for reader in readers { await reader.value }
   }
-  for _ in 0..<2_000 {
-    let elements = sequence()
-    let reader = Task { for await _ in elements {} }
-    await Task.yield()
-    reader.cancel()
-    await reader.value
+}
+
+/// Does something while a thread sends.
+private func whileSending(_ sends: @escaping @Sendable () -> Void, _ body: () -> Void) async {
+  let (begun, begins) = AsyncStream<Void>.makeStream()
+  let isDone = Flag()
+  let (ended, ends) = AsyncStream<Void>.makeStream()
+  Thread.detachNewThread {
+    sends()
+    begins.finish()
+    while !isDone.isSet { sends() }
+    ends.finish()
   }
-  sender.cancel()
-  await sender.value
+  for await _ in begun {}
+  body()
+  isDone.set()
+  for await _ in ended {}
+}
+
+private final class Flag: Sendable {
+  private let value = Atomic(false)
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
 }
 
 extension Array where Element: Sendable {

@@ -164,6 +164,8 @@ extension BrokerTests {
         #expect(error.description.contains(missing))
         try await withConnection(topology: Topology(queues: [Queue(missing)])) { other in
           _ = try await consumer.states.first { $0 == .active(queue: missing) }
+          // The queue is there before who declares it says so.
+          try await other.waitUntilConnected()
           try await other.deleteQueue(missing)
         }
       }
