@@ -81,6 +81,12 @@ public final class AMQPConnection: Service {
           continuation.resume()
         }
       } catch {
+        // Nobody waits for a connection that will not be.
+        current.finish(.closed)
+        for case .add(_, _, let sink) in mailbox.end() {
+          sink.subscriptionChanged(.ended)
+          sink.finish()
+        }
         continuation.resume(throwing: error)
       }
     }

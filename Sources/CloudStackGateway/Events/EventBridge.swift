@@ -11,6 +11,8 @@ import ServiceLifecycle
 actor EventBridge: Service {
   /// How many messages wait while the broker is away; the oldest go first.
   static let backlog = 10_000
+  /// How long is waited before a message is sent again that the broker does not take: at first, and at most.
+  private static let pauses = (first: Duration.milliseconds(100), longest: Duration.seconds(10))
   /// How many events are remembered as told.
   static let memory = 20_000
 
@@ -49,27 +51,32 @@ actor EventBridge: Service {
     for message in BusMessage.messages(of: event, in: cluster) { teller.yield(message) }
   }
 
+  /// Publishes until a graceful shutdown, and then what was heard before it.
   func run() async throws {
-    let (connection, messages, user, logger) = (connection, messages, user, logger)
-    await cancelWhenGracefulShutdown {
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask { try? await connection.run() }
-        for await message in messages {
-          await Self.publish(message, over: connection, user, logger)
-          if Task.isCancelled { break }
-        }
-        group.cancelAll()
+    let (connection, messages, teller, user, logger) = (connection, messages, teller, user, logger)
+    // Not a child, which would end its connection with the shutdown, before the last messages.
+    let connecting = Task.detached { try? await connection.run() }
+    await withTaskCancellationHandler {
+      await withGracefulShutdownHandler {
+        for await message in messages { await Self.publish(message, over: connection, user, logger) }
+        connection.beginShutdown()
+        await connecting.value
+      } onGracefulShutdown: {
+        teller.finish()
       }
+    } onCancel: {
+      connecting.cancel()
     }
   }
 
-  /// Publishes a message, again after each connection that was lost.
+  /// Publishes a message, again after each connection that was lost, and where the broker does not take it.
   private static func publish(_ message: BusMessage, over connection: AMQPConnection, _ user: String, _ logger: Logger) async {
     var body: [UInt8] = []
     ResponseValue.object(message.body).writeJSON(to: &body)
     let properties = Message.Properties(
       contentType: "text/plain", headers: ["jobid": .string(message.job.text)], priority: 0, messageID: message.id,
       timestamp: UInt64(clamping: message.time.milliseconds / 1000), userID: user, appID: "longshore/\(LongshoreVersion.current)")
+    var pause = pauses.first
     while !Task.isCancelled {
       do {
         try await connection.waitUntilConnected()
@@ -78,7 +85,8 @@ actor EventBridge: Service {
           Message(body: body, properties: properties), to: BusMessage.exchange, routingKey: message.key, mandatory: false)
         return
       } catch let error as AMQPError where error.isRetriable {
-        continue
+        try? await Task.sleep(for: pause)
+        pause = min(pause * 2, pauses.longest)
       } catch {
         guard !Task.isCancelled else { return }
         logger.warning("An event is not told in CloudStack's form", metadata: ["error": .string("\(error)"), "key": .string(message.key)])

@@ -97,12 +97,16 @@ package struct Gateway: Sendable {
       tls: options.tls, isListening: isListening)
     // The last ends first: the server, then what hears, then what tells.
     let services: [any Service] = (bridge.map { [$0] } ?? []) + [feed, server]
-    group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    var configuration = ServiceGroupConfiguration(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    configuration.maximumGracefulShutdownDuration = Self.shutdownTime
+    group = ServiceGroup(configuration: configuration)
   }
 
   /// Clients ask for jobs that have ended: their stories are kept for longer than a page needs them.
   static let limits = ClusterModel.Limits(stories: 2_000)
+
+  /// How long clients that do not read or send, and a broker that is away, may hold the end up. The unit's own limit is 20 s.
+  private static let shutdownTime = Duration.seconds(10)
 
   /// Runs until a signal comes.
   package func run() async throws { try await group.run() }

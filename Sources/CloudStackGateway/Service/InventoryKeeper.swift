@@ -27,7 +27,16 @@ actor InventoryKeeper {
   private var misses: [NodeName: Int] = [:]
   private var askedAt: Timestamp?
   private var latest: Inventory?
-  private var asking: Task<Result<Inventory, APIError>, Never>?
+  private var asking: Asking?
+  /// How often something was changed.
+  private var changes = 0
+
+  /// A question that is under way.
+  private struct Asking {
+    let start: Timestamp
+    let changes: Int
+    let answer: Task<Result<Inventory, APIError>, Never>
+  }
 
   /// - Parameter state: Says which hosts answer.
   init(
@@ -48,17 +57,26 @@ actor InventoryKeeper {
     // A host's clock may be before this one.
     let oldest = max(now.adding(milliseconds: -times.age), time.flatMap { $0 <= now ? $0 : nil } ?? Timestamp(milliseconds: 0))
     if let latest, let askedAt, askedAt >= oldest { return latest }
-    let task = asking ?? Task { await self.ask() }
-    asking = task
-    return try await task.value.get()
+    // What is under way may have been answered before that time, or before the change.
+    if let asking, asking.start < oldest || asking.changes != changes { _ = await asking.answer.value }
+    return try await (asking ?? begin()).answer.value.get()
   }
 
   /// Asks anew whenever somebody next wants to know: something was changed.
-  func forget() { askedAt = nil }
+  func forget() {
+    askedAt = nil
+    changes += 1
+  }
 
-  private func ask() async -> Result<Inventory, APIError> {
+  private func begin() -> Asking {
+    let (start, changes) = (now(), changes)
+    let begun = Asking(start: start, changes: changes, answer: Task { await self.ask(start, changes) })
+    asking = begun
+    return begun
+  }
+
+  private func ask(_ start: Timestamp, _ changes: Int) async -> Result<Inventory, APIError> {
     defer { asking = nil }
-    let start = now()
     let answering = await state.model.hosts.values.filter { $0.description != nil && !$0.isSilent }.map(\.name)
     let expected = Set(hosts.filter { !$0.value.isDown }.keys).union(answering)
     do {
@@ -77,7 +95,7 @@ actor InventoryKeeper {
       }
       let inventory = Inventory(cluster, hosts: Array(hosts.values))
       latest = inventory
-      askedAt = start
+      if changes == self.changes { askedAt = start }
       return .success(inventory)
     } catch {
       return .failure(APIError(any: error))

@@ -7,13 +7,14 @@
 public struct CallLimits: Sendable, Hashable {
   /// Short calls: look-ups, state, statistics, aborts.
   public var control: Int
-  /// Calls on storage that take as long as the storage: refresh, making and deleting volumes.
+  /// Calls on storage. They take as long as the storage and, where one refreshes a pool whose server is away, all that looks at pools waits
+  /// for it in the daemon.
   public var storage: Int
   /// Migrations; one holds its thread until it ends.
   public var migrations: Int
 
   /// Makes limits; each is at least one.
-  public init(control: Int = 3, storage: Int = 1, migrations: Int = 1) {
+  public init(control: Int = 3, storage: Int = 2, migrations: Int = 1) {
     self.control = control
     self.storage = storage
     self.migrations = migrations

@@ -33,7 +33,7 @@ extension StoragePool {
     patience: RefreshPatience = RefreshPatience(), clock: some Clock<Duration> = ContinuousClock()
   ) async throws {
     try await Self.retryWhileBusy(patience, clock: clock) { [self] () async throws(LibvirtError) in
-      try await perform("refresh pool \(name)", on: .storage) { call, pool throws(LibvirtError) in
+      try await perform("refresh pool \(name)") { call, pool throws(LibvirtError) in
         _ = try call.check(unsafe virStoragePoolRefresh(pool, 0))
       }
     }

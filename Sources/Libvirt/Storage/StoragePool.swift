@@ -25,11 +25,11 @@ public final class StoragePool: Sendable {
   /// Runs a call with the pool's pointer.
   @safe
   func perform<Value: Sendable>(
-    _ operation: String, on lane: Lanes.Sort = .control,
+    _ operation: String,
     _ body: @escaping @Sendable (Call, OpaquePointer) throws(LibvirtError) -> Value
   ) async throws(LibvirtError) -> Value {
     let handle = handle
-    return try await connection.perform(operation, on: lane) { call, _ throws(LibvirtError) in
+    return try await connection.perform(operation, on: .storage) { call, _ throws(LibvirtError) in
       try handle.withPointer { pool throws(LibvirtError) in try unsafe body(call, pool) }
     }
   }
@@ -115,7 +115,7 @@ public final class StoragePool: Sendable {
   @discardableResult
   public func createVolume(xml: String) async throws(LibvirtError) -> StorageVolume {
     let connection = connection
-    return try await perform("create a volume in pool \(name)", on: .storage) { call, pool throws(LibvirtError) in
+    return try await perform("create a volume in pool \(name)") { call, pool throws(LibvirtError) in
       try unsafe StorageVolume(taking: call.check(virStorageVolCreateXML(pool, xml, 0)), on: connection, call)
     }
   }
@@ -124,14 +124,14 @@ public final class StoragePool: Sendable {
 
   /// Starts the pool: mounts it, where it is to be mounted.
   public func start() async throws(LibvirtError) {
-    try await perform("start pool \(name)", on: .storage) { call, pool throws(LibvirtError) in
+    try await perform("start pool \(name)") { call, pool throws(LibvirtError) in
       _ = try call.check(unsafe virStoragePoolCreate(pool, 0))
     }
   }
 
   /// Stops the pool: unmounts it, where it was mounted. Its volumes stay.
   public func stop() async throws(LibvirtError) {
-    try await perform("stop pool \(name)", on: .storage) { call, pool throws(LibvirtError) in
+    try await perform("stop pool \(name)") { call, pool throws(LibvirtError) in
       _ = try call.check(unsafe virStoragePoolDestroy(pool))
     }
   }

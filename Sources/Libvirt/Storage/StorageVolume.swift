@@ -24,11 +24,11 @@ public final class StorageVolume: Sendable {
 
   @safe
   private func perform<Value: Sendable>(
-    _ operation: String, on lane: Lanes.Sort = .control,
+    _ operation: String,
     _ body: @escaping @Sendable (Call, OpaquePointer) throws(LibvirtError) -> Value
   ) async throws(LibvirtError) -> Value {
     let handle = handle
-    return try await connection.perform(operation, on: lane) { call, _ throws(LibvirtError) in
+    return try await connection.perform(operation, on: .storage) { call, _ throws(LibvirtError) in
       try handle.withPointer { volume throws(LibvirtError) in try unsafe body(call, volume) }
     }
   }
@@ -58,7 +58,7 @@ public final class StorageVolume: Sendable {
 
   /// Deletes the volume with its data.
   public func delete() async throws(LibvirtError) {
-    try await perform("delete volume \(name)", on: .storage) { call, volume throws(LibvirtError) in
+    try await perform("delete volume \(name)") { call, volume throws(LibvirtError) in
       _ = try call.check(unsafe virStorageVolDelete(volume, 0))
     }
   }

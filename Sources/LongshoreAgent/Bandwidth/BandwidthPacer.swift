@@ -131,9 +131,10 @@ actor BandwidthPacer {
     guard let key, let carrier = carriers.removeValue(forKey: key) else { return }
     closing.append(carrier.sockets)
     closeReleased()
-    guard !carriers.values.contains(where: { $0.migration == carrier.migration }) else { return }
-    refusals[carrier.migration] = nil
   }
+
+  /// Forgets why the connections of a migration that has ended could not be paced.
+  func forget(_ id: MigrationID) { refusals[id] = nil }
 
   private func closeReleased() {
     guard working == 0 else { return }

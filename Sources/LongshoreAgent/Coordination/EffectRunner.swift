@@ -4,15 +4,16 @@ package import MigrationCore
 /// Does a source machine's effects in the world.
 ///
 /// A runner observes before it does anything, so that an effect that was begun before a crash can be run again. It reports what
-/// came of the effect as events, and returns when there is nothing more to do or its task is cancelled.
+/// came of the effect as events, and returns when there is nothing more to do or its task is cancelled. It does not run in the actor that
+/// calls it: what blocks there would hold up all other migrations.
 package protocol SourceEffectRunner: Sendable {
-  func run(
+  @concurrent func run(
     _ effect: SourceEffect, of migration: SourceMigration, report: @escaping @Sendable (SourceEvent) async -> Void) async
 }
 
 /// Does a destination machine's effects in the world. See ``SourceEffectRunner``.
 package protocol DestinationEffectRunner: Sendable {
-  func run(
+  @concurrent func run(
     _ effect: DestinationEffect, of migration: DestinationMigration,
     report: @escaping @Sendable (DestinationEvent) async -> Void) async
 }

@@ -1,5 +1,5 @@
 /// The running effects of one machine: what should run is started, what should not is cancelled, and an effect starts only after
-/// the cancelled ones have come to rest.
+/// the cancelled ones have come to rest. They run on threads that may block, as files on NFS do.
 struct EffectTasks<Key: Hashable & Sendable> {
   private var running: [Key: Task<Void, Never>] = [:]
   /// Ends when everything that was cancelled has come to rest.
@@ -25,7 +25,7 @@ struct EffectTasks<Key: Hashable & Sendable> {
   mutating func start(_ key: Key, _ body: @escaping @Sendable () async -> Void) {
     guard running[key] == nil else { return }
     let rest = rest
-    running[key] = Task {
+    running[key] = Task(executorPreference: BlockingExecutor.shared) {
       await rest?.value
       if !Task.isCancelled { await body() }
     }

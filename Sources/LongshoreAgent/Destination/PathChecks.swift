@@ -65,7 +65,7 @@ struct PathChecks: Sendable {
   }
 
   private func ask(_ question: PathQuestion, of migration: MigrationID, _ source: HostAddress) async -> PathAnswer? {
-    let answers = await mailbox.answers(of: migration)
+    let (answers, number) = await mailbox.answers(of: migration)
     let asking = Task {
       while !Task.isCancelled {
         try? await peers.send(.tryPath(question), of: migration, to: source)
@@ -74,15 +74,16 @@ struct PathChecks: Sendable {
     }
     let limit = Task {
       try await clock.wait(milliseconds: Self.patience)
-      await mailbox.giveUp(migration)
+      await mailbox.giveUp(migration, number)
     }
     defer {
       asking.cancel()
       limit.cancel()
     }
     // An agent that died while it listened gets the answer to what it asked before.
-    for await answer in answers where answer.questionToken == nil || answer.questionToken == question.listener?.token { return answer }
-    return nil
+    let answer = await answers.first { $0.questionToken == nil || $0.questionToken == question.listener?.token }
+    await mailbox.giveUp(migration, number)
+    return answer
   }
 
   private func tryTemplates(_ listener: PathListener, of source: NodeName) async -> Check {
@@ -145,18 +146,26 @@ struct PathChecks: Sendable {
 
 /// Where the source's answers arrive for the checks that wait for them.
 actor PathMailbox {
-  private var waiting: [MigrationID: AsyncStream<PathAnswer>.Continuation] = [:]
+  private var waiting: [MigrationID: (number: Int, answers: AsyncStream<PathAnswer>.Continuation)] = [:]
+  private var last = 0
 
   /// Hands an answer over; one that nobody waits for is of no use.
-  func deliver(_ answer: PathAnswer, of migration: MigrationID) { waiting[migration]?.yield(answer) }
+  func deliver(_ answer: PathAnswer, of migration: MigrationID) { waiting[migration]?.answers.yield(answer) }
 
-  /// The answers of a migration from now on, until they are given up, or somebody else asks for them.
-  func answers(of migration: MigrationID) -> AsyncStream<PathAnswer> {
+  /// The answers of a migration from now on, until they are given up by their number, or somebody else asks for them.
+  func answers(of migration: MigrationID) -> (answers: AsyncStream<PathAnswer>, number: Int) {
     let (stream, continuation) = AsyncStream<PathAnswer>.makeStream()
-    waiting.updateValue(continuation, forKey: migration)?.finish()
-    return stream
+    last += 1
+    waiting.updateValue((last, continuation), forKey: migration)?.answers.finish()
+    return (stream, last)
   }
 
-  /// Ends the answers of a migration.
-  func giveUp(_ migration: MigrationID) { waiting.removeValue(forKey: migration)?.finish() }
+  /// How many answers are waited for.
+  var waitingCount: Int { waiting.count }
+
+  /// Ends the answers of a migration, if nobody else has asked for them since.
+  func giveUp(_ migration: MigrationID, _ number: Int) {
+    guard waiting[migration]?.number == number else { return }
+    waiting.removeValue(forKey: migration)?.answers.finish()
+  }
 }

@@ -7,12 +7,12 @@ internal import MigrationJournal
 /// Does a prefetch's effects in the world.
 ///
 /// A runner observes before it does anything, so that an effect that was begun before a crash can be run again. It reports what came of
-/// the effect as events, and returns when there is nothing more to do or its task is cancelled.
+/// the effect as events, and returns when there is nothing more to do or its task is cancelled. It does not run in the actor that calls it.
 protocol PrefetchRunner: Sendable {
   /// - Parameters:
   ///   - progress: Gets the bytes of the layer that is copied now which have arrived.
   ///   - report: Takes an event.
-  func run(
+  @concurrent func run(
     _ effect: PrefetchEffect, of prefetch: TemplatePrefetch, progress: @escaping @Sendable (UInt64) async -> Void,
     report: @escaping @Sendable (PrefetchEvent) async -> Void) async
 }

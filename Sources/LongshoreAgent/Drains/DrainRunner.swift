@@ -6,11 +6,11 @@ internal import MigrationCore
 /// Does a drain's effects in the world.
 ///
 /// A runner observes before it does anything, so that an effect that was begun before a crash can be run again. It reports what came of
-/// the effect as events, and returns when there is nothing more to do or its task is cancelled.
+/// the effect as events, and returns when there is nothing more to do or its task is cancelled. It does not run in the actor that calls it.
 protocol DrainRunner: Sendable {
-  func run(_ effect: DrainEffect, of drain: Drain, report: @escaping @Sendable (DrainOccurrence) async -> Void) async
+  @concurrent func run(_ effect: DrainEffect, of drain: Drain, report: @escaping @Sendable (DrainOccurrence) async -> Void) async
   /// The survey that a drain would begin with.
-  func survey(_ id: MigrationID, _ order: DrainOrder) async throws -> DrainSurvey
+  @concurrent func survey(_ id: MigrationID, _ order: DrainOrder) async throws -> DrainSurvey
 }
 
 /// Does a drain's effects with the means of migrations: the same door for orders, the same checks.
@@ -82,8 +82,7 @@ struct HypervisorDrainRunner: DrainRunner {
   private func follow(_ watch: MoveWatch, _ report: (DrainOccurrence) async -> Void) async {
     var watch = watch
     let id = watch.move.migration
-    let end = await ends.end(of: id)
-    while !Task.isCancelled {
+    for await _ in await ends.looks(at: id, every: Self.lookInterval, clock: clock) {
       do {
         let migration = try await coordinator.source(id)
         switch watch.look(at: migration, at: clock.now()) {
@@ -96,12 +95,6 @@ struct HypervisorDrainRunner: DrainRunner {
         }
       } catch {
         logger.debug("A migration cannot be followed", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
-      }
-      await withTaskGroup(of: Void.self) { group in
-        defer { group.cancelAll() }
-        group.addTask { for await _ in end { return } }
-        group.addTask { try? await clock.wait(milliseconds: Self.lookInterval) }
-        await group.next()
       }
     }
   }

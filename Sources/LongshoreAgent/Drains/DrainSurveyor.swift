@@ -64,6 +64,7 @@ struct DrainSurveyor: Sendable {
     var pairs = 0
     var fastest: UInt64?
     for host in hosts.indices where hosts[host].refusal == nil {
+      try Task.checkCancellation()
       // One after the other: they would share this host's link.
       var measured: Set<Int> = []
       for guest in movable.prefix(Self.measurements) {
@@ -84,6 +85,7 @@ struct DrainSurveyor: Sendable {
       }
       for guest in rest.dropFirst(checked.count) { candidates[guest].found.ways.append(Self.way(candidates[guest], to: hosts[host])) }
     }
+    try Task.checkCancellation()
     // To a host for which no budget is set beside that of all together.
     var uplink = fastest
     if let fastest { uplink = await budget(to: here.host, of: fastest, fixed: nil) }

@@ -8,13 +8,18 @@ actor EndedMigrations {
   /// Says that a migration has ended.
   func note(_ id: MigrationID) { for continuation in (waiting[id] ?? [:]).values { continuation.yield() } }
 
-  /// Gets an element when the migration ends, if it has not ended before.
-  func end(of id: MigrationID) -> AsyncStream<Void> {
+  /// When to look at a migration that is followed: at once, when it ends, and every so often, since it may need attention.
+  func looks(at id: MigrationID, every milliseconds: Int64, clock: any HostClock) -> AsyncStream<Void> {
     last += 1
     let number = last
     let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    continuation.yield()
     waiting[id, default: [:]][number] = continuation
-    continuation.onTermination = { [weak self] _ in Task { await self?.forget(number, of: id) } }
+    let ticks = Task { while (try? await clock.wait(milliseconds: milliseconds)) != nil { continuation.yield() } }
+    continuation.onTermination = { [weak self] _ in
+      ticks.cancel()
+      Task { await self?.forget(number, of: id) }
+    }
     return stream
   }
 

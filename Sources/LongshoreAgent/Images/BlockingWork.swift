@@ -62,7 +62,7 @@ enum BlockingWork {
 }
 
 /// A detached thread that runs one function.
-private enum OwnThread {
+enum OwnThread {
   private final class Body {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }

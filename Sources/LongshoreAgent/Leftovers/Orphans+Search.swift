@@ -14,7 +14,14 @@ extension Orphans {
   }
 
   /// What is in the journal and in this host's work folders.
+  ///
+  /// - Throws: ``Reason/Failure`` where the file system of a pool does not answer.
   func findFiles(_ storage: HostStorage) async throws -> [Found] {
+    for folder in storage.folders.sorted() {
+      guard await pulse.answers(folder) else {
+        throw Reason.Failure(.poolNotAnswering, "the file system of the pool at \(folder) does not answer")
+      }
+    }
     let files = try journal.files()
     var found = try await findRegistered(files, storage)
     let known = KnownFiles(

@@ -9,6 +9,7 @@ struct Orphans: Sendable {
   let journal: Journal
   let libvirt: LibvirtLink
   let exporter: NBDExporter
+  let pulse: FileSystemPulse
   /// Whether an export, by its pid file, serves a migration that runs.
   let isServed: @Sendable (_ pidFile: String) async -> Bool
   let clock: any HostClock

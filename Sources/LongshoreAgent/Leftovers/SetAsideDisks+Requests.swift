@@ -5,25 +5,28 @@ internal import MigrationJournal
 
 extension SetAsideDisks {
   /// All disks that are set aside, the one that is deleted first first.
-  func list() throws -> [SetAsideDisk] {
-    try journal.files(in: .setAside).map(describe).sorted { ($0.deleteAt, $0.path) < ($1.deleteAt, $1.path) }
+  func list() async throws -> [SetAsideDisk] {
+    var disks: [SetAsideDisk] = []
+    for file in try journal.files(in: .setAside) { disks.append(await describe(file)) }
+    return disks.sorted { ($0.deleteAt, $0.path) < ($1.deleteAt, $1.path) }
   }
 
   /// Keeps disks until another time, which is later or earlier than before, and returns them.
   ///
   /// - Throws: ``Reason/Failure`` where there are no such disks, or the time has passed.
-  func extend(_ selection: GraceSelection, until end: Timestamp) throws -> [SetAsideDisk] {
+  func extend(_ selection: GraceSelection, until end: Timestamp) async throws -> [SetAsideDisk] {
     let now = clock.now()
     let left = end.milliseconds - now.wall.milliseconds
     guard left > 0 else {
       throw Reason.Failure(.tooLate, "\(end) has passed: purge the disks instead, or name a time to come")
     }
-    return try select(selection).map { file in
-      var file = file
+    var extended: [SetAsideDisk] = []
+    for var file in try select(selection) {
       file.grace = Deadline(start: now, allowance: left)
       try journal.update(file)
-      return try describe(file)
+      extended.append(await describe(file))
     }
+    return extended
   }
 
   /// Deletes disks at once, and returns them with what has become of each.
@@ -44,7 +47,7 @@ extension SetAsideDisks {
   }
 
   private func purge(_ file: RegisteredFile, _ storage: HostStorage) async throws -> SetAsideDisk {
-    var disk = try describe(file)
+    var disk = await describe(file)
     var due = file
     due.grace = Deadline(start: clock.now(), allowance: 0)
     do {
@@ -83,11 +86,11 @@ extension SetAsideDisks {
     }
   }
 
-  private func describe(_ file: RegisteredFile) throws -> SetAsideDisk {
+  private func describe(_ file: RegisteredFile) async -> SetAsideDisk {
     let now = clock.now()
     return SetAsideDisk(
       id: id(of: file), migration: file.migration, guest: (try? journal.source(file.migration))?.guest, path: file.path,
-      originalPath: file.originalPath, size: size(of: file),
+      originalPath: file.originalPath, size: await size(of: file),
       deleteAt: now.wall.adding(milliseconds: file.grace?.remaining(at: now) ?? 0))
   }
 

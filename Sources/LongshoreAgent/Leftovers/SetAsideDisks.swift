@@ -14,6 +14,7 @@ struct SetAsideDisks: Sendable {
   static let rewindInterval: Int64 = 60_000
 
   let journal: Journal
+  let pulse: FileSystemPulse
   /// Asks the host's libvirt.
   let storage: @Sendable () async throws -> HostStorage
   let clock: any HostClock
@@ -64,18 +65,33 @@ struct SetAsideDisks: Sendable {
   /// Deletes a disk, if nothing uses it, and the folder that it was in.
   ///
   /// - Returns: What was found under its name.
+  /// - Throws: ``Reason/Failure`` where it is used, or its file system does not answer.
   @discardableResult
   func delete(_ file: RegisteredFile, _ storage: HostStorage) async throws -> ExclusiveFile.Removal {
+    guard await answers(file) else {
+      throw Reason.Failure(.poolNotAnswering, "the file system of \(WorkFolder.pool(of: file.path)) does not answer: the disk is kept")
+    }
     let removal = try await RegisteredFiles.remove(file, journal: journal, storage: storage)
     WorkFolder.removeIfEmpty(at: PathText.folder(of: file.path))
     return removal
   }
 
-  /// The space that set-aside disks take in a folder and below, in bytes.
-  func space(in folder: String) throws(JournalError) -> UInt64 {
-    try journal.files(in: .setAside).filter { $0.path.hasPrefix("\(folder)/") }.reduce(0) { $0 + (size(of: $1) ?? 0) }
+  /// How many disks are set aside in a folder and below, and the space that they take, as far as they are seen, in bytes.
+  ///
+  /// - Parameter folder: The folder; nil for all.
+  func space(in folder: String? = nil) async throws(JournalError) -> (files: Int, bytes: UInt64) {
+    var space = (files: 0, bytes: UInt64(0))
+    for file in try journal.files(in: .setAside) where folder.map({ file.path.hasPrefix("\($0)/") }) ?? true {
+      space.files += 1
+      space.bytes += await size(of: file) ?? 0
+    }
+    return space
   }
 
-  /// The space that a set-aside disk takes, in bytes; nil where the file is not seen.
-  func size(of file: RegisteredFile) -> UInt64? { (try? RegisteredFiles.status(of: file.path))?.allocated }
+  /// The space that a set-aside disk takes, in bytes; nil where the file is not seen, or its file system does not answer.
+  func size(of file: RegisteredFile) async -> UInt64? {
+    await answers(file) ? (try? RegisteredFiles.status(of: file.path))?.allocated : nil
+  }
+
+  private func answers(_ file: RegisteredFile) async -> Bool { await pulse.answers(WorkFolder.pool(of: file.path)) }
 }

@@ -14,7 +14,7 @@ actor DryRuns {
     /// Tells a dry run from a later one of the same id.
     var number: Int
     var answer: CheckedContinuation<Answer, Never>
-    var limit: Task<Void, Never>
+    var tasks: [Task<Void, Never>]
   }
 
   private var waiting: [MigrationID: Waiter] = [:]
@@ -26,24 +26,35 @@ actor DryRuns {
   /// Hands the destination's answer to the dry run that waits for it.
   func deliver(_ answer: Answer, to id: MigrationID) {
     guard let waiter = waiting.removeValue(forKey: id) else { return }
-    waiter.limit.cancel()
+    for task in waiter.tasks { task.cancel() }
     waiter.answer.resume(returning: answer)
   }
 
-  /// The destination's answer, after `ask` was done; `fallback` where none comes in time, or another dry run of the id begins.
+  /// The destination's answer, after `ask` was done; `fallback` where none comes in time, another dry run of the id begins, or the task is
+  /// cancelled.
   func answer(
     of id: MigrationID, fallback: [Check], milliseconds: Int64, clock: any HostClock, ask: @escaping @Sendable () async -> [Check]?
   ) async -> Answer {
-    await withCheckedContinuation { continuation in
-      deliver(Answer(checks: fallback), to: id)
-      lastNumber += 1
-      let number = lastNumber
-      let limit = Task {
-        let refusal = await ask()
-        if refusal == nil { try? await clock.wait(milliseconds: milliseconds) }
-        if waiting[id]?.number == number { deliver(Answer(checks: refusal ?? fallback), to: id) }
+    deliver(Answer(checks: fallback), to: id)
+    lastNumber += 1
+    let number = lastNumber
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        if Task.isCancelled { return continuation.resume(returning: Answer(checks: fallback)) }
+        // Both at once: what is asked may have to wait for the broker.
+        let asking = Task { if let refusal = await ask() { end(id, number, Answer(checks: refusal)) } }
+        let limit = Task {
+          guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
+          end(id, number, Answer(checks: fallback))
+        }
+        waiting[id] = Waiter(number: number, answer: continuation, tasks: [asking, limit])
       }
-      waiting[id] = Waiter(number: number, answer: continuation, limit: limit)
+    } onCancel: {
+      Task { await self.end(id, number, Answer(checks: fallback)) }
     }
+  }
+
+  private func end(_ id: MigrationID, _ number: Int, _ answer: Answer) {
+    if waiting[id]?.number == number { deliver(answer, to: id) }
   }
 }

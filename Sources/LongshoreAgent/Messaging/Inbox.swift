@@ -53,9 +53,10 @@ struct Inbox: Service, CustomStringConvertible {
       let batch = await deliveries.next(upTo: Int(Self.prefetch))
       if batch.isEmpty { return }
       for delivery in batch { metrics.delivered(again: delivery.redelivered) }
-      for work in Work.list(batch.map(read)) {
+      var works = Work.list(batch.map(read))[...]
+      while let work = works.popFirst() {
         for _ in work.deliveries { CrashPoint.deliveryTaken.reached() }
-        guard await doUntilJournalled(work, of: consumer) else { return }
+        guard await doUntilJournalled(work, of: consumer) else { return await giveBack([work] + works) }
         for delivery in work.deliveries {
           CrashPoint.deliveryJournalled.reached()
           do {
@@ -68,6 +69,11 @@ struct Inbox: Service, CustomStringConvertible {
         }
       }
     }
+  }
+
+  /// Gives back at the agent's end what is not done, so that the connection does not wait for it to be.
+  private func giveBack(_ works: [Work]) async {
+    for delivery in works.flatMap(\.deliveries) { try? await delivery.nack(requeue: true) }
   }
 
   /// Does what deliveries ask for. While the journal cannot be written nothing more is consumed, and the deliveries are neither rejected
@@ -231,7 +237,7 @@ struct Inbox: Service, CustomStringConvertible {
     if !request.mayTakeLong { return try await answer(request, delivery) }
     // A question may take long, and a dry run waits for another host: neither holds up what comes behind it, and nothing is lost
     // with them. Nor with a removal: who asked for it has no answer, and asks again.
-    Task {
+    BlockingExecutor.task {
       do {
         try await answer(request, delivery)
       } catch {
@@ -282,11 +288,11 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func answerOffer(_ message: PeerMessage) {
-    Task { try? await peers.send(.offered(await ownOffers.offer()), of: message.migration, to: message.from) }
+    BlockingExecutor.task { try? await peers.send(.offered(await ownOffers.offer()), of: message.migration, to: message.from) }
   }
 
   private func answerCheck(_ plan: MigrationPlan, _ message: PeerMessage) {
-    Task {
+    BlockingExecutor.task {
       let answer: PeerMessage.Body
       do {
         let finding = try await checks.check(plan, of: message.migration, from: message.from, isDryRun: true)
@@ -299,7 +305,7 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func answerWay(_ versions: HostVersions?, _ message: PeerMessage) {
-    Task {
+    BlockingExecutor.task {
       let found = await checks.checkWay(from: message.from, versions: versions, of: message.migration)
       try? await peers.send(.checked(found), of: message.migration, to: message.from)
     }
@@ -309,15 +315,15 @@ struct Inbox: Service, CustomStringConvertible {
   private func tryPath(_ question: PathQuestion, _ message: PeerMessage) async throws(JournalError) {
     let isDestination = try await coordinator.source(message.migration)?.destination == message.from
     guard await dryRuns.isWaiting(message.migration) || isDestination else { return }
-    Task { await trials.answer(question, of: message.migration, to: message.from) }
+    BlockingExecutor.task { await trials.answer(question, of: message.migration, to: message.from) }
   }
 
   private func answerLayer(_ layer: Int, export: Bool, _ message: PeerMessage) {
-    Task { await offers.answer(layer: layer, export: export, migration: message.migration, to: message.from) }
+    BlockingExecutor.task { await offers.answer(layer: layer, export: export, migration: message.migration, to: message.from) }
   }
 
   private func describeTemplate(_ order: PrefetchOrder, _ message: PeerMessage) {
-    Task {
+    BlockingExecutor.task {
       let description = await templates.answer(order, of: message.migration, from: message.from)
       try? await peers.send(.templateDescribed(description), of: message.migration, to: message.from)
     }

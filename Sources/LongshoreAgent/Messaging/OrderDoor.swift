@@ -13,7 +13,12 @@ struct OrderDoor: Sendable {
   let libvirt: LibvirtLink
   let defaults: HostDefaults
   let patience: @Sendable () -> Patience
+  let clock: any HostClock
   let logger: Logger
+
+  /// How long libvirt may take to say which pools a guest's disks are in, in milliseconds. While a pool is refreshed whose server is away
+  /// it says nothing of pools, and orders and messages wait behind this one.
+  private static let poolLimit: Int64 = 5_000
 
   /// Takes one order. The same order of the same id is accepted again, and is one migration.
   func migrate(_ id: MigrationID, _ order: MigrateCommand) async throws(JournalError) -> HostMigrations.Acceptance {
@@ -38,7 +43,7 @@ struct OrderDoor: Sendable {
         key: key,
         content: .success(
           JudgedOrder.Content(
-            command: order, guest: way.guest, sourcePools: await sourcePools(of: way.guest), destination: way.destination,
+            command: order, guest: way.guest, sourcePools: await limitedPools(of: way.guest), destination: way.destination,
             deadlineSeconds: order.deadlineSeconds ?? defaults.deadlineSeconds, patience: patience(), trace: trace)),
         answer: answer)
     }
@@ -121,9 +126,13 @@ struct OrderDoor: Sendable {
     }
   }
 
-  /// The pools that a guest's disks are in, where their limit may keep the migration waiting; nil where they cannot be told.
-  private func sourcePools(of guest: GuestReference) async -> [ResourceName]? {
+  /// The pools that a guest's disks are in, where their limit may keep the migration waiting; nil where they cannot be told in time.
+  private func limitedPools(of guest: GuestReference) async -> [ResourceName]? {
     guard await coordinator.limitsPools else { return nil }
+    return await withLimit(milliseconds: Self.poolLimit, clock) { await sourcePools(of: guest) } ?? nil
+  }
+
+  private func sourcePools(of guest: GuestReference) async -> [ResourceName]? {
     do {
       let connection = try await libvirt.connection()
       guard let domain = try await connection.domain(uuid: guest.uuid) else { return nil }

@@ -40,8 +40,10 @@ actor ProgressBoard {
   /// The last progress of a migration.
   func progress(of id: MigrationID) -> Progress? { latest[id] }
 
-  /// Takes a migration's progress, and publishes it unless the last one is younger than a second or still on its way.
+  /// Takes a migration's progress, and publishes it unless the last one is younger than a second or still on its way. What comes from a
+  /// task that is cancelled is late: the migration may be forgotten already.
   func post(_ progress: Progress, of id: MigrationID) {
+    guard !Task.isCancelled else { return }
     let progress = judged(progress, of: id)
     latest[id] = progress
     let now = clock.now()
@@ -73,7 +75,10 @@ actor ProgressBoard {
 
   /// Takes what is judged of a migration's transfer: what keeps it from its end goes with its progress from now on, and where it is
   /// stuck no end is predicted.
-  func note(_ notices: [Reason], isStuck: Bool, of id: MigrationID) { judgements[id] = (notices, isStuck) }
+  func note(_ notices: [Reason], isStuck: Bool, of id: MigrationID) {
+    guard !Task.isCancelled else { return }
+    judgements[id] = (notices, isStuck)
+  }
 
   private func judged(_ progress: Progress, of id: MigrationID) -> Progress {
     guard progress.phase == .transferring, let judgement = judgements[id] else { return progress }

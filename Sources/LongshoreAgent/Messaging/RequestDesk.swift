@@ -92,9 +92,9 @@ struct RequestDesk: Sendable {
     case .describe: return .host(try await describe())
     case .inventory(let question): return .inventory(await inventory.read(question, maintenance: try maintenance()))
     case .configure(let change): return try configure(change, request: request)
-    case .listGrace: return try await answer("list the disks that are set aside") { .grace(try setAside.list()) }
+    case .listGrace: return try await answer("list the disks that are set aside") { .grace(try await setAside.list()) }
     case .extendGrace(let selection, let end):
-      return try await answer("keep the disks") { .grace(try setAside.extend(selection, until: end)) }
+      return try await answer("keep the disks") { .grace(try await setAside.extend(selection, until: end)) }
     case .purgeGrace(let selection):
       return try await answer("delete the disks") { .grace(try await setAside.purge(selection)) }
     case .listOrphans: return try await answer("look for orphans") { .orphans(try await orphans.list()) }
@@ -374,6 +374,12 @@ struct RequestDesk: Sendable {
     return .configured(settings, changes: changes)
   }
 
+  /// What the disks that are set aside take in a pool's folder, in bytes.
+  private func grace(in folder: String?) async throws(JournalError) -> UInt64? {
+    guard let folder else { return nil }
+    return try await setAside.space(in: folder).bytes
+  }
+
   private func describe() async throws(JournalError) -> HostDescription {
     var host = HostDescription(
       agentVersion: LongshoreVersion.current, libvirtVersion: nil, hypervisorVersion: nil, migrations: await coordinator.running,
@@ -390,7 +396,7 @@ struct RequestDesk: Sendable {
         host.pools.append(
           HostDescription.Pool(
             name: pool.name, type: configuration.kind.rawValue, active: isActive, capacity: info.capacity,
-            available: info.available, grace: try configuration.targetPath.map { try setAside.space(in: $0) }))
+            available: info.available, grace: try await grace(in: configuration.targetPath)))
       }
       for domain in try await connection.domains() {
         host.guests.append(

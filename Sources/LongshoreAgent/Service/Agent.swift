@@ -135,6 +135,7 @@ struct Agent {
         Task {
           await progress.remove(migration)
           await notes.remove(migration.id)
+          await pacer.forget(migration.id)
           await ends.note(migration.id)
         }
       }, left: { metrics.left($0, after: $1) }, calledOperator: { metrics.calledOperator($0) }, logger: logger)
@@ -152,7 +153,7 @@ struct Agent {
       patience: {
         let configuration = live.now
         return Patience(firstAnswer: configuration.answerTimeout, attention: configuration.attentionAfter)
-      }, logger: logger)
+      }, clock: clock, logger: logger)
     let hostOffers = HostOfferMailbox()
     let sampler = GuestSampler(clock: clock)
     let drains = DrainCoordinator(
@@ -165,10 +166,10 @@ struct Agent {
           peers: peers, pacer: pacer, clock: clock, logger: logger),
         door: door, ends: ends, clock: clock, logger: logger),
       left: { await progress.progress(of: $0)?.partLeft }, outboxChanged: outboxChanged, logger: logger)
-    let setAside = SetAsideDisks(journal: journal, storage: storage, clock: clock, logger: logger)
+    let setAside = SetAsideDisks(journal: journal, pulse: pulse, storage: storage, clock: clock, logger: logger)
     let orphans = Orphans(
-      here: here, journal: journal, libvirt: libvirt, exporter: exporter, isServed: { await offers.serves($0) }, clock: clock,
-      logger: logger)
+      here: here, journal: journal, libvirt: libvirt, exporter: exporter, pulse: pulse, isServed: { await offers.serves($0) },
+      clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
       hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector,

@@ -33,28 +33,32 @@ struct Housekeeper: Service, CustomStringConvertible {
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      calls.call()
-      var alarm: Task<Void, Never>?
-      var tidied: Int64?
-      var looked: Int64?
-      for await _ in calls.stream {
-        let next = await sweep()
-        let now = clock.now().bootMilliseconds
-        if tidied.map({ now - $0 >= Self.interval }) ?? true {
-          tidied = now
-          await prune()
-          measure()
-          if looked.map({ now - $0 >= Self.orphanInterval }) ?? true, await lookForOrphans() { looked = now }
-          ProgramPages.giveBack()
-        }
-        alarm?.cancel()
-        alarm = Task {
-          guard (try? await clock.wait(milliseconds: min(next ?? Self.interval, Self.interval))) != nil else { return }
-          calls.call()
-        }
+      await withTaskExecutorPreference(BlockingExecutor.shared) { await keepHouse() }
+    }
+  }
+
+  private func keepHouse() async {
+    calls.call()
+    var alarm: Task<Void, Never>?
+    var tidied: Int64?
+    var looked: Int64?
+    for await _ in calls.stream {
+      let next = await sweep()
+      let now = clock.now().bootMilliseconds
+      if tidied.map({ now - $0 >= Self.interval }) ?? true {
+        tidied = now
+        await prune()
+        await measure()
+        if looked.map({ now - $0 >= Self.orphanInterval }) ?? true, await lookForOrphans() { looked = now }
+        ProgramPages.giveBack()
       }
       alarm?.cancel()
+      alarm = Task {
+        guard (try? await clock.wait(milliseconds: min(next ?? Self.interval, Self.interval))) != nil else { return }
+        calls.call()
+      }
     }
+    alarm?.cancel()
   }
 
   private func prune() async {
@@ -71,9 +75,9 @@ struct Housekeeper: Service, CustomStringConvertible {
     }
   }
 
-  private func measure() {
-    guard let files = try? journal.files(in: .setAside) else { return }
-    setAside(files.count, files.reduce(0) { $0 + (disks.size(of: $1) ?? 0) })
+  private func measure() async {
+    guard let space = try? await disks.space() else { return }
+    setAside(space.files, space.bytes)
   }
 
   private func sweep() async -> Int64? {

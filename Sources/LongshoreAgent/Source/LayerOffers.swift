@@ -143,8 +143,10 @@ actor LayerOffers {
           }
         }
       } else if let copied = served[migration]?.exports.removeValue(forKey: layer) {
+        // Taken now: the offer may end while its server does.
+        let pacing = served[migration]?.pacing.removeValue(forKey: layer)
         await stop(copied)
-        await pacer.release(served[migration]?.pacing.removeValue(forKey: layer))
+        await pacer.release(pacing)
         line.end(copy, at: clock.now())
       }
       try await say(PeerMessage.LayerOffer(layer: layer, digest: nil, uri: uri), migration: migration, to: destination)

@@ -58,10 +58,14 @@ package struct Dashboard: Sendable {
       DashboardResponder(state: state, hub: hub, gate: gate, actions: feed, now: now), host: options.host, port: options.port,
       isListening: isListening)
     // The last ends first: readers, then the server, then what hears.
-    group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: [feed, server, hub], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    var configuration = ServiceGroupConfiguration(
+      services: [feed, server, hub], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    configuration.maximumGracefulShutdownDuration = Self.shutdownTime
+    group = ServiceGroup(configuration: configuration)
   }
+
+  /// How long browsers that do not read may hold the end up. The unit's own limit is 20 s.
+  private static let shutdownTime = Duration.seconds(10)
 
   /// Runs until a signal comes.
   package func run() async throws { try await group.run() }

@@ -51,6 +51,11 @@ actor LiveHub: Service {
       writingSince.withLock { $0.map { ContinuousClock.now - $0 > time } ?? false }
     }
 
+    /// Ends the reader when it has been sent what waits for it; at once where it does not take what is being sent.
+    fileprivate func end() {
+      if isStuck(after: .zero) { drop() } else { teller.finish() }
+    }
+
     /// Ends the connection, whatever is being written.
     fileprivate func drop() {
       teller.finish()
@@ -155,7 +160,7 @@ actor LiveHub: Service {
       }
     }
     hasEnded = true
-    for reader in views.values.flatMap(\.readers.values) { reader.teller.finish() }
+    for reader in views.values.flatMap(\.readers.values) { reader.end() }
     views = [:]
   }
 

@@ -72,7 +72,8 @@ struct OrphansTests {
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let orphans = Orphans(
         here: MigrationSamples.destination, journal: journal, libvirt: LibvirtLink(uri: "test:///default", logger: logger),
-        exporter: ExportFixture.exporter(in: folder), isServed: { _ in false }, clock: ManualClock(), logger: logger)
+        exporter: ExportFixture.exporter(in: folder), pulse: FileSystemPulse(), isServed: { _ in false }, clock: ManualClock(),
+        logger: logger)
       var host = Host(folder: folder, journal: journal, orphans: orphans, storage: HostStorage(folders: [folder.path]))
       try await body(&host)
     }

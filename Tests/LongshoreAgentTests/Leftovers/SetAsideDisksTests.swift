@@ -104,7 +104,7 @@ struct SetAsideDisksTests {
     try await withHost { host in
       _ = try host.folder.write([], to: "unrelated")
       host.pass(Self.hour)
-      let disk = try #require(try host.disks.list().first)
+      let disk = try #require(try await host.disks.list().first)
       #expect(disk.guest == MigrationSamples.guest)
       #expect(disk.originalPath == "/pool/web.qcow2")
       #expect(disk.deleteAt == host.clock.now().wall.adding(milliseconds: 23 * Self.hour))
@@ -112,7 +112,7 @@ struct SetAsideDisksTests {
       let end = disk.deleteAt.adding(milliseconds: 24 * Self.hour)
       let selection = GraceSelection(migration: MigrationSamples.id, disks: [disk.id])
       // The same request again changes nothing more.
-      for _ in 1...2 { #expect(try host.disks.extend(selection, until: end).map(\.deleteAt) == [end]) }
+      for _ in 1...2 { #expect(try await host.disks.extend(selection, until: end).map(\.deleteAt) == [end]) }
       #expect(try await host.disks.sweep() == 47 * Self.hour)
     }
   }
@@ -121,16 +121,16 @@ struct SetAsideDisksTests {
   func refusals() async throws {
     try await withHost { host in
       let all = GraceSelection(migration: MigrationSamples.id)
-      let late = #expect(throws: Reason.Failure.self) { try host.disks.extend(all, until: host.clock.now().wall) }
+      let late = await #expect(throws: Reason.Failure.self) { try await host.disks.extend(all, until: host.clock.now().wall) }
       #expect(late?.reason.code == .tooLate)
       let end = host.clock.now().wall.adding(milliseconds: 1)
       let other = try Many.id(1)
-      let unknown = #expect(throws: Reason.Failure.self) {
-        try host.disks.extend(GraceSelection(migration: other), until: end)
+      let unknown = await #expect(throws: Reason.Failure.self) {
+        try await host.disks.extend(GraceSelection(migration: other), until: end)
       }
       #expect(unknown?.reason.code == .unknownMigration)
-      let disk = #expect(throws: Reason.Failure.self) {
-        try host.disks.extend(GraceSelection(migration: MigrationSamples.id, disks: ["0"]), until: end)
+      let disk = await #expect(throws: Reason.Failure.self) {
+        try await host.disks.extend(GraceSelection(migration: MigrationSamples.id, disks: ["0"]), until: end)
       }
       #expect(disk?.reason.code == .unknownDisk)
     }

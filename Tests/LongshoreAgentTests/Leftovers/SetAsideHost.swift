@@ -33,7 +33,7 @@ struct SetAsideHost<Clock: HostClock>: Sendable {
   var disks: SetAsideDisks { disks(HostStorage(folders: [folder.path], users: users)) }
 
   func disks(_ storage: HostStorage) -> SetAsideDisks {
-    SetAsideDisks(journal: journal, storage: { storage }, clock: clock, logger: logger)
+    SetAsideDisks(journal: journal, pulse: FileSystemPulse(), storage: { storage }, clock: clock, logger: logger)
   }
 
   var isThere: Bool { folder.exists(path) }

@@ -73,4 +73,20 @@ struct DryRunsTests {
     await dryRuns.deliver(passed, to: id)
     #expect(await second.value == passed)
   }
+
+  @Test("A dry run that is cancelled does not wait, nor for the broker")
+  func cancelled() async {
+    let gate = Gate()
+    let run = Task { [dryRuns, clock, id, silent] in
+      await dryRuns.answer(of: id, fallback: silent, milliseconds: 20_000, clock: clock) {
+        await gate.pass()
+        return nil
+      }
+    }
+    await clock.waitUntilPending(20_000)
+    run.cancel()
+    #expect(await run.value.checks == silent)
+    #expect(await !dryRuns.isWaiting(id))
+    gate.open()
+  }
 }

@@ -176,5 +176,6 @@ struct PathChecksTests {
     clock.advance(milliseconds: 18_000)
     #expect(await finding.value.checks.map(\.outcome) == [.warning])
     #expect(await finding.value.checks.map(\.code) == [.portClosed])
+    #expect(await mailbox.waitingCount == 0)
   }
 }
