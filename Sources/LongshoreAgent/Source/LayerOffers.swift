@@ -105,6 +105,8 @@ actor LayerOffers {
       await stop(export)
       await pacer.release(ended.pacing[layer])
     }
+    // Of a migration it is told until that has ended; of a template that was put in place this is the end.
+    if ended.lease != nil { await pacer.forget(id) }
   }
 
   /// Answers the destination's question for a layer: at once with the place of its bytes, and again with its digest, which takes
