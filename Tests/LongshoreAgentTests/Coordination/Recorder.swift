@@ -19,9 +19,11 @@ final class Recorder<Element: Sendable>: Sendable {
   func record(_ element: Element) {
     let met = state.withLock { state in
       state.elements.append(element)
-      let met = state.watchers.filter { $0.isMet(state.elements) }
-      state.watchers.removeAll { $0.isMet(state.elements) }
-      return met
+      // Each condition is asked once: what it looks at besides may change meanwhile.
+      let elements = state.elements
+      let first = state.watchers.partition { $0.isMet(elements) }
+      defer { state.watchers.removeSubrange(first...) }
+      return Array(state.watchers[first...])
     }
     for watcher in met { watcher.continuation.resume() }
   }
