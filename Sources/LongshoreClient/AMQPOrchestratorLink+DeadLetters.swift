@@ -20,24 +20,34 @@ extension AMQPOrchestratorLink {
 
   public func sortDeadLetters(
     _ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]
-  ) async throws {
+  ) async throws -> [DeadLetter.Sorted] {
     let count = min(try await countDeadLetters(), Self.letterLimit)
     let deliveries = try await deadLetters(count)
     let letters = deliveries.map { DeadLetter($0) }
+    var sorted: [DeadLetter.Sorted] = []
     for (fate, (letter, delivery)) in zip(try await judge(letters), zip(letters, deliveries)) {
+      var failure: LinkError?
       do {
         switch fate {
         case .keep: try await delivery.nack(requeue: true)
         case .drop: try await delivery.ack()
         case .sendAgain:
-          try await publish(letter)
-          // Published and not yet deleted, it would only be sent twice: requests are known by their ids.
-          try await delivery.ack()
+          do {
+            try await publish(letter)
+            // Published and not yet deleted, it would only be sent twice: requests are known by their ids.
+            try await delivery.ack()
+          } catch let error as AMQPError where error.code == .unroutable {
+            let key = letter.routingKey ?? ""
+            failure = LinkError(.unknownHost, "no agent takes requests for \(key)", while: "sending the dead letter \(letter.id) again")
+            try await delivery.nack(requeue: true)
+          }
         }
       } catch let error as AMQPError {
         throw LinkError(error, while: "sorting the dead letter \(letter.id)")
       }
+      sorted.append(DeadLetter.Sorted(letter: letter, fate: fate, failure: failure))
     }
+    return sorted
   }
 
   private func publish(_ letter: DeadLetter) async throws {

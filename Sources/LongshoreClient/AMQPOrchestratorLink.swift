@@ -119,11 +119,22 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
       message(request, expiration: time), to: Wire.requests, routingKey: cluster.text, collectingFor: time)
     return AsyncThrowingStream { continuation in
       let task = Task { [senders] in
+        var isAnswered = false
+        var unreadable: LinkError?
         do {
           for try await delivery in deliveries {
-            let reply = try Self.reply(delivery, while: operation)
-            if senders.objection(to: reply, asked: nil, delivery) == nil { continuation.yield(reply) }
+            do throws(LinkError) {
+              let reply = try Self.reply(delivery, while: operation)
+              guard senders.objection(to: reply, asked: nil, delivery) == nil else { continue }
+              isAnswered = true
+              continuation.yield(reply)
+            } catch {
+              // One host's answer, or somebody's rubbish: the others' count.
+              senders.note(unreadable: error)
+              unreadable = error
+            }
           }
+          if !isAnswered, let unreadable { throw unreadable }
           continuation.finish()
         } catch let error as AMQPError where error.code == .timedOut {
           continuation.finish()

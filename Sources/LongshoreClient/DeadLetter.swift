@@ -14,6 +14,23 @@ public struct DeadLetter: Sendable, Hashable {
     case drop
   }
 
+  /// What has become of a dead letter.
+  public struct Sorted: Sendable, Hashable {
+    /// The letter.
+    public var letter: DeadLetter
+    /// What was to become of it.
+    public var fate: Fate
+    /// Why it could not be sent again, and is kept; nil where all was done.
+    public var failure: LinkError?
+
+    /// Makes a value, for links of another kind.
+    public init(letter: DeadLetter, fate: Fate, failure: LinkError? = nil) {
+      self.letter = letter
+      self.fate = fate
+      self.failure = failure
+    }
+  }
+
   /// Says which letter it is: the beginning of the digest of its content, the same at every reading. Letters of the same content have the
   /// same id.
   public var id: String

@@ -21,8 +21,9 @@ public protocol OrchestratorLink: Sendable {
   /// Reads the dead letters, the first thousand of them, and does with each what it is told. Those that another reader holds at the time
   /// are not read. Whatever happens meanwhile, a letter is either still there, or what was to become of it has.
   /// - Parameter judge: Says of each letter what is to become of it. Letters that it says nothing of stay.
+  /// - Returns: What has become of each that it said something of. One whose receiver is not there is kept.
   /// - Throws: ``LinkError``, with `notPermitted` where the user may not read them; whatever `judge` throws, and then all stay.
-  func sortDeadLetters(_ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]) async throws
+  func sortDeadLetters(_ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]) async throws -> [DeadLetter.Sorted]
 
   /// What the link was opened to hear, from the moment it was opened. To be read once.
   var notices: AsyncStream<LinkNotice> { get }

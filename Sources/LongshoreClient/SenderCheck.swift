@@ -64,6 +64,9 @@ final class SenderCheck: Sendable {
     if isNews { logger.warning(what, metadata: ["reason": .string(objection)]) }
   }
 
+  /// Tells once of answers that cannot be read.
+  func note(unreadable error: LinkError) { drop(error.message, "An answer is not read") }
+
   /// What comes from outside, for people.
   private static func shown(_ text: String) -> String { "'\(String(text.prefix(120)).printable)'" }
 }

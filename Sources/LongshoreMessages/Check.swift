@@ -117,8 +117,8 @@ extension CheckRule {
     otherwise: "wait for its end, or end it (`virsh domjobabort`, `virsh blockjob --abort`)")
   /// The guest has no snapshots.
   public static let noSnapshots = CheckRule(
-    .hasSnapshots, at: .source, "the guest has no snapshots, which libvirt cannot carry",
-    otherwise: "delete them (`virsh snapshot-delete`)")
+    .hasSnapshots, at: .source, "neither the guest nor the images of its disks have snapshots, which cannot be carried",
+    otherwise: "delete them (`virsh snapshot-delete`; those that libvirt does not list, with the guest off, `qemu-img snapshot -d`)")
   /// The guest has no checkpoints.
   public static let noCheckpoints = CheckRule(
     .hasCheckpoints, at: .source, "the guest has no checkpoints, which would be lost",

@@ -256,6 +256,12 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.prepared, _, _), (.postChecking, _, _), (.confirmed, _, _), (.comparing, _, _), (.removing(.rollback), .source, _): break
     default: return Reason(.notNeeded, "the guest is not in question here: the migration is past that, or has not come to it")
     }
+    switch phase {
+    // Its writes since the switch are here and nowhere else, also where it has ended meanwhile.
+    case .confirmed where owner == .source, .comparing where owner == .source:
+      return Reason(.contradicted, "this host, the destination, has confirmed the guest, so that its newest data is here")
+    default: break
+    }
     return switch (owner, sight) {
     case (_, .unreachable(let why)): Reason(.unavailable, "this host's libvirt does not answer, so that the guest cannot be seen: \(why)")
     case (.source, .active(.running, _)), (.source, .active(.runningMigrationCanceled, _)):

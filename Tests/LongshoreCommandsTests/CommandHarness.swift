@@ -22,7 +22,9 @@ struct CommandHarness {
   var signals: [FollowSignal] = []
 
   /// Parses and runs a command line; returns the exit code.
-  func run(_ arguments: String...) async throws -> CommandExit {
+  func run(_ arguments: String...) async throws -> CommandExit { try await run(arguments) }
+
+  func run(_ arguments: [String]) async throws -> CommandExit {
     let command = try LongshoreCommand.parseAsRoot(arguments)
     guard let command = command as? any OperatorCommand else { throw ArgumentProblem("no command of an operator") }
     return await command.run(in: environment)

@@ -133,7 +133,7 @@ import Testing
     harness.link = FakeLink()
     let exit = try await harness.run("migrate", "web-1", "--from", "alpha", "--to", "beta", "--id", "m-1")
     #expect(exit == .noAnswer)
-    #expect(harness.error.text.contains("`longshore status m-1` tells whether the order was taken"))
+    #expect(harness.error.text.contains("`longshore status m-1` tells; repeat it with `--id m-1`"))
   }
 
   // MARK: - watch, status, list, cancel, hosts
@@ -193,6 +193,16 @@ import Testing
     harness.link = FakeLink(answers: { _, _ in .success(answers) })
     #expect(try await harness.run("list", "--quiet") == .done)
     #expect(harness.output.text == "m-1\nm-2\n")
+  }
+
+  @Test(arguments: ["list", "list --format json", "status m-1", "cancel m-1"])
+  func aHostThatRefusesToTellIsNoHostWithoutMigrations(words: String) async throws {
+    let late = Sample.reply(.rejected([Reason(.expired, "the request was not to be done after 12:00")]))
+    var harness = CommandHarness()
+    harness.link = FakeLink(answers: { _, _ in .success([late]) })
+    #expect(try await harness.run(words.split(separator: " ").map(String.init)) == .refused)
+    #expect(harness.error.text.contains("alpha does not tell: the request was not to be done after 12:00"))
+    #expect(!harness.error.text.contains("No migrations") && !harness.error.text.contains("knows the migration"))
   }
 
   @Test func listAsJSONIsAListEvenWhereItIsEmpty() async throws {

@@ -91,6 +91,15 @@ import Testing
     #expect(all.link.fates == [.sendAgain, .keep, .keep])
   }
 
+  @Test func oneWhoseHostIsGoneIsKeptAndNamed() async throws {
+    var harness = harness()
+    let failure = LinkError(.unknownHost, "no agent takes requests for lab.gone", while: "sending it again")
+    harness.link = FakeLink(letters: .success([Self.request]), unsendable: [Self.request.id: failure])
+    #expect(try await harness.run("dead-letters", "requeue", "--all") == .refused)
+    #expect(harness.output.text == "")
+    #expect(harness.error.text == "no agent takes requests for lab.gone: the letter is kept.\n")
+  }
+
   @Test func areDroppedWhenTheOperatorSaysYes() async throws {
     var harness = harness()
     #expect(try await harness.run("dead-letters", "drop", "--all") == .usage, "nobody can be asked")

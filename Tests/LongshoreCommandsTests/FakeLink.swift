@@ -20,14 +20,17 @@ final class FakeLink: OrchestratorLink {
   private let log = Mutex<[Asked]>([])
   private let letters: Result<[DeadLetter], LinkError>
   private let sorted = Mutex<[DeadLetter.Fate]>([])
+  /// Letters that cannot be sent again, by id.
+  private let unsendable: [String: LinkError]
 
   /// Hosts that answer at once. The closures may tell events through the link that they get.
   init(
     answer: @escaping @Sendable (FakeLink, Request) -> Result<Reply, LinkError> = { _, _ in .failure(.silence) },
     answers: @escaping @Sendable (FakeLink, Request) -> Result<[Reply], LinkError> = { _, _ in .success([]) },
-    letters: Result<[DeadLetter], LinkError> = .success([])
+    letters: Result<[DeadLetter], LinkError> = .success([]), unsendable: [String: LinkError] = [:]
   ) {
     self.letters = letters
+    self.unsendable = unsendable
     (notices, teller) = AsyncStream.makeStream()
     self.answer = answer
     self.answers = answers
@@ -41,9 +44,13 @@ final class FakeLink: OrchestratorLink {
 
   func countDeadLetters() async throws(LinkError) -> Int { try letters.get().count }
 
-  func sortDeadLetters(_ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]) async throws {
-    let fates = try await judge(try letters.get())
+  func sortDeadLetters(_ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]) async throws -> [DeadLetter.Sorted] {
+    let letters = try letters.get()
+    let fates = try await judge(letters)
     sorted.withLock { $0 = fates }
+    return zip(letters, fates).map { letter, fate in
+      DeadLetter.Sorted(letter: letter, fate: fate, failure: fate == .sendAgain ? unsendable[letter.id] : nil)
+    }
   }
 
   /// Tells an event, progress, or what becomes of the link.

@@ -7,9 +7,10 @@ import Testing
 @Suite struct FollowMachineTests {
   @Test func aMigrationIsFollowedToItsEnd() {
     var machine = FollowMachine(ordering: Sample.migration, until: .attention)
-    #expect(machine.apply(.answered(Sample.accepted)) == [.show(.accepted)])
+    #expect(machine.apply(.answered(Sample.accepted)) == [.show(.accepted), .awaitNews])
     let preparing = Sample.event(2, .preparing)
     #expect(machine.apply(.notice(.event(preparing))) == [.show(.event(preparing))])
+    #expect(machine.apply(.quiet) == [])
     let completed = Sample.completed(3)
     #expect(
       machine.apply(.notice(.event(completed))) == [.show(.event(completed)), .end(.ended(completed))])
@@ -74,11 +75,24 @@ import Testing
     let accepted = Sample.event(1, .accepted)
     _ = machine.apply(.notice(.event(accepted)))
     #expect(machine.apply(.notice(.lost(reason: "reset"))) == [.show(.linkLost(reason: "reset"))])
-    #expect(machine.apply(.notice(.restored)) == [.show(.linkRestored), .askStatus])
+    #expect(machine.apply(.notice(.restored)) == [.show(.linkRestored), .askStatus, .awaitNews])
+    #expect(machine.apply(.quiet) == [.askStatus, .awaitNews], "the host was away as well")
     let transferring = Sample.event(4, .transferring)
     let status = Sample.status(.transferring, events: [transferring, accepted])
     #expect(machine.apply(.status(status)) == [.show(.event(transferring)), .show(.status(status))])
     #expect(machine.apply(.notice(.event(transferring))) == [])
+    #expect(machine.apply(.quiet) == [])
+  }
+
+  /// Its host accepts it again, as it must, and tells no events anew.
+  @Test func anOrderThatIsRepeatedAfterItsEndIsAskedFor() {
+    var machine = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(machine.apply(.answered(Sample.accepted)) == [.show(.accepted), .awaitNews])
+    #expect(machine.apply(.quiet) == [.askStatus, .awaitNews])
+    let failed = Sample.failed(4)
+    let status = Sample.status(.failed, events: [failed])
+    #expect(machine.apply(.status(status)) == [.show(.event(failed)), .end(.ended(failed))])
+    #expect(machine.apply(.quiet) == [])
   }
 
   @Test func anEndThatWasMissedIsInTheStatus() {

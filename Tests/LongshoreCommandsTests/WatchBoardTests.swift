@@ -44,6 +44,19 @@ import Testing
     }
   }
 
+  @Test("what a host lists stays although nothing is told of it, and what has ended does not come back")
+  func listed() {
+    var board = WatchBoard()
+    board.apply(Sample.status(.queued), at: Sample.start)
+    let later = Sample.time(Double(WatchBoard.memory) / 1000 + 1)
+    #expect(board.lines(at: later, width: 79, style: .plain).count == 1)
+    board.apply(Sample.status(.queued), at: later)
+    #expect(board.lines(at: later, width: 79, style: .plain).count == 2)
+    board.apply(.event(Sample.completed(5)), at: later)
+    board.apply(Sample.status(.transferring), at: later)
+    #expect(board.lines(at: later, width: 79, style: .plain).count == 1)
+  }
+
   @Test("what waits stands below with what it waits for, and moves up when it begins")
   func waiting() {
     var board = WatchBoard()

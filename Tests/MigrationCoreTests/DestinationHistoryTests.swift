@@ -56,6 +56,19 @@ struct DestinationRun {
     #expect(restarted == run.migration)
   }
 
+  /// Without this the guest's newest data would be removed with the operator's word.
+  @Test func theSourceCannotBeNamedWhereTheGuestIsConfirmed() {
+    let sights: [GuestSight] = [
+      .absent, .inactive("shut off (crashed)"), .active(.running, job: .none), .active(.pausedByUser, job: .none),
+    ]
+    var run = DestinationRun()
+    for event in DestinationHistory.toPrepared { run.take(event) }
+    #expect(sights.map { run.migration.refusal(toName: .source, seeing: $0)?.code } == [nil, nil, .contradicted, nil])
+    for event in [DestinationEvent.confirm, .asPlanned] { run.take(event) }
+    #expect(sights.allSatisfy { run.migration.refusal(toName: .source, seeing: $0)?.code == .contradicted })
+    #expect(run.migration.refusal(toName: .destination, seeing: .active(.running, job: .none)) == nil)
+  }
+
   @Test func theFirstPrepareIsAnsweredWithProgress() {
     let (migration, effects) = MigrationSamples.prepare()
     #expect(effects == [.tell(.preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 300 << 20)))])

@@ -38,6 +38,8 @@ extension OrphanVerdict {
       self = .kept("it is of a migration that \(file.fate.words)")
     } else if file.kind == .setAside, case .guestHere = file.fate {
       self = .kept("the guest was on this host when the migration ended: it may be the guest's only disk")
+    } else if file.kind == .setAside, !file.isRegistered, case .unknown = file.fate {
+      self = .kept("it was set aside, and until when it was to be kept is not known any more: delete it by hand if nobody needs it")
     } else {
       let proof = file.isRegistered ? "registered by" : "in this host's work folder of"
       self = .removable("\(proof) a migration that \(file.fate.words), and nothing uses it")
@@ -52,7 +54,7 @@ extension OrphanVerdict {
     var isActive: Bool
     /// Whether there is a saved state, from which the next start would go on.
     var hasManagedSave = false
-    /// The first of its disks' files that exists.
+    /// The first of its disks that is not proven to be gone.
     var existingDisk: String?
     /// The other host.
     var elsewhere: NodeName
@@ -65,7 +67,7 @@ extension OrphanVerdict {
     } else if guest.hasManagedSave {
       self = .kept("it has a saved state: undefine it by hand if nobody needs that")
     } else if let disk = guest.existingDisk {
-      self = .kept("its disk \(disk) is there: undefine it by hand if it is a left-over")
+      self = .kept("its disk \(disk) is there, or may be (no active pool is where it should be): undefine it by hand if it is a left-over")
     } else {
       self = .removable("its last migration left the guest on \(guest.elsewhere); it is \(guest.state) and none of its disks is here")
     }

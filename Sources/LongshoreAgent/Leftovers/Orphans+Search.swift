@@ -7,7 +7,7 @@ internal import MigrationJournal
 extension Orphans {
   /// Everything that is found, by kind and name.
   func find(_ storage: HostStorage, on connection: LibvirtConnection) async throws -> [Found] {
-    let found = try await findFiles(storage) + findExports() + findDomains(on: connection)
+    let found = try await findFiles(storage) + findExports() + findDomains(storage, on: connection)
     let order = Orphan.Kind.allCases
     func place(_ item: Found) -> Int { order.firstIndex(of: item.orphan.kind) ?? order.count }
     return found.sorted { (place($0), $0.orphan.name) < (place($1), $1.orphan.name) }
@@ -182,14 +182,14 @@ extension Orphans {
   }
 
   /// Domains whose guests were on the other host when their last migration ended.
-  private func findDomains(on connection: LibvirtConnection) async throws -> [Found] {
+  private func findDomains(_ storage: HostStorage, on connection: LibvirtConnection) async throws -> [Found] {
     var found: [Found] = []
     for domain in try await connection.domains() {
       guard let last = try journal.lastMigration(ofGuest: domain.uuid), case .guestElsewhere(let time) = try journal.fate(of: last.id),
         let elsewhere = try otherHost(of: last)
       else { continue }
       do {
-        let verdict = OrphanVerdict(try await look(at: domain, elsewhere: elsewhere))
+        let verdict = OrphanVerdict(try await look(at: domain, elsewhere: elsewhere, storage))
         found.append(Found(.domain, domain.name, of: last.id, since: time, verdict, .domain(uuid: domain.uuid)))
       } catch let error as LibvirtError where error.code == .noDomain {
         continue
@@ -210,15 +210,25 @@ extension Orphans {
     }
   }
 
-  private func look(at domain: Domain, elsewhere: NodeName) async throws -> OrphanVerdict.Guest {
+  private func look(at domain: Domain, elsewhere: NodeName, _ storage: HostStorage) async throws -> OrphanVerdict.Guest {
     let state = try await domain.state()
     guard try await !domain.isActive() else {
       return OrphanVerdict.Guest(state: state.description, isActive: true, elsewhere: elsewhere)
     }
-    let disks = try DomainDocument(parsing: try await domain.xml([.inactive])).disks.compactMap(\.source?.path)
+    let disks = try DomainDocument(parsing: try await domain.xml([.inactive])).disks.compactMap(\.source)
     return OrphanVerdict.Guest(
       state: state.description, isActive: false, hasManagedSave: try await domain.hasManagedSave(),
-      existingDisk: disks.first { FileProbe.exists($0) }, elsewhere: elsewhere)
+      existingDisk: disks.first { !isGone($0, storage) }.map { $0.path ?? $0.description }, elsewhere: elsewhere)
+  }
+
+  /// Whether a disk is proven not to be there: its pool is active, and has no such file.
+  private func isGone(_ source: DiskSource, _ storage: HostStorage) -> Bool {
+    guard let path = source.path, storage.shows(path) else { return false }
+    do throws(ImageError) {
+      return try RegisteredFiles.status(of: path) == nil
+    } catch {
+      return false
+    }
   }
 }
 

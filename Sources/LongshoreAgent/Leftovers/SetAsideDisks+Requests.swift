@@ -20,8 +20,13 @@ extension SetAsideDisks {
     guard left > 0 else {
       throw Reason.Failure(.tooLate, "\(end) has passed: purge the disks instead, or name a time to come")
     }
+    let files = try select(selection)
+    // It may be being deleted at this moment.
+    if let late = files.first(where: { $0.grace?.remaining(at: now) == 0 }) {
+      throw Reason.Failure(.tooLate, "the time of \(late.path) is over, so that it is being deleted: copy it at once if it is still there")
+    }
     var extended: [SetAsideDisk] = []
-    for var file in try select(selection) {
+    for var file in files {
       file.grace = Deadline(start: now, allowance: left)
       try journal.update(file)
       extended.append(await describe(file))

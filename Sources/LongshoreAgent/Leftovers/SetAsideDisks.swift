@@ -51,6 +51,8 @@ struct SetAsideDisks: Sendable {
     let storage = try await storage()
     for file in due {
       do {
+        // Deleting takes its time, and it may have been purged meanwhile. It cannot have been given more time: see `extend`.
+        guard try journal.files(in: .setAside).contains(where: { $0.path == file.path }) else { continue }
         let removal = try await delete(file, storage)
         logger.info(
           "A disk's time of grace has ended",

@@ -65,6 +65,11 @@ struct DiskPlan {
       let format = ImageFormat(rawValue: top.format),
       let pool = chain.pools.first ?? nil, let volume = ResourceName(PathText.name(of: chain.path))
     else { return }
+    // Those that libvirt does not know of: what the guest sees is copied, and nothing else that the image holds.
+    guard top.snapshots == 0 else {
+      return refuse(
+        .noSnapshots, "disk \(target): \(chain.path) holds \(top.snapshots == 1 ? "a snapshot" : "\(top.snapshots) snapshots") of its own")
+    }
     let destination = order.pool(forDisk: target) ?? pool
     guard case .some(let below) = addLayers(chain, from: 1, of: target, to: destination) else { return }
     if disks.contains(where: { $0.destinationPool == destination && $0.volume == volume }) {

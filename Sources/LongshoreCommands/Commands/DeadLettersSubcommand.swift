@@ -42,7 +42,7 @@ struct DeadLettersList: OperatorCommand {
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try await session.withLink(.nothing) { link in
-      try await link.sortDeadLetters { letters in
+      _ = try await link.sortDeadLetters { letters in
         switch session.options.format {
         case .json, .yaml: session.writeValue(letters)
         case .table where session.options.quiet: session.write(letters.map(\.id))
@@ -78,7 +78,7 @@ struct DeadLettersShow: OperatorCommand {
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try await session.withLink(.nothing) { [ids] link in
-      try await link.sortDeadLetters { letters in
+      _ = try await link.sortDeadLetters { letters in
         let chosen = try LetterSelection.choose(ids, from: letters)
         switch session.options.format {
         case .json, .yaml: session.writeValue(chosen)
@@ -116,17 +116,20 @@ struct DeadLettersRequeue: OperatorCommand {
 
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try await session.withLink(.nothing) { [selection = letters] link in
-      try await link.sortDeadLetters { letters in
+      let sorted = try await link.sortDeadLetters { letters in
         let chosen = Set(try selection.choose(from: letters).filter { selection.all ? $0.isRequest : true }.map(\.id))
         if let other = letters.first(where: { chosen.contains($0.id) && !$0.isRequest }) {
           throw CommandFailure(
             .refused, "the letter \(other.id) is no request but a message between agents", while: "sending dead letters again",
             advice: "`longshore dead-letters drop \(other.id)`: agents repeat what matters by themselves.")
         }
-        session.tell(letters.filter { chosen.contains($0.id) }, "sent again")
         return letters.map { chosen.contains($0.id) ? .sendAgain : .keep }
       }
-      return .done
+      let chosen = sorted.filter { $0.fate == .sendAgain }
+      let failures = chosen.compactMap(\.failure)
+      if failures.isEmpty || failures.count < chosen.count { session.tell(chosen.filter { $0.failure == nil }.map(\.letter), "sent again") }
+      for failure in failures { session.complain(["\(failure.message.printable): the letter is kept."]) }
+      return failures.isEmpty ? .done : .refused
     }
   }
 }
@@ -155,20 +158,17 @@ struct DeadLettersDrop: OperatorCommand {
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try session.requireTerminal(unless: yes, while: "dropping dead letters")
     return try await session.withLink(.nothing) { [selection = letters, yes] link in
-      try await link.sortDeadLetters { letters in
+      let sorted = try await link.sortDeadLetters { letters in
         let chosen = try selection.choose(from: letters)
         let ids = Set(chosen.map(\.id))
-        guard !chosen.isEmpty else {
-          session.tell([], "dropped")
-          return []
-        }
+        guard !chosen.isEmpty else { return [] }
         let what = Quantity.count(chosen.count, "dead letter")
         guard yes || session.confirms("Drop \(what)? [y/N] ") else {
           throw CommandFailure(.refused, "nothing is dropped", while: "dropping \(what)")
         }
-        session.tell(chosen, "dropped")
         return letters.map { ids.contains($0.id) ? .drop : .keep }
       }
+      session.tell(sorted.filter { $0.fate == .drop }.map(\.letter), "dropped")
       return .done
     }
   }

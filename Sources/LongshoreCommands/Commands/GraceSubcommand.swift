@@ -100,16 +100,22 @@ struct GraceExtendSubcommand: OperatorCommand {
     try await session.withLink(.nothing) { [selection, by, until, timeout] link in
       let question = HostQuestion(session: session, link: link, time: timeout)
       var replies: [Reply] = []
+      var failure: LinkError?
       for (host, disks) in try await question.disks(selection) {
         let last = disks.map(\.deleteAt).max() ?? session.environment.now()
         // A time and not a difference is sent: what is sent twice extends once.
         let end = until ?? last.adding(milliseconds: (by?.components.seconds ?? 0) * 1000)
         for part in GraceSelection.parts(of: disks) {
-          replies.append(try await question.ask(.extendGrace(part, until: end), of: host))
+          do throws(LinkError) {
+            replies.append(try await question.ask(.extendGrace(part, until: end), of: host))
+          } catch {
+            failure = failure ?? error
+          }
         }
       }
       let refused = session.complainOfRefusals(in: replies)
-      session.tellGrace(replies)
+      if !replies.isEmpty { session.tellGrace(replies) }
+      if let failure { throw failure }
       return refused ? .refused : .done
     }
   }
@@ -153,15 +159,27 @@ struct GracePurgeSubcommand: OperatorCommand {
       let found = try await finding.disks(selection)
       let question = HostQuestion(session: session, link: link, time: timeout)
       var replies: [Reply] = []
+      var isDeclined = false
+      var failure: LinkError?
       for (host, disks) in found {
         guard yes || session.confirms(LeftoverText.question(disks, host: host)) else {
           session.complain(["Nothing is deleted on \(host)."])
-          return .refused
+          isDeclined = true
+          continue
         }
-        for part in GraceSelection.parts(of: disks) { replies.append(try await question.ask(.purgeGrace(part), of: host)) }
+        for part in GraceSelection.parts(of: disks) {
+          do throws(LinkError) {
+            replies.append(try await question.ask(.purgeGrace(part), of: host))
+          } catch {
+            failure = failure ?? error
+          }
+        }
       }
       let refused = session.complainOfRefusals(in: replies)
-      return session.tellPurged(replies) && !refused ? .done : .refused
+      // What is deleted is told, whatever became of the rest.
+      let isDone = replies.isEmpty || session.tellPurged(replies)
+      if let failure { throw failure }
+      return isDone && !refused && !isDeclined ? .done : .refused
     }
   }
 }

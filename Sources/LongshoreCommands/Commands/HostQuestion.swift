@@ -52,15 +52,21 @@ struct HostQuestion {
   /// - Throws: ``LinkError``; ``CommandFailure`` where no host that answers knows the migration.
   func status(of migration: MigrationID) async throws -> MigrationStatus {
     var answered: Set<String> = []
+    var refusals: [Reply] = []
     let request = session.request(.status(migration: migration), within: time)
     for try await reply in link.askAll(request, in: session.cluster, within: time) {
       if case .status(let status) = reply.body { return status }
       answered.insert(reply.from.host.text)
+      // That it knows nothing of it is an answer; that it does not tell is none.
+      if case .rejected(let reasons) = reply.body, !reasons.contains(where: { $0.code == .unknownMigration }) { refusals.append(reply) }
     }
     guard !answered.isEmpty else {
       throw CommandFailure(
         .noAnswer, "no host answered within \(Quantity.seconds(Double(time.components.seconds)))", while: operation,
         advice: "Give them more time with --timeout; check that longshored runs on the hosts.")
+    }
+    if session.complainOfRefusals(in: refusals) {
+      throw CommandFailure(.refused, "whether the migration \(migration) is known is not told", while: operation, advice: nil)
     }
     throw CommandFailure(
       .refused, "no host that answered knows the migration \(migration) (\(answered.sorted().joined(separator: ", ")))",

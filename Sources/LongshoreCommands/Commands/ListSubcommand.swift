@@ -31,17 +31,18 @@ struct ListSubcommand: OperatorCommand {
   func perform(_ session: CommandSession) async throws -> CommandExit {
     try await session.withLink(.nothing) { [all, timeout] link in
       let replies = try await HostQuestion(session: session, link: link, time: timeout).all(.list(includeEnded: all))
+      let refused = session.complainOfRefusals(in: replies)
       let migrations = Self.migrations(in: replies)
       switch session.options.format {
       case .json, .yaml: session.writeValue(migrations)
       case .table where session.options.quiet: session.write(migrations.map(\.id.text))
       case .table where migrations.isEmpty:
-        session.complain(["No migrations; \(Quantity.count(replies.count, "host")) answered."])
+        if !refused { session.complain(["No migrations; \(Quantity.count(replies.count, "host")) answered."]) }
       case .table:
         session.write(
           ResultText.migrations(migrations, zone: session.environment.zone, style: session.policy.result))
       }
-      return .done
+      return refused ? .refused : .done
     }
   }
 

@@ -42,15 +42,23 @@ struct OrphansSubcommand: OperatorCommand {
       // Looking into all pools takes longer than telling what is known.
       let question = HostQuestion(session: session, link: link, time: timeout ?? .seconds(5))
       var replies = try await question.all(.listOrphans, of: host)
+      var failure: LinkError?
       if remove {
         let removal = HostQuestion(session: session, link: link, time: timeout ?? .seconds(60))
         for (index, reply) in replies.enumerated() {
           let ids = orphans(in: reply).filter { $0.state == .removable }.map(\.id)
           guard !ids.isEmpty else { continue }
-          replies[index] = merge(reply, with: try await removal.ask(.removeOrphans(ids: ids), of: reply.from.host))
+          do throws(LinkError) {
+            replies[index] = merge(reply, with: try await removal.ask(.removeOrphans(ids: ids), of: reply.from.host))
+          } catch {
+            failure = failure ?? error
+          }
         }
       }
-      return tell(replies, removed: remove, session)
+      let exit = tell(replies, removed: remove, session)
+      // What other hosts have done is told all the same.
+      if let failure { throw failure }
+      return exit
     }
   }
 

@@ -144,14 +144,25 @@ extension CommandSession {
     try await withLink(.nothing) { link in
       let question = HostQuestion(session: self, link: link, time: time)
       var told: [ToldSettings] = []
+      // What is changed is told, whatever became of the rest.
+      func tellProgram() { if options.format.isForPrograms, !told.isEmpty { writeValue(told) } }
       for host in hosts {
-        let reply = try await question.ask(.configure(change), of: host)
-        guard case .configured(let settings, let changes) = reply.body else { return refused(reply, "\(host) stays as it was") }
+        let reply: Reply
+        do throws(LinkError) {
+          reply = try await question.ask(.configure(change), of: host)
+        } catch {
+          tellProgram()
+          throw error
+        }
+        guard case .configured(let settings, let changes) = reply.body else {
+          tellProgram()
+          return refused(reply, "\(host) stays as it was")
+        }
         told.append(ToldSettings(host: host, settings: settings, changes: changes))
         guard case .table = options.format else { continue }
         write(options.quiet ? [host.text] : InventoryText.changes(changes).map { "\(host): \($0)" })
       }
-      if options.format.isForPrograms { writeValue(told) }
+      tellProgram()
       return .done
     }
   }

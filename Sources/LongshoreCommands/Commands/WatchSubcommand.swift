@@ -60,6 +60,9 @@ struct WatchSubcommand: OperatorCommand {
     }
   }
 
+  /// How often the hosts are asked which migrations there are.
+  private static let listInterval = Duration.seconds(60)
+
   private enum Happening: Sendable {
     case notice(LinkNotice)
     case signal(FollowSignal)
@@ -74,9 +77,11 @@ struct WatchSubcommand: OperatorCommand {
       group.addTask { for await notice in link.notices { source.yield(.notice(notice)) } }
       group.addTask { for await signal in session.environment.signals() { source.yield(.signal(signal)) } }
       group.addTask {
-        // Where no host answers the board begins empty, and events fill it.
-        let replies = try? await HostQuestion(session: session, link: link, time: time).all(.list(includeEnded: false))
-        for status in ListSubcommand.migrations(in: replies ?? []) { source.yield(.status(status)) }
+        // Where no host answers the board begins empty, and events fill it. What only waits is not told of again: it is asked for.
+        repeat {
+          let replies = try? await HostQuestion(session: session, link: link, time: time).all(.list(includeEnded: false))
+          for status in ListSubcommand.migrations(in: replies ?? []) { source.yield(.status(status)) }
+        } while (try? await Task.sleep(for: Self.listInterval)) != nil
       }
       var board = WatchBoard()
       var block = LiveBlock()

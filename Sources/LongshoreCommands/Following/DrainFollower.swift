@@ -24,6 +24,7 @@ struct DrainFollower {
     var drain = begun
     var presenter = DrainPresenter(session: session)
     var failures = 0
+    var heardAt = session.environment.now()
     session.environment.writeProgress(presenter.present(drain, at: session.environment.now()))
     defer { session.environment.writeProgress(presenter.end()) }
     guard !drain.phase.isTerminal else { return .ended(drain) }
@@ -34,11 +35,13 @@ struct DrainFollower {
         do {
           drain = try await ask(drain)
           failures = 0
+          heardAt = session.environment.now()
         } catch let error as LinkError {
           failures += 1
           guard failures < Self.patience else { throw error }
         }
-        session.environment.writeProgress(presenter.present(drain, at: session.environment.now()))
+        let silence = failures > 0 ? session.environment.now().milliseconds - heardAt.milliseconds : nil
+        session.environment.writeProgress(presenter.present(drain, at: session.environment.now(), silentFor: silence))
         if drain.phase.isTerminal { return .ended(drain) }
       }
     }
@@ -71,8 +74,11 @@ struct DrainPresenter {
   init(session: CommandSession) { self.session = session }
 
   /// The text that shows how the drain stands.
-  mutating func present(_ drain: DrainStatus, at now: Timestamp) -> String {
+  /// - Parameter silence: For how long its host has not answered, in milliseconds; nil where it has.
+  mutating func present(_ drain: DrainStatus, at now: Timestamp, silentFor silence: Int64? = nil) -> String {
     let style = session.policy.progress
+    // What was predicted before says nothing of now.
+    let silent = silence.map { "\(drain.host) has not answered for \(Quantity.seconds(Double($0 / 1000))); trying again" }
     switch session.policy.progressMode {
     case .none: return ""
     case .json:
@@ -84,13 +90,14 @@ struct DrainPresenter {
       let news = lines(drain, now, style)
       let old = news.isEmpty ? "" : block.erase(width: width) + news
       defer { shown = drain }
-      return old + block.draw(drain.phase.isTerminal ? [] : DrainText.progress(drain, width: max(1, width - 1), style: style), width: width)
+      let room = max(1, width - 1)
+      if let silent { return old + block.draw([style.yellow(silent.truncated(to: room))], width: width) }
+      return old + block.draw(drain.phase.isTerminal ? [] : DrainText.progress(drain, width: room, style: style), width: width)
     case .auto, .plain:
       var text = lines(drain, now, style)
-      if text.isEmpty, !drain.phase.isTerminal, !DrainText.summary(drain).isEmpty,
-        let shownAt, now.milliseconds - shownAt.milliseconds >= Self.interval
-      {
-        text = "\(session.environment.zone.time(of: now)) \(drain.host): \(DrainText.summary(drain))\n"
+      let summary = silent ?? (DrainText.summary(drain).isEmpty ? nil : "\(drain.host): \(DrainText.summary(drain))")
+      if text.isEmpty, !drain.phase.isTerminal, let summary, let shownAt, now.milliseconds - shownAt.milliseconds >= Self.interval {
+        text = "\(session.environment.zone.time(of: now)) \(summary)\n"
       }
       if !text.isEmpty { shownAt = now }
       shown = drain

@@ -13,6 +13,8 @@ struct FollowMachine: Hashable {
     case status(MigrationStatus)
     /// A word from the link.
     case notice(LinkNotice)
+    /// The time has passed in which something should have been heard.
+    case quiet
     /// Ctrl-C.
     case interrupted
   }
@@ -23,6 +25,8 @@ struct FollowMachine: Hashable {
     case show(FollowReport)
     /// Ask for the migration's status.
     case askStatus
+    /// Say when it has been quiet for a while.
+    case awaitNews
     /// Stop following.
     case end(FollowOutcome)
   }
@@ -46,6 +50,9 @@ struct FollowMachine: Hashable {
   /// Whether the following has ended; nothing has an effect then.
   private(set) var hasEnded = false
 
+  /// Whether it is not known how the migration stands: an order that was repeated may be of one that has ended, and what happened while the
+  /// link was away is not told.
+  private var isUnsure = false
   /// The host that tells of the migration, once that is known: events of others are none of its.
   private var source: NodeName?
   /// The sequences of the events heard.
@@ -80,12 +87,17 @@ struct FollowMachine: Hashable {
     case .notice(.progress(let progress)):
       guard progress.subject == migration, source == nil || progress.source.hasSuffix("/hosts/\(source?.text ?? "")") else { return [] }
       isAccepted = true
+      isUnsure = false
       return [.show(.progress(progress))]
     case .notice(.drain): return []
     case .notice(.lost(let reason)): return [.show(.linkLost(reason: reason))]
     case .notice(.restored):
       // An order without an answer is given again by the link itself.
-      return isAccepted ? [.show(.linkRestored), .askStatus] : [.show(.linkRestored)]
+      guard isAccepted else { return [.show(.linkRestored)] }
+      isUnsure = true
+      return [.show(.linkRestored), .askStatus, .awaitNews]
+    // A host may be away at that very time too.
+    case .quiet: return isUnsure ? [.askStatus, .awaitNews] : []
     case .interrupted: return finish(.detached(accepted: isAccepted))
     }
   }
@@ -94,9 +106,11 @@ struct FollowMachine: Hashable {
     switch reply.body {
     case .accepted:
       if end == .answer { return finish(.accepted(reply)) }
-      let isNews = !isAccepted
+      guard !isAccepted else { return [] }
       isAccepted = true
-      return isNews ? [.show(.accepted)] : []
+      // Its events follow at once, unless it was ordered before.
+      isUnsure = true
+      return [.show(.accepted), .awaitNews]
     case .checked: return finish(.checked(reply))
     case .rejected: return isAccepted ? [] : finish(.refused(reply))
     case .status(let status): return take(status)
@@ -111,6 +125,7 @@ struct FollowMachine: Hashable {
       return []
     }
     isAccepted = true
+    isUnsure = false
     if event.data.kind.isTerminal { return [.show(.event(event))] + finish(.ended(event)) }
     // A late one is no news: the migration is further.
     guard event.sequence > latest else { return [] }
@@ -127,6 +142,7 @@ struct FollowMachine: Hashable {
     guard status.id == migration, source == nil || source == status.sourceHost else { return [] }
     source = status.sourceHost
     isAccepted = true
+    isUnsure = false
     var effects: [Effect] = []
     for event in (status.events ?? []).sorted(by: { $0.sequence < $1.sequence }) where !hasEnded {
       effects += take(event)

@@ -19,6 +19,8 @@ struct Follower {
     var cluster: NodeName
     /// How long hosts may take to answer.
     var time: Duration
+    /// After how long without news it is asked again.
+    var quiet = Duration.seconds(5)
     /// The time until which a question asked now may be answered.
     var deadline: @Sendable (Duration) -> Timestamp
     /// Makes the id of a question.
@@ -84,6 +86,10 @@ struct Follower {
           case .askStatus:
             group.addTask { [self, migration = machine.migration] in
               if let status = await status(of: migration) { source.yield(.input(.status(status))) }
+            }
+          case .awaitNews:
+            group.addTask { [quiet = question.quiet] in
+              if (try? await Task.sleep(for: quiet)) != nil { source.yield(.input(.quiet)) }
             }
           case .end(let outcome):
             write(presenter.end())

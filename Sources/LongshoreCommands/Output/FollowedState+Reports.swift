@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 extension FollowedState {
@@ -36,10 +37,14 @@ extension FollowedState {
   private mutating func heard(_ progress: Progress, at now: Timestamp) {
     guest = progress.guest.name
     // What is read anew begins anew: it is not what was copied.
-    if progress.phase == .verifying, self.progress?.phase != .verifying { parts = ProgressParts() }
+    if progress.phase == .verifying, self.progress?.phase != .verifying {
+      parts = ProgressParts()
+      bar = CopyBar()
+    }
     phase = progress.phase.words
     self.progress = progress
     parts.update(progress)
+    bar.update(progress)
     heardAt = now
   }
 }

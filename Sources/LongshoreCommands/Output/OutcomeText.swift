@@ -47,7 +47,8 @@ enum OutcomeText {
     case .unheard(let error):
       var failure = CommandFailure(error)
       if error.code == .noAnswer {
-        failure.advice = "`longshore status \(migration)` tells whether the order was taken at the last moment; else it is void."
+        failure.advice =
+          "the order may still be taken for a minute: `longshore status \(migration)` tells; repeat it with `--id \(migration)`, and it is one order."
       }
       return Lines(problem: FailureText.lines(failure, style: style))
     }

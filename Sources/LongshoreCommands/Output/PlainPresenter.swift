@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// Shows progress as lines for a log: one a phase, and in between at most one each ten seconds.
@@ -52,7 +53,8 @@ struct PlainPresenter: ProgressPresenter {
   private var progressDetail: String {
     guard let progress = state.progress, !state.parts.all.isEmpty else { return "" }
     let whole = state.parts.whole
-    var parts = [Quantity.percent(whole.furthest), whole.bytes]
+    // Of all, templates and memory included, which are not told of at the same time.
+    var parts = [Quantity.percent(state.bar.copied), whole.bytes]
     if let rate = progress.rateBps { parts.append(Quantity.rate(rate, of: progress.budgetBps)) }
     if let remaining = progress.remainingSeconds { parts.append("\(Quantity.seconds(remaining)) left") }
     return ([parts.joined(separator: ", ")] + (progress.reasons ?? []).map(\.words)).joined(separator: "; ")

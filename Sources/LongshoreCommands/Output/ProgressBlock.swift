@@ -1,3 +1,4 @@
+import LongshoreClient
 import LongshoreMessages
 
 /// What is known of a migration while it runs.
@@ -14,6 +15,8 @@ struct FollowedState: Hashable {
   var progress: Progress?
   /// The parts of the progress.
   var parts = ProgressParts()
+  /// How far the first copy of all of it has come.
+  var bar = CopyBar()
   /// When the migration was accepted.
   var acceptedAt: Timestamp?
   /// When the host was last heard.

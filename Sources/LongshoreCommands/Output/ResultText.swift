@@ -109,7 +109,7 @@ enum ResultText {
     }
     if status.phase == .needsAttention {
       lines += ["", style.yellow("What to do:")]
-      lines += Advice.inAttention(status).map { "  - \($0)" }
+      lines += Advice.inAttention(status).map { "  - \($0.printable)" }
     }
     if !status.phase.isTerminal, let progress = status.progress {
       lines.append("")

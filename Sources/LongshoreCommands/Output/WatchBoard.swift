@@ -5,18 +5,25 @@ import LongshoreMessages
 struct WatchBoard: Hashable {
   /// More than this are not shown: the board has to fit a terminal of 24 lines.
   static let mostLines = 20
-  /// One that is not heard of for this long is not shown any more, in milliseconds: its end may have been told while nobody listened.
+  /// One that is not heard of for this long, and that no host lists, is not shown any more, in milliseconds: its end may have been told
+  /// while nobody listened.
   static let memory: Int64 = 600_000
 
   private var states: [MigrationID: FollowedState] = [:]
   private var waiting: [MigrationID: Waiting] = [:]
+  /// When a host has listed each last.
+  private var listed: [MigrationID: Timestamp] = [:]
+  /// Those whose end was told: what was asked before may be answered afterwards.
+  private var ended: Set<MigrationID> = []
   private var linkLost: String?
 
   init() {}
 
   /// Takes in what a host knows of a migration.
   mutating func apply(_ status: MigrationStatus, at now: Timestamp) {
-    guard !status.phase.isTerminal, states[status.id] == nil else { return }
+    guard !status.phase.isTerminal, !ended.contains(status.id) else { return }
+    listed[status.id] = now
+    guard states[status.id] == nil else { return }
     apply(.status(status), of: status.id, guest: status.guest.name, at: now)
   }
 
@@ -27,6 +34,8 @@ struct WatchBoard: Hashable {
       guard !event.data.kind.isTerminal else {
         states[event.subject] = nil
         waiting[event.subject] = nil
+        listed[event.subject] = nil
+        ended.insert(event.subject)
         return
       }
       waiting[event.subject] = event.data.waiting
@@ -46,7 +55,7 @@ struct WatchBoard: Hashable {
 
   /// The board's lines, none wider than `width` columns: those that move first, each group in the order in which they began.
   func lines(at now: Timestamp, width: Int, style: Style) -> [String] {
-    let shown = states.filter { now.milliseconds - $0.value.heardAt.milliseconds < Self.memory }.sorted { left, right in
+    let shown = states.filter { isRemembered($0.key, $0.value, at: now) }.sorted { left, right in
       let (first, second) = (waiting[left.key] != nil, waiting[right.key] != nil)
       if first != second { return second }
       return (left.value.acceptedAt ?? now, left.key.text) < (right.value.acceptedAt ?? now, right.key.text)
@@ -62,6 +71,10 @@ struct WatchBoard: Hashable {
     if shown.count > rows.count { lines.append(style.dim("and \(shown.count - rows.count) more")) }
     if let linkLost { lines.append(style.yellow("The broker is away (\(linkLost.printable)); trying again.".truncated(to: width))) }
     return lines + [style.dim(summary(shown.map(\.key)).truncated(to: width))]
+  }
+
+  private func isRemembered(_ id: MigrationID, _ state: FollowedState, at now: Timestamp) -> Bool {
+    now.milliseconds - max(state.heardAt, listed[id] ?? state.heardAt).milliseconds < Self.memory
   }
 
   private func way(_ state: FollowedState, _ style: Style) -> String {

@@ -33,6 +33,8 @@ struct ActionRefusal: Error, Hashable {
   var reasons: [Reason]
   /// What happened where no host gave a reason.
   var message: String?
+  /// Whether nothing was done; else the order may have been taken.
+  var isCertain: Bool { message == nil }
 }
 
 /// How long a host may take to take an order.

@@ -52,8 +52,11 @@ extension DashboardResponder {
       try await actions.cancel(record.id, at: source)
       return nil
     } catch {
+      let refusal = Self.refusal(error)
       return ActionPage.refused(
-        "The migration of \(record.guest.name) is not cancelled", Self.refusal(error), back: Self.back(to: record))
+        refusal.isCertain
+          ? "The migration of \(record.guest.name) is not cancelled"
+          : "It is not known whether the migration of \(record.guest.name) is cancelled", refusal, back: Self.back(to: record))
     }
   }
 
@@ -71,8 +74,11 @@ extension DashboardResponder {
     do {
       return ActionPage.tuned(record, try await actions.tune(record.id, limits, at: source))
     } catch {
+      let refusal = Self.refusal(error)
       return ActionPage.refused(
-        "The limits of \(record.guest.name)’s migration are not changed", Self.refusal(error), back: Self.back(to: record))
+        refusal.isCertain
+          ? "The limits of \(record.guest.name)’s migration are not changed"
+          : "It is not known whether the limits of \(record.guest.name)’s migration are changed", refusal, back: Self.back(to: record))
     }
   }
 
@@ -90,8 +96,9 @@ extension DashboardResponder {
     }
     let guest = host.description?.guests.first { $0.uuid == form.guest }?.name ?? form.guest
     let source = HostAddress(cluster: model.cluster, host: host.name)
+    let ordered = fields["step"] == "move" ? fields["id"].flatMap { MigrationID($0) } : nil
     do {
-      if fields["step"] == "move", let id = fields["id"].flatMap({ MigrationID($0) }) {
+      if let id = ordered {
         try await actions.migrate(order, as: id, at: source)
         return ActionPage.ordered(guest, id)
       }
@@ -99,8 +106,13 @@ extension DashboardResponder {
       return ActionPage.checked(
         host, form, guest: guest, try await actions.check(order, at: source), id: id, formToken: session.formToken)
     } catch {
+      let refusal = Self.refusal(error)
+      if let id = ordered, !refusal.isCertain {
+        return ActionPage.refused(
+          "It is not known whether \(guest) is moved", refusal, back: "<a href=\"/migrations/\(url: id.text)\">Look at the migration</a>")
+      }
       return ActionPage.refused(
-        "\(guest) is not moved", Self.refusal(error), back: "<a href=\"/hosts/\(url: host.name.text)\">Back to the host</a>")
+        "\(guest) is not moved", refusal, back: "<a href=\"/hosts/\(url: host.name.text)\">Back to the host</a>")
     }
   }
 

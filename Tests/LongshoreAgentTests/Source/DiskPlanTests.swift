@@ -12,7 +12,7 @@ struct DiskPlanTests {
 
   /// Files of these names in a folder, and the chain of images that they are, each in a pool.
   private static func chain(
-    _ files: [(name: String, pool: String?)], in folder: TemporaryFolder, isEncrypted: Bool = false
+    _ files: [(name: String, pool: String?)], in folder: TemporaryFolder, isEncrypted: Bool = false, snapshots: Int = 0
   ) throws -> DiskPlan.Chain {
     let paths = try files.map { try folder.write([UInt8](repeating: 0, count: 4096), to: $0.name) }
     let images = paths.indices.map { index in
@@ -20,8 +20,9 @@ struct DiskPlanTests {
         filename: paths[index], format: "qcow2", virtualSize: 1 << 20, actualSize: 4096, clusterSize: 65_536,
         backingFilename: index + 1 < paths.count ? paths[index + 1] : nil,
         fullBackingFilename: index + 1 < paths.count ? paths[index + 1] : nil, backingFormat: index + 1 < paths.count ? "qcow2" : nil,
-        isEncrypted: isEncrypted && index == 0, isDirty: true, isCorrupt: false, dataFile: nil, bitmaps: [], snapshots: 0, compat: "1.1",
-        compressionType: "zlib", hasExtendedL2: false, hasLazyRefcounts: false, refcountBits: 16)
+        isEncrypted: isEncrypted && index == 0, isDirty: true, isCorrupt: false, dataFile: nil, bitmaps: [],
+        snapshots: index == 0 ? snapshots : 1, compat: "1.1", compressionType: "zlib", hasExtendedL2: false,
+        hasLazyRefcounts: false, refcountBits: 16)
     }
     return DiskPlan.Chain(path: paths[0], images: images, pools: files.map { $0.pool.map(Samples.name) })
   }
@@ -47,6 +48,18 @@ struct DiskPlanTests {
       let other = Self.plan(.init(templates: Samples.name("silver"))) { $0.add(Samples.name("vda"), chain) }
       #expect(other.plan?.layers.map(\.pool.text) == ["silver", "fast", "fast"])
       #expect(own.checks == [] && other.checks == [])
+    }
+  }
+
+  /// Snapshots below are copied with their layers; those of what the guest writes to would be deleted with the source's file.
+  @Test("A disk whose image holds snapshots of its own is refused, whether libvirt knows of them or not")
+  func snapshots() async throws {
+    try await withTemporaryFolder { folder in
+      let chain = try Self.chain([("top", "fast"), ("base", "golden")], in: folder, snapshots: 2)
+      let found = Self.plan { $0.add(Samples.name("vda"), chain) }
+      #expect(found.plan == nil || found.plan?.disks.isEmpty == true)
+      #expect(found.checks.map(\.code) == [.hasSnapshots])
+      #expect(found.checks.first?.message.hasSuffix("/top holds 2 snapshots of its own") == true)
     }
   }
 
