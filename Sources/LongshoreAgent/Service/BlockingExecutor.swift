@@ -39,12 +39,13 @@ final class BlockingExecutor: TaskExecutor {
     }
     handedOver.signal()
     guard mustStart, OwnThread.start({ self.work() }) != 0 else { return }
-    // The system gives no more threads: those that are there do it or, where there is none, this one.
+    // The system gives no more threads: those that are there do it or, where there is none, one of Swift's. Not this one, which may hold
+    // what the job needs.
     let isAlone = state.withLock { state in
       state.threads -= 1
       return state.threads == 0
     }
-    while isAlone, let job = next() { run(job) }
+    if isAlone { DispatchQueue.global().async { while let job = self.next() { self.run(job) } } }
   }
 
   private func work() {

@@ -43,6 +43,18 @@ struct CommandSession: Sendable {
   /// Writes what went wrong.
   func complain(_ lines: [String]) { environment.writeProgress(lines.map { $0 + "\n" }.joined()) }
 
+  /// Tells of the hosts that refused to answer.
+  /// - Returns: Whether any did.
+  func complainOfRefusals(in replies: [Reply]) -> Bool {
+    var refused = false
+    for reply in replies {
+      guard case .rejected(let reasons) = reply.body else { continue }
+      refused = true
+      complain(["\(reply.from.host) does not tell: \(reasons.map(\.words).joined(separator: "; "))"])
+    }
+    return refused
+  }
+
   /// Whether all migrations are shown on a board that is drawn over: to somebody at a terminal, where results go to the same one.
   var showsBoard: Bool {
     policy.progressMode == .tty && environment.outputIsTerminal && environment.errorIsTerminal && options.format == .table

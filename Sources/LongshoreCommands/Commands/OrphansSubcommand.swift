@@ -104,17 +104,3 @@ struct OrphansSubcommand: OperatorCommand {
     return refused ? .refused : .done
   }
 }
-
-extension CommandSession {
-  /// Tells of the hosts that refused to answer.
-  /// - Returns: Whether any did.
-  func complainOfRefusals(in replies: [Reply]) -> Bool {
-    var refused = false
-    for reply in replies {
-      guard case .rejected(let reasons) = reply.body else { continue }
-      refused = true
-      complain(["\(reply.from.host) does not tell: \(reasons.map(\.words).joined(separator: "; "))"])
-    }
-    return refused
-  }
-}
