@@ -153,6 +153,17 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         """,
       unmake: #"virsh --quiet snapshot-delete "$name" before --metadata"#),
     Obstacle(
+      testDescription: "a snapshot in a disk's image that libvirt does not list", code: .hasSnapshots, finder: .alpha,
+      make: """
+        virsh qemu-monitor-command "$name" \\
+          '{"execute": "blockdev-snapshot-internal-sync", "arguments": {"device": "libvirt-1-format", "name": "before"}}' >/dev/null
+        [[ -z $(virsh --quiet snapshot-list "$name" --name) ]]
+        """,
+      unmake: """
+        virsh qemu-monitor-command "$name" \\
+          '{"execute": "blockdev-snapshot-delete-internal-sync", "arguments": {"device": "libvirt-1-format", "name": "before"}}' >/dev/null
+        """),
+    Obstacle(
       testDescription: "a checkpoint of the guest", code: .hasCheckpoints, finder: .alpha,
       make: """
         virsh --quiet checkpoint-create "$name" /dev/stdin --redefine <<END
