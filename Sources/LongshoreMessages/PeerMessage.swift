@@ -12,10 +12,14 @@ public struct PeerMessage: Sendable, Hashable {
     case confirm
     /// The source is done with the guest: end the migration and unlock the guest. Answer: `released`.
     case release
-    /// Remove what was prepared, and refuse every later `prepare` of this migration. Answer: `rolledBack`.
+    /// Remove what was prepared, and refuse every later `prepare` of this migration. Answer: `rolledBack`, or `released` where the
+    /// operator has named the destination there.
     case rollback(Reason)
     /// By the operator's word the guest is at the source: end a copy of it here, then do as for `rollback`.
     case disown(Reason)
+    /// The guest runs at both hosts: leave it to the source which of them goes on. Answer: `yielded`, or `released` where the operator has
+    /// named the destination there.
+    case yield
     /// By the operator's word the guest is at the destination: let it go on here and end the migration. Answer: `released`.
     case assign
     /// Tell what the disks held at the switch. Answers: `comparing`, at once, and `compared`.
@@ -47,9 +51,11 @@ public struct PeerMessage: Sendable, Hashable {
     case comparing
     /// What the disks held at the switch, or why that is not known.
     case compared(ViewReading)
-    /// The guest is unlocked.
+    /// The source decides which of two copies that run goes on; the operator names nobody here any more.
+    case yielded
+    /// The guest is unlocked. Unasked where the operator has named the destination there.
     case released
-    /// Nothing of this migration is left at the destination.
+    /// Nothing of this migration is left at the destination. Unasked where the operator has named the source there.
     case rolledBack
     /// Tell the digest of a layer, and where `export` is set serve its bytes over NBD. Answer: `layerOffered`.
     case offerLayer(Int, export: Bool)
@@ -188,6 +194,8 @@ extension PeerMessage.Body: Codable {
     case "release": self = .release
     case "rollback": self = .rollback(try container.decode(Reason.self, forKey: .reason))
     case "disown": self = .disown(try container.decode(Reason.self, forKey: .reason))
+    case "yield": self = .yield
+    case "yielded": self = .yielded
     case "assign": self = .assign
     case "compare": self = .compare
     case "comparing": self = .comparing
@@ -250,7 +258,7 @@ extension PeerMessage.Body: Codable {
       try container.encode(export, forKey: .export)
     case .limitBandwidth(let rate): try container.encodeIfPresent(rate, forKey: .bandwidthBps)
     case .compared(let reading): try container.encode(reading, forKey: .reading)
-    case .confirm, .release, .assign, .compare, .comparing, .released, .rolledBack, .templateDone, .askOffer: break
+    case .confirm, .release, .yield, .yielded, .assign, .compare, .comparing, .released, .rolledBack, .templateDone, .askOffer: break
     case .offered(let offer): try container.encode(offer, forKey: .hostOffer)
     case .checkWay(let versions): try container.encodeIfPresent(versions, forKey: .versions)
     }
@@ -267,6 +275,8 @@ extension PeerMessage.Body {
     case .release: "release"
     case .rollback: "rollback"
     case .disown: "disown"
+    case .yield: "yield"
+    case .yielded: "yielded"
     case .assign: "assign"
     case .compare: "compare"
     case .comparing: "comparing"

@@ -285,11 +285,15 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   /// Whether the source's agent heeds `limit-bandwidth`; nil in plans of agents that do not know it.
   public var heedsBandwidth: Bool?
 
+  /// The libvirt URI under which other hosts reach the source, where the destination looks for the guest before it takes the operator's
+  /// word that it is not there; nil in plans of agents that do not know it.
+  public var sourceLibvirtURI: String?
+
   /// A plan.
   public init(
     guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
     sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil,
-    queue: QueuePlace? = nil, heedsBandwidth: Bool? = nil
+    queue: QueuePlace? = nil, heedsBandwidth: Bool? = nil, sourceLibvirtURI: String? = nil
   ) {
     self.guest = guest
     self.disks = disks
@@ -301,6 +305,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.verify = verify
     self.queue = queue
     self.heedsBandwidth = heedsBandwidth
+    self.sourceLibvirtURI = sourceLibvirtURI
   }
 
   /// The most bytes that a file or a disk can have: sizes are signed (`off_t`).
@@ -315,6 +320,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     verify = try container.decodeIfPresent(Bool.self, forKey: .verify)
     queue = try container.decodeIfPresent(QueuePlace.self, forKey: .queue)
     heedsBandwidth = try container.decodeIfPresent(Bool.self, forKey: .heedsBandwidth)
+    sourceLibvirtURI = try container.decodeIfPresent(String.self, forKey: .sourceLibvirtURI)
     shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
     readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)
     templateConflict = try container.decodeIfPresent(TemplateConflict.self, forKey: .templateConflict)

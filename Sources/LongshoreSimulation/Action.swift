@@ -36,6 +36,9 @@ struct Action: Hashable {
     case tune
     /// Somebody wants the guest suspended until it has moved: number.
     case force
+    /// The operator names the owner of a guest that waits for that word: number, at which host (0: the source, 1: the destination), which
+    /// (0: the source, 1: the destination).
+    case nameOwner
     /// Somebody orders a drain: its number, host, what it says, its deadline (see ``DrainCall``).
     case drain
     /// The order of a drain is sent once more: number.
@@ -122,7 +125,8 @@ struct Action: Hashable {
     switch verb {
     case .work, .drainWork: d != 0
     case .deliver, .publish, .move: b != 0
-    case .write, .sweep, .order, .requeue, .drain, .openHost, .startAgent, .startDaemon, .resumeDaemon, .mendBroker, .mendRemote,
+    case .write, .sweep, .order, .requeue, .nameOwner, .drain, .openHost, .startAgent, .startDaemon, .resumeDaemon, .mendBroker,
+      .mendRemote,
       .mendDaemons,
       .unblockJournal:
       false

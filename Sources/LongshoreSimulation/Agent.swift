@@ -104,6 +104,7 @@ extension World {
       try ask(.tuned(limits, Reason(.limitsChanged, "tuned")), of: number, at: host)
     case .force(let number): try ask(.completionForced(Reason(.guestSuspended, "forced")), of: number, at: host)
     case .requeue(let number): try requeue(number, at: host)
+    case .nameOwner(let number, let owner): try name(owner, of: number, at: host)
     case .drain(let call): try take(call, at: host)
     case .steerDrain(let number, let action, let running): try steer(number, action, running: running, at: host)
     case .openHost: try endMaintenance(at: host)
@@ -146,6 +147,45 @@ extension World {
       fail("limit", "m\(number) was put before all that wait, and is not there")
     }
     admit(at: host)
+  }
+
+  /// What an agent does with the operator's word for who has a guest, as the request desk does it. The operator knows what is so: they
+  /// name nobody without the guest's newest data, and nobody while it runs elsewhere, or libvirt may still start it there.
+  private mutating func name(_ owner: Owner, of number: Int, at host: Int) throws(Store.Unwritable) {
+    guard let order = migrations.first(where: { $0.number == number })?.order else { return }
+    let (named, other) = owner == .source ? (order.source, order.destination) : (order.destination, order.source)
+    guard holdsNewest(of: order.guest, at: named), hosts[other].domains[order.guest]?.process?.runs != true,
+      !moves.contains(where: { $0.guest == order.guest }), owner == .source || hosts[other].domains[order.guest]?.process == nil
+    else { return note("nobody would name \(name(named))") }
+    let id = Catalogue.ids[number]
+    if hosts[host].migrations.sources[id] != nil {
+      let observation = Observation(
+        source: sight(of: order.guest, at: host, from: host), destination: sight(of: order.guest, at: order.destination, from: host))
+      try ask(.ownerNamed(owner, observation), of: number, at: host)
+      if case .deciding(let decision)? = hosts[host].migrations.sources[id]?.phase, decision.named != nil {
+        truths[order.guest].isNamed = true
+      }
+      if hosts[host].migrations.sources[id]?.isTerminal != false { truths[order.guest].isNamed = true }
+      return
+    }
+    guard let migration = hosts[host].migrations.destinations[id] else { return }
+    let observation = Observation(
+      source: sight(of: order.guest, at: order.source, from: host), destination: sight(of: order.guest, at: host, from: host))
+    if let refusal = migration.refusal(toName: owner, seeing: observation) { return note("refused for m\(number): \(refusal.message)") }
+    let event = DestinationEvent.ownerNamed(owner, Reason(.ownerNamed, "named"))
+    guard let step = hosts[host].migrations.step(of: event, for: id, at: clock(host)) else { return }
+    try commit(step, at: host)
+    truths[order.guest].isNamed = true
+    namings[owner == .source ? "source" : "destination", default: 0] += 1
+  }
+
+  /// Whether what a host has of a guest is the newest there is.
+  private func holdsNewest(of guest: Int, at host: Int) -> Bool {
+    guard let domain = hosts[host].domains[guest] else { return false }
+    if let process = domain.process { return process.memory >= truths[guest].newest }
+    return (0..<setup.disks).allSatisfy { disk in
+      pools[domain.pool][.volume(Self.volume(of: guest, disk, in: setup))].map { inodes[$0].content >= truths[guest].newest } == true
+    }
   }
 
   // MARK: - The outbox
@@ -330,6 +370,8 @@ extension World {
     guard let step = try? hosts[host].migrations.step(of: event, for: work.id, at: clock(host)) else { return }
     try commit(step, at: host)
     guard case .observed = event, let after = step.source, after.phase.isPastDeciding else { return }
+    // Who is named by the operator is named because the other host cannot be read.
+    if truths[Catalogue.guest(after.guest.uuid)].isNamed { return }
     // What the world showed, whatever the machine was told of it.
     if work.here?.isUnreachable != false || work.there?.isUnreachable != false {
       fail("I7", "\(work.id) is decided although a host could not be read: \(after.phase.word)")
@@ -346,7 +388,8 @@ extension WorkKind {
   /// Whether the work changes nothing and can be dropped between any two steps.
   var onlyWaits: Bool {
     switch self {
-    case .deadline, .patience, .lookAgain, .askPrepare, .askConfirm, .askCompare, .askRelease, .askRollback, .offerLayers, .admitSource,
+    case .deadline, .patience, .lookAgain, .askPrepare, .askConfirm, .askCompare, .askRelease, .askRollback, .askYield, .offerLayers,
+      .admitSource,
       .admitDestination, .observe, .inspect, .check, .postCheck, .readSource, .readView:
       true
     default: false

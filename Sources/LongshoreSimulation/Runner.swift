@@ -186,7 +186,7 @@ extension World {
     case .deadline, .patience, .lookAgain:
       guard case .setTimer(let timer, _) = work.source else { return .done }
       return .source(.timerFired(timer))
-    case .askPrepare, .askConfirm, .askCompare, .askRelease, .askRollback:
+    case .askPrepare, .askConfirm, .askCompare, .askRelease, .askRollback, .askYield:
       guard case .ask(let body) = work.source else { return .done }
       if hosts[host].isAtBroker { send(message(body, of: migration, at: host), isConfirmed: false) }
       return .backOff
@@ -508,6 +508,8 @@ extension World {
       let isRight = hosts[host].domains[guest]?.isDefined == plan.guest.persistent && outcome == 0
       return .destination(.postChecked(isRight ? confirmation : nil, [Reason(.postCheckFailed, "not as planned")]))
     case .removeFiles: return try removeFiles(&work, guest, migration, at: host, outcome)
+    case .takeOver: return takeOver(guest, plan, at: host)
+    case .endCopy: return endCopy(&work, guest, at: host)
     case .readView:
       guard hosts[host].daemon == .up else { return .backOff }
       if work.stage == 0 {
@@ -651,6 +653,34 @@ extension World {
     return .next
   }
 
+  private mutating func takeOver(_ guest: Int, _ plan: MigrationPlan, at host: Int) -> Progress {
+    guard hosts[host].daemon == .up else { return .backOff }
+    guard let process = hosts[host].domains[guest]?.process else { return .destination(.tookOver(nil)) }
+    if !process.runs {
+      guard !process.isIncoming else { return .backOff }
+      start(guest, at: host, as: .running, by: .agent)
+    }
+    return .destination(.tookOver(hosts[host].domains[guest]?.isDefined == plan.guest.persistent ? Catalogue.confirmation : nil))
+  }
+
+  private mutating func endCopy(_ work: inout Work, _ guest: Int, at host: Int) -> Progress {
+    guard hosts[host].daemon == .up else { return .backOff }
+    let evenRunning = if case .endCopy(true)? = work.destination { true } else { false }
+    if work.stage == 1 {
+      if hosts[host].domains[guest]?.process == nil { undefine(guest, at: host) }
+      return .destination(.copyEnded)
+    }
+    guard let domain = hosts[host].domains[guest] else { return .destination(.copyEnded) }
+    if evenRunning {
+      endProcess(of: guest, at: host)
+      return .destination(.copyEnded)
+    }
+    guard let process = domain.process, !process.runs else { return .destination(.copyKept) }
+    endProcess(of: guest, at: host)
+    work.stage = 1
+    return .next
+  }
+
   private mutating func removeFiles(
     _ work: inout Work, _ guest: Int, _ migration: DestinationMigration, at host: Int, _ outcome: Int
   ) throws(Store.Unwritable) -> Progress {
@@ -663,8 +693,11 @@ extension World {
     case 0, 1:
       work.stage = 1
       guard !files.isEmpty else { return .destination(.filesRemoved) }
+      let evenDefined = if case .removeFiles(true)? = work.destination { true } else { false }
       switch sight(of: guest, at: host, from: host) {
-      case .unreachable, .active: return again()
+      case .unreachable: return again()
+      case .active where !evenDefined, .inactive where !evenDefined: return .destination(.copyKept)
+      case .active: return again()
       case .absent: work.stage = 3
       case .inactive: work.stage = 2
       }

@@ -31,6 +31,7 @@ struct Scheduler {
     // Where there are many guests, many are to wait for one another.
     if lastNumber == 0 || random.once(in: world.setup.guests > 2 ? 8 : 80), let order = order(in: world) { return order }
     if world.setup.drains, random.once(in: lastDrain < 0 ? 15 : 30), let wish = drainWish(in: world) { return wish }
+    if world.setup.names, random.once(in: 6), let word = operatorsWord(in: world) { return word }
     if world.setup.ranks, random.once(in: 40), !world.migrations.isEmpty {
       return Action(.requeue, world.migrations[random.below(world.migrations.count)].number)
     }
@@ -107,6 +108,17 @@ struct Scheduler {
     case 6: return Action(.steerDrain, number, 1)
     default: return random.once(in: 2) ? Action(.steerDrain, number, 2 + random.below(2)) : nil
     }
+  }
+
+  /// What the operator says of a guest whose migration does not go on: at its source, or at its destination while the source's agent is away.
+  private mutating func operatorsWord(in world: World) -> Action? {
+    for migration in world.migrations {
+      let id = Catalogue.ids[migration.number]
+      let (source, destination) = (world.hosts[migration.order.source], world.hosts[migration.order.destination])
+      if source.isUp, source.migrations.sources[id]?.attention != nil { return Action(.nameOwner, migration.number, 0, random.below(2)) }
+      if !source.isUp, destination.migrations.destinations[id] != nil { return Action(.nameOwner, migration.number, 1, random.below(2)) }
+    }
+    return nil
   }
 
   private mutating func order(in world: World) -> Action? {

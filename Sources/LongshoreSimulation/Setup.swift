@@ -34,6 +34,8 @@ struct Setup: Hashable {
   var ranks = false
   /// Whether orders want the guest suspended at the deadline.
   var forces = false
+  /// Whether the operator names the owners of guests that wait for it.
+  var names = false
   /// Whether hosts are drained.
   var drains = false
   /// Whether all guests are at alpha in the beginning.
@@ -68,6 +70,7 @@ struct Setup: Hashable {
       sameNames = false
     }
     forces = seed % 5 == 0
+    names = seed % 4 == 2
     if seed % 11 == 6 {
       drains = true
       guests = seed / 11 % 3 == 0 ? 2 : 6
@@ -85,7 +88,7 @@ struct Setup: Hashable {
     ("fenced", \.isFenced), ("linked", \.isLinked), ("persistent", \.isPersistent), ("autostart", \.autostart),
     ("same-names", \.sameNames), ("into-shared", \.intoShared), ("leftover", \.leftover), ("no-grace", \.noGrace),
     ("sqlite", \.usesSQLite), ("verifies", \.verifies), ("spoils", \.spoils), ("ranks", \.ranks), ("forces", \.forces),
-    ("drains", \.drains), ("gathered", \.isGathered),
+    ("names", \.names), ("drains", \.drains), ("gathered", \.isGathered),
   ]
   private static let numbers: [(String, any WritableKeyPath<Setup, Int> & Sendable)] = [
     ("disks", \.disks), ("guests", \.guests), ("limit", \.limit), ("deadline", \.deadline),

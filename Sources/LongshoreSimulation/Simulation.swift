@@ -124,6 +124,7 @@ struct Simulation {
       for guest in end.guests ?? [] { outcome.drains["guest \(guest.state.rawValue)", default: 0] += 1 }
     }
     for (found, count) in world.verifications { outcome.migrations["disks \(found)", default: 0] += count }
+    for (owner, count) in world.namings { outcome.migrations["\(owner) named at its destination", default: 0] += count }
     if world.rejections > 0 { outcome.migrations["rejected", default: 0] += world.rejections }
   }
 
@@ -273,6 +274,8 @@ struct Simulation {
   /// The states in which only the operator can help, and in which everything is kept.
   private func isOperatorsCase(_ migration: SourceMigration, _ guest: Int, at host: Int) -> Bool {
     guard let there = Catalogue.number(of: migration.destination) else { return false }
+    // The operator has the last word, and may have to say another.
+    if world.truths[guest].isNamed { return true }
     let here = world.hosts[host].domains[guest]
     let other = world.hosts[there].domains[guest]
     let isHeldHere = here?.process?.state == .held
@@ -290,6 +293,7 @@ struct Simulation {
   private mutating func judge(guest: Int) {
     let holders = world.hosts.indices.filter { world.hosts[$0].domains[guest] != nil }
     let name = Catalogue.guests[guest].name
+    if world.truths[guest].isNamed { return judgeNamed(guest, holders) }
     if holders.count > 1 { return world.fail("I4", "\(name) is left at \(holders.map(world.name).joined(separator: " and at "))") }
     guard let host = holders.first, let domain = world.hosts[host].domains[guest] else {
       if setup.isPersistent || !world.truths[guest].wasEnded { world.fail("I2", "\(name) is nowhere any more") }
@@ -305,6 +309,18 @@ struct Simulation {
     if let process = domain.process, !process.runs { world.fail("I4", "\(name) is left paused at \(world.name(host))") }
     if domain.isDefined != setup.isPersistent { world.fail("I4", "the definition of \(name) is not kept as it was") }
     if domain.autostart != setup.autostart, setup.isPersistent { world.fail("I4", "\(name) does not start with its host as it did") }
+  }
+
+  /// What is left of a guest whose owner the operator has named is theirs to remove: one host has the newest of it, and it runs but once.
+  private mutating func judgeNamed(_ guest: Int, _ holders: [Int]) {
+    let isKept = world.pools.indices.contains { pool in
+      (0..<setup.disks).allSatisfy { disk in
+        world.pools[pool].entries.contains { _, inode in
+          world.inodes[inode].disk == Inode.Disk(guest: guest, number: disk) && world.inodes[inode].content >= world.truths[guest].newest
+        }
+      }
+    }
+    if !isKept { world.fail("I2", "no host has the newest disks of \(Catalogue.guests[guest].name), whose owner was named") }
   }
 
   /// Nothing of a migration that has ended is left, but the guest's disks where it is and templates.
@@ -327,7 +343,7 @@ struct Simulation {
           let isInQuestion = world.hosts.contains { host in
             host.migrations.sources.values.contains { $0.guest.uuid == Catalogue.guests[guest].uuid }
           }
-          if !isGuests && !isInQuestion && !(world.truths[guest].wasEnded && !setup.isPersistent) {
+          if !isGuests && !isInQuestion && !world.truths[guest].isNamed && !(world.truths[guest].wasEnded && !setup.isPersistent) {
             world.fail("I4", "\(name) of m\(owner) is left in the pool \(pool)")
           }
         case .aside(_, let number, _) where differs(number): continue

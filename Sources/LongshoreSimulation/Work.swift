@@ -7,8 +7,9 @@ enum WorkKind: UInt8, CaseIterable {
   case admitSource, inspect, askPrepare, askConfirm, askRelease, askRollback, offerLayers, transfer, abort, observe, settle, restore
   case retire, deadline, patience, lookAgain, fence, askCompare, readSource, suspend
   case admitDestination, check, layer, stubs, postCheck, removeFiles, keepFiles, readView, endView
+  case takeOver, endCopy, askYield
 
-  var side: Side { rawValue < Self.admitDestination.rawValue ? .source : .destination }
+  var side: Side { rawValue < Self.admitDestination.rawValue || self == .askYield ? .source : .destination }
 }
 
 /// A piece of an agent's work: an effect that a machine asked for, done in small steps, between any two of which the agent may end.
@@ -84,6 +85,7 @@ extension SourceEffect {
     case .ask(.confirm): (.askConfirm, 0)
     case .ask(.release): (.askRelease, 0)
     case .ask(.compare): (.askCompare, 0)
+    case .ask(.yield): (.askYield, 0)
     case .readSource: (.readSource, 0)
     case .ask: (.askRollback, 0)
     case .offerLayers: (.offerLayers, 0)
@@ -115,12 +117,12 @@ extension DestinationEffect {
     case .provideLayer(let id): (.layer, id)
     case .makeStubs: (.stubs, 0)
     case .postCheck(let step): (.postCheck, step)
-    case .removeFiles: (.removeFiles, 0)
+    case .removeFiles(let evenDefined): (.removeFiles, evenDefined ? 1 : 0)
     case .keepFiles: (.keepFiles, 0)
     case .readView: (.readView, 0)
     case .endView: (.endView, 0)
-    // They follow the operator's word alone, which nobody gives in this world.
-    case .takeOver, .endCopy: nil
+    case .takeOver: (.takeOver, 0)
+    case .endCopy(let evenRunning): (.endCopy, evenRunning ? 1 : 0)
     }
   }
 }

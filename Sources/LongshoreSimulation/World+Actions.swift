@@ -42,6 +42,9 @@ extension World {
     case .requeue:
       guard let order = order(a) else { return false }
       hosts[order.source].queue.append(.requeue(a))
+    case .nameOwner:
+      guard let order = migrations.first(where: { $0.number == a })?.order else { return false }
+      hosts[b == 0 ? order.source : order.destination].queue.append(.nameOwner(a, c == 0 ? .source : .destination))
     case .tune:
       guard let order = order(a) else { return false }
       hosts[order.source].queue.append(.tune(a, b))
@@ -244,7 +247,8 @@ extension World {
         }
         if !newest { fail("I2", "no file has the newest content of disk \(disk) of \(Catalogue.guests[guest].name) any more") }
       }
-      if !hasForgotten {
+      // A guest whose owner was named is free there, although the other host does not know yet.
+      if !hasForgotten, !truths[guest].isNamed {
         var claims = 0
         for host in hosts {
           for migration in host.store.sources where migration.guest.uuid == Catalogue.guests[guest].uuid && migration.claimsGuest {

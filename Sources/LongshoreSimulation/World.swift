@@ -32,6 +32,8 @@ struct Truth {
   var isSplit = false
   /// Whether it was ended from outside.
   var wasEnded = false
+  /// Whether the operator has said who has it, and cleans up what they were told is left.
+  var isNamed = false
 }
 
 /// What is true of a migration, whatever anybody has seen of it.
@@ -61,6 +63,7 @@ enum Delivery {
   case order(Order)
   case cancel(Int)
   case requeue(Int)
+  case nameOwner(Int, Owner)
   case tune(Int, Int)
   case force(Int)
   case drain(DrainCall)
@@ -123,6 +126,8 @@ struct World {
   /// Whether nothing goes wrong any more.
   var isHealing = false
   var rejections = 0
+  /// How often the operator has named the source or the destination at the destination.
+  var namings: [String: Int] = [:]
   /// What migrations have said of their disks.
   var verifications: [String: Int] = [:]
 

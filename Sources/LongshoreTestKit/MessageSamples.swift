@@ -581,14 +581,14 @@ extension MessageSamples {
 extension MessageSamples {
   /// The kinds of ``PeerMessage/Body``, by their names on the wire.
   public enum PeerKind: String, Sendable, CaseIterable {
-    case check, prepare, confirm, release, rollback, disown, assign, compare
+    case check, prepare, confirm, release, rollback, disown, yield, assign, compare
     case layerOffered = "layer-offered"
     case checked, preparing, prepared, refused
     case prepareFailed = "prepare-failed"
     case confirmed
     case confirmFailed = "confirm-failed"
     case comparing, compared
-    case released
+    case released, yielded
     case rolledBack = "rolled-back"
     case offerLayer = "offer-layer"
     case tryPath = "try-path"
@@ -610,6 +610,8 @@ extension MessageSamples {
       case .release: self = .release
       case .rollback: self = .rollback
       case .disown: self = .disown
+      case .yield: self = .yield
+      case .yielded: self = .yielded
       case .assign: self = .assign
       case .compare: self = .compare
       case .comparing: self = .comparing
@@ -640,7 +642,8 @@ extension MessageSamples {
     /// Whether the source says it to the destination.
     public var isFromSource: Bool {
       switch self {
-      case .check, .prepare, .confirm, .compare, .release, .rollback, .disown, .assign, .layerOffered, .pathTried, .templateDescribed,
+      case .check, .prepare, .confirm, .compare, .release, .rollback, .disown, .yield, .assign, .layerOffered, .pathTried,
+        .templateDescribed,
         .askOffer, .checkWay:
         true
       default: false
@@ -663,6 +666,8 @@ extension MessageSamples {
     case .release: [.release]
     case .rollback: [.rollback(Reason(.cancelled, "cancelled by the orchestrator"))]
     case .disown: [.disown(Reason(.ownerNamed, "the operator named alpha as the guest's owner while beta did not answer"))]
+    case .yield: [.yield]
+    case .yielded: [.yielded]
     case .assign: [.assign]
     case .compare: [.compare]
     case .comparing: [.comparing]
@@ -796,7 +801,8 @@ extension MessageSamples {
       ReadOnlyDisk(target: resource("vdf"), layer: 1),
     ],
     sourceTriesPath: true, templateConflict: .rename, verify: true,
-    queue: QueuePlace(priority: .high, headStartUs: 95_000_000), heedsBandwidth: true)
+    queue: QueuePlace(priority: .high, headStartUs: 95_000_000), heedsBandwidth: true,
+    sourceLibvirtURI: "qemu+tls://alpha.example/system")
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",

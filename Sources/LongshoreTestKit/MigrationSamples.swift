@@ -125,7 +125,7 @@ public enum MigrationSamples {
   }
 
   /// The migration at its destination, at its first `prepare`.
-  public static func prepare() -> (DestinationMigration, [DestinationEffect]) {
+  public static func prepare(_ plan: MigrationPlan = plan) -> (DestinationMigration, [DestinationEffect]) {
     DestinationMigration.prepare(id: id, source: source, plan: plan, endpoint: endpoint, at: now())
   }
 

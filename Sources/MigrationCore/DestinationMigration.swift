@@ -28,6 +28,8 @@ public enum DestinationEvent: Sendable, Hashable, Codable {
   case tookOver(Confirmation?)
   /// No copy of the guest has a process here any more.
   case copyEnded
+  /// The copy of the guest, which was to be ended and removed by the operator's word, was left as it is: it runs, or may have run.
+  case copyKept
   /// The operator names the owner of a guest whose source is away.
   case ownerNamed(Owner, Reason)
   /// Nothing of what this migration registered is left here.
@@ -57,10 +59,12 @@ public enum DestinationEffect: Sendable, Hashable, Codable {
   case endView
   /// Let the guest go on here, look at it, apply `tookOver`.
   case takeOver
-  /// End the guest's process here, whose disks stay; apply `copyEnded`.
-  case endCopy
-  /// Remove every file that this migration registered, except published templates, and a leftover definition.
-  case removeFiles
+  /// End the guest's process here, whose disks stay; apply `copyEnded`. Where only a copy may be ended that has never run, it loses its
+  /// definition too, and where it runs or may have run, apply `copyKept` instead.
+  case endCopy(evenRunning: Bool)
+  /// Remove every file that this migration registered, except published templates, and a leftover definition. Where the guest must not be
+  /// here any more, and its definition is, apply `copyKept` instead.
+  case removeFiles(evenDefined: Bool)
   /// Forget the registered files, which are the guest's from now on; then apply `filesKept`.
   case keepFiles
 
@@ -87,6 +91,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case rollback(Reason)
     /// The preparation failed.
     case failure(Reason)
+    /// The operator named the source.
+    case named(Reason)
   }
 
   /// The phases of a migration at its destination.
@@ -107,13 +113,14 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case confirmed(Confirmation)
     /// The disks are read as they were at the switch. Can become: confirmed, releasing, endingCopy.
     case comparing(Confirmation)
-    /// By the operator's word the guest goes on here. Can become: releasing, endingCopy.
+    /// By the operator's word the guest goes on here. Can become: releasing.
     case takingOver
-    /// By the operator's word the guest is at the source, and a copy of it here is ended. Can become: removing.
-    case endingCopy(Reason)
+    /// The guest is at the source, and a copy of it here is ended: by the operator's word here one that stands still, by their word at the
+    /// source one that runs as well. Can become: prepared, removing.
+    case endingCopy(Reason, evenRunning: Bool)
     /// The source is done; the files become the guest's. Can become: released.
     case releasing
-    /// Files are removed. Can become: rolledBack, failed.
+    /// Files are removed. Can become: prepared, rolledBack, failed.
     case removing(Removal)
     /// Ended: the guest is here and free.
     case released
@@ -156,6 +163,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public private(set) var reading: ViewReading?
   /// What the post-checks saw of the guest here.
   public private(set) var confirmation: Confirmation?
+  /// Whether the source, which runs the guest as well, was told that it decides: the operator names nobody here any more. Nil for not.
+  public private(set) var yielded: Bool?
   /// How the source reaches this host.
   public let endpoint: DestinationEndpoint
   /// The place among those that wait; nil where it is the one that the plan says.
@@ -208,8 +217,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     let effects: [DestinationEffect] =
       switch event {
       case .peer(let body): heard(body)
-      case .ownerNamed where isTerminal: []
-      case .ownerNamed(.source, let reason): heard(.disown(reason))
+      case .ownerNamed where isTerminal || yielded == true: []
+      case .ownerNamed(.source, let reason): disown(reason)
       case .ownerNamed(.destination, _): heard(.assign)
       default: worked(event)
       }
@@ -228,9 +237,10 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case .comparing: [.readView]
     case .confirmed where reading != nil: [.endView]
     case .takingOver: [.takeOver]
-    case .endingCopy: [.endCopy]
+    case .endingCopy(_, let evenRunning): [.endCopy(evenRunning: evenRunning)]
     case .releasing: [.keepFiles]
-    case .removing: [.removeFiles]
+    case .removing(.named): [.removeFiles(evenDefined: false)]
+    case .removing: [.removeFiles(evenDefined: true)]
     case .prepared, .confirmed, .released, .refused, .failed, .rolledBack: []
     }
   }
@@ -250,27 +260,55 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
 
   /// Why the operator cannot name this owner while the guest's source is away; nil where it can.
   ///
-  /// - Parameter sight: What this host's libvirt shows of the guest.
-  public func refusal(toName owner: Owner, seeing sight: GuestSight) -> Reason? {
-    switch (phase, owner, sight) {
-    case (.prepared, _, _), (.postChecking, _, _), (.confirmed, _, _), (.comparing, _, _), (.removing(.rollback), .source, _): break
+  /// - Parameter observation: What both hosts' libvirts show of the guest. The source is away, but its libvirt may not be.
+  public func refusal(toName owner: Owner, seeing observation: Observation) -> Reason? {
+    if yielded == true {
+      return Reason(.notNeeded, "the source's agent is back and decides, since the guest was seen to run at both hosts: tell it there")
+    }
+    switch (phase, owner) {
+    case (.prepared, _), (.postChecking, _), (.confirmed, _), (.comparing, _), (.removing(.rollback), .source): break
     default: return Reason(.notNeeded, "the guest is not in question here: the migration is past that, or has not come to it")
     }
-    switch phase {
+    switch (phase, owner) {
     // Its writes since the switch are here and nowhere else, also where it has ended meanwhile.
-    case .confirmed where owner == .source, .comparing where owner == .source:
+    case (.confirmed, .source), (.comparing, .source):
       return Reason(.contradicted, "this host, the destination, has confirmed the guest, so that its newest data is here")
+    case (.postChecking, .source):
+      return Reason(.contradicted, "the source has found the guest at this host, the destination, so that its newest data is here")
     default: break
     }
-    return switch (owner, sight) {
-    case (_, .unreachable(let why)): Reason(.unavailable, "this host's libvirt does not answer, so that the guest cannot be seen: \(why)")
+    switch (owner, observation.source) {
+    case (.destination, .active(_, job: .migration)):
+      return Reason(.contradicted, "the libvirt of \(source.host) still has a migration job on the guest")
+    case (.destination, .active(.running, _)), (.destination, .active(.runningMigrationCanceled, _)):
+      return Reason(.contradicted, "the guest runs at \(source.host), whose libvirt answers")
+    default: break
+    }
+    switch (owner, observation.destination) {
+    case (_, .unreachable(let why)):
+      return Reason(.unavailable, "this host's libvirt does not answer, so that the guest cannot be seen: \(why)")
+    case (.destination, .active(_, job: .migration)):
+      return Reason(.contradicted, "this host's libvirt still has a migration job on the guest, which is on its way here")
     case (.source, .active(.running, _)), (.source, .active(.runningMigrationCanceled, _)):
-      Reason(.contradicted, "the guest runs at this host, the destination")
-    case (.destination, .absent), (.destination, .inactive):
-      Reason(.contradicted, "the guest has no process at this host, the destination")
-    default: nil
+      return Reason(.contradicted, "the guest runs at this host, the destination")
+    case (.source, .active(.postcopy(let how), _)):
+      return Reason(.contradicted, "the guest is \(how) at this host: in a post-copy migration its newest memory is here")
+    // libvirt defines a guest just before it starts it here, and keeps no definition of a transient one.
+    case (.source, .inactive),
+      (.source, .absent) where leavesNoDefinition:
+      guard phase == .prepared else { return nil }
+      return Reason(
+        .contradicted,
+        "the guest may have run at this host, the destination, and its newest data may be here: name this host, which keeps its disks, or "
+          + "start the source's agent, which can tell")
+    case (.destination, .absent) where !leavesNoDefinition:
+      return Reason(.contradicted, "the guest is not at this host, the destination")
+    default: return nil
     }
   }
+
+  /// Whether a guest that has ended leaves nothing behind in libvirt.
+  private var leavesNoDefinition: Bool { plan?.guest.persistent == false }
 
   // MARK: - The source's words
 
@@ -281,7 +319,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.prepare, .prepared): return [prepared]
     case (.prepare, .refused): return [.tell(.refused(checks))]
     case (.prepare, .failed(let reason)): return [.tell(.prepareFailed(reason))]
-    case (.prepare, .removing(.failure)), (.prepare, .removing(.rollback)): return []
+    case (.prepare, .removing): return []
     case (.prepare, .rolledBack):
       return [.tell(.prepareFailed(Reason(.cancelled, "the migration was rolled back before it was prepared")))]
     case (.prepare, .postChecking), (.prepare, .confirmed), (.prepare, .comparing), (.prepare, .takingOver), (.prepare, .endingCopy),
@@ -292,7 +330,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       enter(.postChecking)
       return []
     case (.confirm, .confirmed(let confirmation)), (.confirm, .comparing(let confirmation)): return [.tell(.confirmed(confirmation))]
-    case (.confirm, .releasing), (.confirm, .released): return confirmation.map { [.tell(.confirmed($0))] } ?? []
+    case (.confirm, .releasing), (.confirm, .released): return [.tell(confirmation.map { .confirmed($0) } ?? Self.takenOverOtherwise)]
     case (.confirm, .postChecking), (.confirm, .takingOver), (.confirm, .endingCopy): return []
     case (.confirm, _):
       let reason = Reason(.postCheckFailed, "the destination has nothing prepared for this migration")
@@ -314,17 +352,24 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.release, _): return []
 
     case (.rollback, .rolledBack), (.rollback, .refused), (.rollback, .failed): return [.tell(.rolledBack)]
-    case (.rollback, .confirmed), (.rollback, .comparing), (.rollback, .releasing), (.rollback, .released): return []
+    case (.rollback, .confirmed), (.rollback, .comparing), (.rollback, .releasing): return []
+    // The source does not know yet what the operator has said here.
+    case (.rollback, .released), (.disown, .released): return [.tell(.released)]
     case (.rollback, .takingOver), (.rollback, .endingCopy), (.rollback, .removing(.rollback)): return []
     case (.rollback(let reason), _):
       enter(.removing(.rollback(reason)))
       return []
 
     case (.disown, .rolledBack), (.disown, .refused), (.disown, .failed): return [.tell(.rolledBack)]
-    case (.disown, .endingCopy), (.disown, .releasing), (.disown, .released): return []
-    case (.disown(let reason), _):
-      enter(.endingCopy(reason))
-      return []
+    case (.disown, .takingOver), (.disown, .releasing): return []
+    case (.disown(let reason), _): return endCopy(reason, evenRunning: true)
+
+    case (.yield, .takingOver), (.yield, .releasing), (.yield, .endingCopy): return []
+    case (.yield, .released): return [.tell(.released)]
+    case (.yield, .rolledBack), (.yield, .refused), (.yield, .failed): return [.tell(.rolledBack)]
+    case (.yield, _):
+      yielded = true
+      return [.tell(.yielded)]
 
     case (.assign, .prepared), (.assign, .postChecking):
       enter(.takingOver)
@@ -336,6 +381,21 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.assign, _): return []
 
     default: return []
+    }
+  }
+
+  private mutating func endCopy(_ reason: Reason, evenRunning: Bool) -> [DestinationEffect] {
+    if case .endingCopy(_, let already) = phase, already || !evenRunning { return [] }
+    enter(.endingCopy(reason, evenRunning: evenRunning))
+    return []
+  }
+
+  /// Takes the operator's word that the guest is at the source: where that has said the same before, a copy that runs is ended too.
+  private mutating func disown(_ reason: Reason) -> [DestinationEffect] {
+    switch phase {
+    case .prepared: endCopy(reason, evenRunning: false)
+    case .removing(.rollback): endCopy(reason, evenRunning: true)
+    default: []
     }
   }
 
@@ -396,13 +456,16 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       self.confirmation = confirmation
       enter(.releasing)
       return []
-    case (.endingCopy(let reason), .copyEnded):
-      enter(.removing(.rollback(reason)))
+    case (.endingCopy(let reason, let evenRunning), .copyEnded):
+      enter(.removing(evenRunning ? .rollback(reason) : .named(reason)))
+      return []
+    case (.endingCopy(_, evenRunning: false), .copyKept), (.removing(.named), .copyKept):
+      enter(.prepared)
       return []
     case (.releasing, .filesKept):
       enter(.released)
       return [.tell(.released)]
-    case (.removing(.rollback), .filesRemoved):
+    case (.removing(.rollback), .filesRemoved), (.removing(.named), .filesRemoved):
       enter(.rolledBack)
       return [.tell(.rolledBack)]
     case (.removing(.failure(let reason)), .filesRemoved):
@@ -420,6 +483,11 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
 
   /// How often the source is told that the migration waits: limits that take turns in being reached are not told for ever.
   private static let mostToldWaits = 8
+
+  /// The answer to a question for a guest that the operator named here, and that was not found as planned.
+  private static let takenOverOtherwise = PeerMessage.Body.confirmFailed([
+    Reason(.postCheckFailed, "the operator named the destination there as the guest's owner, and it was not found as planned")
+  ])
 
   /// The answer to a question for what cannot be told.
   static let nothingToCompare = ViewReading(

@@ -160,7 +160,7 @@ public struct HostMigrations: Sendable, Hashable {
       return try? step(of: .peer(message.body, journal: message.journal), for: id, at: now)
     }
     switch message.body {
-    case .prepare, .confirm, .compare, .release, .rollback, .disown, .assign: break
+    case .prepare, .confirm, .compare, .release, .rollback, .disown, .yield, .assign: break
     default: return nil
     }
     if let running = destinations[id] { return answer(message, of: running, at: now) }
@@ -190,6 +190,8 @@ public struct HostMigrations: Sendable, Hashable {
       let reason = Reason(.postCheckFailed, "the destination knows nothing of this migration")
       return telling(.confirmFailed([reason]), of: id, to: message.from, trace: message.trace, at: now)
     case .compare: return telling(.compared(DestinationMigration.nothingToCompare), of: id, to: message.from, trace: message.trace, at: now)
+    // Nobody names an owner here of what this journal does not know.
+    case .yield: return telling(.yielded, of: id, to: message.from, trace: message.trace, at: now)
     case .release, .assign:
       // Nothing is locked by a migration that this journal does not know.
       return telling(.released, of: id, to: message.from, trace: message.trace, at: now)

@@ -110,12 +110,15 @@ public enum Ownership: Sendable, Hashable {
   ///   - persistent: Whether the guest has a definition that outlives its run.
   ///   - transferSucceeded: Whether libvirt reported success; false where it failed or nothing is known.
   ///   - confirmed: Whether the destination's confirmation is journalled.
+  ///   - takenOver: Whether the destination's agent has let the guest go on there, by the operator's word.
   ///   - named: The owner that the operator named. It counts only where the states leave the owner open.
   public static func decide(
-    _ observation: Observation, fenced: Bool, persistent: Bool, transferSucceeded: Bool, confirmed: Bool, named: Owner? = nil
+    _ observation: Observation, fenced: Bool, persistent: Bool, transferSucceeded: Bool, confirmed: Bool, takenOver: Bool = false,
+    named: Owner? = nil
   ) -> (ownership: Ownership, reason: String) {
-    let seen = decide(
-      observation, fenced: fenced, persistent: persistent, transferSucceeded: transferSucceeded, confirmed: confirmed)
+    var seen = decide(
+      observation, fenced: fenced, persistent: persistent, transferSucceeded: transferSucceeded, confirmed: confirmed || takenOver)
+    if takenOver { seen = afterTakeover(observation, seen) }
     guard seen.ownership == .undecided, let named else { return seen }
     return switch named {
     case .source: sourceNamed(observation)
@@ -184,12 +187,33 @@ public enum Ownership: Sendable, Hashable {
 
   // MARK: - Where the operator has named the owner
 
+  /// What is decided where the guest has gone on at the destination by the operator's word: never for the source, however little is left
+  /// at the destination, for what the guest has written there is nowhere else.
+  private static func afterTakeover(
+    _ observation: Observation, _ seen: (ownership: Ownership, reason: String)
+  ) -> (ownership: Ownership, reason: String) {
+    let named = "the operator named the destination there, where the guest has gone on"
+    switch (seen.ownership, observation.source, observation.destination) {
+    case (.destination, _, _), (.destinationUnseen, _, _), (.settle(.destroySource, _), _, _): return seen
+    // Whoever has paused it there since wants it so.
+    case (.settle(.resumeDestination, _), _, _): return (.destination, named)
+    case (_, _, .active(_, job: .migration)): return seen
+    case (.undecided, .absent, .active(.pausedByUser, _)), (.undecided, .inactive, .active(.pausedByUser, _)): return (.destination, named)
+    case (.undecided, .absent, .inactive(let how)), (.undecided, .inactive, .inactive(let how)):
+      return (.destination, "\(named), and has ended since (\(how))")
+    case (.undecided, _, _): return seen
+    default: return (.undecided, "\(named), but now \(seen.reason)")
+    }
+  }
+
   private static func sourceNamed(_ observation: Observation) -> (Ownership, String) {
     switch (observation.source, observation.destination) {
     case (.unreachable(let why), _): (.undecided, "the source's libvirt does not answer, so that the guest cannot be seen there: \(why)")
     case (.absent, _): (.undecided, "the source does not have the guest any more")
     case (.active(_, job: .migration), _): (.undecided, "the source's libvirt still has a migration job on the guest")
     case (_, .active(.running, _)), (_, .active(.runningMigrationCanceled, _)): (.undecided, "the guest runs at the destination")
+    case (_, .active(.postcopy(let how), _)):
+      (.undecided, "the guest is \(how) at the destination: in a post-copy migration its newest memory is there")
     case (_, .active): (.settle(.destroyDestination, splitBrain: false), "the operator named the source, and a copy is at the destination")
     case (.active(.pausedForMigration, _), _):
       (.settle(.resumeSource, splitBrain: false), "the operator named the source, where the migration left the guest paused")

@@ -46,6 +46,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     public var undecidedBefore: String?
     /// The owner that the operator named; nil where nobody did.
     public var named: Owner?
+    /// Whether a copy of the guest was seen to run at the destination that is to be ended; nil where none was.
+    public var copyRuns: Bool?
   }
 
   /// Whether the destination keeps a view of the disks as they were at the switch.
@@ -88,7 +90,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case retiring
     /// The destination unlocks the guest. Can become: completed.
     case releasing
-    /// The destination removes what it made, and the source is set as it was. Can become: failed, cancelled.
+    /// The destination removes what it made, and the source is set as it was. Can become: deciding, failed, cancelled.
     case rollingBack(Failure, destinationDone: Bool, sourceDone: Bool)
     /// Ended: the guest is at the destination.
     case completed
@@ -160,6 +162,12 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   public private(set) var fencedAt: Now?
   /// The destination's confirmation.
   public private(set) var confirmation: Confirmation?
+  /// The owner that the operator named at the destination while this host was away, and whose word its agent has carried out; nil where
+  /// nothing is known of such a word.
+  public private(set) var namedThere: Owner?
+  /// Whether the destination's agent has left it to this host to decide, whatever the operator may say there from then on; nil where it
+  /// was not asked to.
+  public private(set) var yielded: Bool?
   /// Whether the destination keeps a view of the disks; nil where that is not known, or none is asked for.
   public private(set) var view: View?
   /// What the comparison of the disks has found; nil where it was not made.
@@ -258,6 +266,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .deciding(let decision):
       let look = decision.undecided == nil ? SourceEffect.observe(step: step) : timer(.lookAgain, patience.lookAgain)
       return attention == nil ? [look, attentionTimer] : [look]
+    // The destination's agent alone knows whether the operator has named a copy that runs there.
+    case .settling(.destroyDestination, let decision) where decision.copyRuns == true && yielded != true:
+      return [.ask(.yield)] + attentionTimers
     case .settling(let settlement, _): return [.settle(settlement, step: step)] + attentionTimers
     case .confirming: return [.ask(.confirm)] + attentionTimers
     case .verifying(let reading):
@@ -268,7 +279,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .rollingBack(let failure, let destinationDone, let sourceDone):
       var work: [SourceEffect] = []
       if !destinationDone { work.append(.ask(.rollback(failure.reasons.first ?? Reason(.cancelled, "rolled back")))) }
-      if !sourceDone { work.append(.restoreSource) }
+      // A guest that has ended here is not to start with the host before it is certain that it has not gone on at the destination.
+      if !sourceDone, destinationDone || failure.guestRuns { work.append(.restoreSource) }
       return work + attentionTimers
     case .completed, .failed, .cancelled: return []
     }
@@ -450,6 +462,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
     case (.settling(let settlement, var decision), .settled(let done, let failure)) where done == settlement:
       decision.undecided = failure.map { "\(settlement.rawValue) failed: \($0)" }
+      decision.copyRuns = nil
       if settlement == .resumeDestination, failure == nil, let suspended = totals?.suspendedAt {
         totals?.downtimeMs = UInt64(max(0, suspended.milliseconds(until: now)))
         totals?.suspendedAt = nil
@@ -533,6 +546,21 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return read(reading, at: now)
 
     case (.releasing, .released): return complete(at: now)
+    case (.transferring, .released), (.deciding, .released), (.settling, .released),
+      (.rollingBack(_, destinationDone: false, _), .released):
+      return isOfPreparedJournal(journal) ? tookOver(at: now) : []
+    // Nothing of the guest is left there, which nobody here has asked for.
+    case (.transferring(let transfer), .rolledBack) where isOfPreparedJournal(journal):
+      namedThere = .source
+      if transfer.abort == nil { enter(.transferring(Transfer(abort: disowned(.transfer)))) }
+      return []
+    case (.preparing, .rolledBack): return rollBack(disowned(.prepare), destinationDone: true, at: now)
+    case (.deciding, .rolledBack), (.settling, .rolledBack):
+      return isOfPreparedJournal(journal) ? learn(.source) : []
+    case (.settling, .yielded):
+      // A journal that was made anew knows of no word either.
+      yielded = true
+      return []
 
     case (.rollingBack(let failure, destinationDone: false, let sourceDone), .rolledBack):
       guard isOfPreparedJournal(journal) else { return callOperator(journalChanged, at: now) }
@@ -752,6 +780,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       if decision.named == .source, case .unreachable = observation.destination { return undoWithoutDestination(failure, at: now) }
       return rollBack(failure, at: now)
     case .settle(let settlement, let splitBrain):
+      var decision = decision
+      decision.undecided = nil
+      decision.copyRuns = splitBrain ? true : nil
       enter(.settling(settlement, decision))
       return splitBrain ? callOperator(Reason(.splitBrain, why), at: now) : []
     case .undecided:
@@ -767,7 +798,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     Ownership.decide(
       isSuspending ? observation.suspendedForMigration : observation, fenced: isFenced,
       persistent: inspection?.plan.guest.persistent == true,
-      transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil, named: decision.named)
+      transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil,
+      takenOver: namedThere == .destination, named: decision.named ?? (namedThere == .source ? .source : nil))
   }
 
   // MARK: - The operator's word
@@ -810,6 +842,43 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     phase = .deciding(decision)
     step += 1
     return []
+  }
+
+  /// Why a migration is given up whose destination has removed what it had prepared.
+  private func disowned(_ stage: MigrationEventData.Stage) -> Failure {
+    Failure(
+      stage: stage,
+      reasons: [Reason(.ownerNamed, "the operator named \(source.host) at \(destination.host), which has removed what it had prepared")],
+      cancelled: false)
+  }
+
+  /// Notes whom the operator has named at the destination, and looks anew where that was not known.
+  private mutating func learn(_ owner: Owner) -> [SourceEffect] {
+    guard namedThere != owner else { return [] }
+    namedThere = owner
+    switch phase {
+    case .deciding(var decision), .settling(_, var decision):
+      decision.named = nil
+      decision.undecided = nil
+      decision.copyRuns = nil
+      enter(.deciding(decision))
+    case .rollingBack(let failure, _, _):
+      enter(.deciding(Decision(error: "the migration was to be undone", abort: failure)))
+    default: break
+    }
+    return []
+  }
+
+  /// Takes that the guest has gone on at the destination by the operator's word. Where the operator has named the source since, what the
+  /// destination has is left to them.
+  private mutating func tookOver(at now: Now) -> [SourceEffect] {
+    guard namedThere == .destination, case .rollingBack(var failure, _, let sourceDone) = phase else { return learn(.destination) }
+    failure.reasons.append(
+      Reason(
+        .ownerNamed,
+        "the operator named \(destination.host) there before, and then \(source.host): what \(destination.host) has of the guest was left as it "
+          + "is: remove it there by hand"))
+    return rollBack(failure, destinationDone: true, sourceDone: sourceDone, at: now)
   }
 
   /// Undoes without the destination, which is told to end its copy and remove its files when it is back.

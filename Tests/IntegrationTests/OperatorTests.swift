@@ -100,6 +100,46 @@ extension FourHostTests {
       }
     }
 
+    @Test(
+      "the source's agent is dead while libvirt copies: the destination cannot be named there, the source can, whose agent then learns of it"
+    )
+    func namedAtTheDestination() async throws {
+      let longshore = try #require(Client.longshore)
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withTemplateAtDestination {
+            try await lab.restartAgent(on: .alpha, dyingAt: .migrateCalled)
+            let id = try await lab.withLink(of: .beta, rate: "20mbit") {
+              let id = try await orchestrator.migrate(guest, from: .alpha)
+              try await lab.command("agent", "wait", "alpha")
+              func name(_ owner: String) async throws -> Client.Ending {
+                try await longshore(
+                  "resolve", id.text, "--owner", owner, "--at", "beta", "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster",
+                  Lab.cluster)
+              }
+              let wrong = try await name("beta")
+              #expect(wrong.code == 3, "\(wrong)")
+              #expect(wrong.error.contains("still has a migration job on the guest"), "\(wrong)")
+              let right = try await name("alpha")
+              #expect(right.code == 0, "\(right)")
+              try await orchestrator.waitForRest(of: .beta)
+              return id
+            }
+            #expect(try await guest.state(on: .beta) == nil)
+            #expect(try await lab.files(of: guest, on: .beta) == [])
+            try await lab.startAgent(on: .alpha)
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .failed, "\(end)")
+            #expect(end.runsAt?.text == "alpha")
+            try await expectNothingLeft(of: guest, by: orchestrator)
+          }
+          try await guest.verify(.alpha).expectGood()
+        }
+      }
+    }
+
     @Test("the destination's agent dies before it confirms: the destination is named, and who is back finds the guest running")
     func runningGuest() async throws {
       let longshore = try #require(Client.longshore)

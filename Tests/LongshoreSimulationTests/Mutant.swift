@@ -59,7 +59,7 @@ struct Mutant: Sendable, CustomTestStringConvertible {
       seams.sourceEffects = { effects, _ in effects.filter { $0 != .ask(.release) } }
     },
     Mutant("I4", "what a failed migration has made is not removed") { seams in
-      seams.destinationEffects = { effects, _ in effects.filter { $0 != .removeFiles } }
+      seams.destinationEffects = { effects, _ in effects.filter { $0 != .removeFiles(evenDefined: true) } }
     },
     Mutant("I4", "the second name of a template stays") { $0.keepsDrafts = true }.rare,
     Mutant("I4", "a guest that was suspended until it has moved is taken for one that runs") { seams in

@@ -48,13 +48,37 @@ extension DestinationHistory {
       events: toPrepared + [.peer(.assign), .tookOver(MigrationSamples.confirmation), .filesKept, .confirm, .release], phase: "released",
       told: "prepared released confirmed released"),
     DestinationHistory(
+      name: "the operator names this host, and the source, which does not know, wants the copy ended",
+      events: toPrepared + [
+        .ownerNamed(.destination, Reason(.ownerNamed, "beta")), .rollback, .peer(.yield), .tookOver(MigrationSamples.confirmation),
+        .rollback, .filesKept, .rollback, .peer(.yield), .peer(.disown(Reason(.ownerNamed, "alpha"))),
+      ], phase: "released", told: "prepared released released released released"),
+    DestinationHistory(
+      name: "the source decides between two copies that run, and the operator's word here comes late",
+      events: toPrepared + [
+        .peer(.yield), .ownerNamed(.destination, Reason(.ownerNamed, "beta")), .ownerNamed(.source, Reason(.ownerNamed, "alpha")),
+        .peer(.yield),
+      ], phase: "prepared", told: "prepared yielded yielded"),
+    DestinationHistory(
+      name: "the operator names this host, where the guest is not as planned",
+      events: toPrepared + [.ownerNamed(.destination, Reason(.ownerNamed, "beta")), .tookOver(nil), .filesKept, .confirm],
+      phase: "released", told: "prepared released confirm-failed"),
+    DestinationHistory(
+      name: "the operator names the source, and the guest runs here meanwhile",
+      events: toPrepared + [.ownerNamed(.source, Reason(.ownerNamed, "alpha")), .copyKept, .confirm], phase: "postChecking",
+      told: "prepared", outstanding: "postCheck"),
+    DestinationHistory(
+      name: "a copy that runs is ended by the operator's word at the source",
+      events: toPrepared + [.peer(.disown(Reason(.ownerNamed, "alpha"))), .copyEnded, .filesRemoved], phase: "rolledBack",
+      told: "prepared rolled-back"),
+    DestinationHistory(
       name: "the operator names the source while the guest is confirmed here",
       events: toConfirmed + [.peer(.disown(Reason(.ownerNamed, "alpha"))), .copyEnded, .filesRemoved], phase: "rolledBack",
       told: "prepared confirmed rolled-back"),
     DestinationHistory(
       name: "the operator names the source, while a rollback waits for the guest's end",
       events: toPrepared + [.rollback, .ownerNamed(.source, Reason(.ownerNamed, "alpha"))], phase: "endingCopy", told: "prepared",
-      outstanding: "endCopy"),
+      outstanding: "endCopy even running"),
     DestinationHistory(
       name: "waits for two things, is moved, and gets its turn",
       events: [
@@ -201,7 +225,7 @@ extension DestinationHistory {
       told: "prepared confirmed", outstanding: "keepFiles"),
     DestinationHistory(
       name: "rollback when released", events: toReleased + [.rollback, .filesRemoved], phase: "released",
-      told: "prepared confirmed released"),
+      told: "prepared confirmed released released"),
   ]
 
   static let all = ways + questions

@@ -56,17 +56,52 @@ struct DestinationRun {
     #expect(restarted == run.migration)
   }
 
+  private static let sights: [GuestSight] = [
+    .absent, .inactive("shut off (crashed)"), .active(.running, job: .none), .active(.pausedByUser, job: .none),
+    .active(.pausedForMigration, job: .migration), .active(.postcopy("running (post-copy)"), job: .none),
+  ]
+
+  private static func refusals(_ migration: DestinationMigration, toName owner: Owner) -> [Reason.Code?] {
+    sights.map { migration.refusal(toName: owner, seeing: Observation(source: .silent, destination: $0))?.code }
+  }
+
   /// Without this the guest's newest data would be removed with the operator's word.
-  @Test func theSourceCannotBeNamedWhereTheGuestIsConfirmed() {
-    let sights: [GuestSight] = [
-      .absent, .inactive("shut off (crashed)"), .active(.running, job: .none), .active(.pausedByUser, job: .none),
-    ]
+  @Test func theSourceCannotBeNamedWhereTheGuestMayHaveRun() {
     var run = DestinationRun()
     for event in DestinationHistory.toPrepared { run.take(event) }
-    #expect(sights.map { run.migration.refusal(toName: .source, seeing: $0)?.code } == [nil, nil, .contradicted, nil])
+    #expect(Self.refusals(run.migration, toName: .source) == [nil, .contradicted, .contradicted, nil, nil, .contradicted])
+    run.take(.confirm)
+    #expect(Self.refusals(run.migration, toName: .source).allSatisfy { $0 == .contradicted })
+    run.take(.asPlanned)
+    #expect(Self.refusals(run.migration, toName: .source).allSatisfy { $0 == .contradicted })
+  }
+
+  /// A guest that has ended here can be kept; one that is not here, or on its way, cannot.
+  @Test func theDestinationCanBeNamedWhereTheGuestIsOrWas() {
+    var run = DestinationRun()
+    for event in DestinationHistory.toPrepared { run.take(event) }
+    #expect(Self.refusals(run.migration, toName: .destination) == [.contradicted, nil, nil, nil, .contradicted, nil])
     for event in [DestinationEvent.confirm, .asPlanned] { run.take(event) }
-    #expect(sights.allSatisfy { run.migration.refusal(toName: .source, seeing: $0)?.code == .contradicted })
-    #expect(run.migration.refusal(toName: .destination, seeing: .active(.running, job: .none)) == nil)
+    #expect(Self.refusals(run.migration, toName: .destination) == [.contradicted, nil, nil, nil, .contradicted, nil])
+  }
+
+  /// Two hosts would run it.
+  @Test func theDestinationCannotBeNamedWhereTheGuestIsSeenToRunAtTheSource() {
+    var run = DestinationRun()
+    for event in DestinationHistory.toPrepared { run.take(event) }
+    let sights: [GuestSight] = [.runs, .runsAgain, .migrates, .held, .paused, .off, .absent, .silent]
+    let refusals = sights.map { run.migration.refusal(toName: .destination, seeing: Observation(source: $0, destination: .paused))?.code }
+    #expect(refusals == [.contradicted, .contradicted, .contradicted, nil, nil, nil, nil, nil])
+  }
+
+  @Test func aTransientGuestThatIsNotHereMayHaveRunHere() {
+    var plan = MigrationSamples.plan
+    plan.guest.persistent = false
+    var migration = MigrationSamples.prepare(plan).0
+    for event in DestinationHistory.toPrepared { _ = migration.apply(event, at: MigrationSamples.now()) }
+    let observation = Observation(source: .silent, destination: .absent)
+    #expect(migration.refusal(toName: .source, seeing: observation)?.code == .contradicted)
+    #expect(migration.refusal(toName: .destination, seeing: observation) == nil)
   }
 
   @Test func theFirstPrepareIsAnsweredWithProgress() {

@@ -25,14 +25,15 @@ struct DestinationStep {
     "postChecking": ["confirmed", "prepared", "removing for rollback", "takingOver", "endingCopy"],
     "confirmed": ["comparing", "releasing", "endingCopy"],
     "comparing": ["confirmed", "releasing", "endingCopy"],
-    "takingOver": ["releasing", "endingCopy"],
-    "endingCopy": ["removing for rollback"],
+    "takingOver": ["releasing"],
+    "endingCopy": ["prepared", "removing for rollback", "removing as named"],
     "releasing": ["released"],
     "removing after failure": ["failed", "removing for rollback", "endingCopy"],
     "removing for rollback": ["rolledBack", "endingCopy"],
+    "removing as named": ["prepared", "rolledBack", "removing for rollback", "endingCopy"],
   ]
 
-  private static let notRemoving: Set<String> = ["confirmed", "comparing", "releasing", "released"]
+  private static let notRemoving: Set<String> = ["confirmed", "comparing", "takingOver", "releasing", "released"]
 
   /// What the step breaks of what must hold at every step of every history.
   var violations: [String] {
@@ -54,7 +55,12 @@ struct DestinationStep {
     hold(!after.isTerminal || outstanding.isEmpty, "nothing is outstanding after the end")
     // Prepared and confirmed wait for the source, which asks again and again.
     hold(after.isTerminal || !outstanding.isEmpty || ["prepared", "confirmed"].contains(to), "there is something to do until the end")
-    hold(!Self.notRemoving.contains(from) || !outstanding.contains(.removeFiles), "nothing is removed after the confirmation")
+    hold(
+      !outstanding.contains(.endCopy(evenRunning: true)) || before.outstanding.contains(.endCopy(evenRunning: true)) || isQuestion
+        || from == "removing for rollback", "a copy that runs is ended by the source's word alone")
+    hold(
+      !Self.notRemoving.contains(from) || !outstanding.contains { $0.word.hasPrefix("removeFiles") },
+      "nothing is removed after the confirmation")
     hold(!outstanding.contains(.keepFiles) || to == "releasing", "files are kept when the source is done")
     hold(before.reading == nil || after.reading == before.reading, "what was read does not change")
     hold(!outstanding.contains(.endView) || after.reading != nil, "the view is ended when it was read")

@@ -12,6 +12,7 @@ import Testing
     var disks: Int
     var isConfirmed: Bool
     var isRead: Bool
+    var isYielded: Bool
 
     init(_ migration: DestinationMigration) {
       phase = migration.phase
@@ -19,6 +20,7 @@ import Testing
       disks = migration.disks.count
       isConfirmed = migration.confirmation != nil
       isRead = migration.reading != nil
+      isYielded = migration.yielded == true
     }
   }
 
@@ -31,10 +33,10 @@ import Testing
       .layerProvided(0, path: "/mnt/slow/debian.qcow2", copied: 1), .layerProvided(7, path: "/mnt/slow/other", copied: 1),
       .layerFailed(0, reason), .layerFailed(7, reason), .stubsMade(MigrationSamples.preparedDisks), .stubsFailed(reason),
       .postChecked(MigrationSamples.confirmation, []), .postChecked(nil, [reason]), .filesRemoved, .filesKept,
-      .tookOver(MigrationSamples.confirmation), .tookOver(nil), .copyEnded, .viewRead(ViewReading(MigrationSamples.contents)),
+      .tookOver(MigrationSamples.confirmation), .tookOver(nil), .copyEnded, .copyKept, .viewRead(ViewReading(MigrationSamples.contents)),
       .viewRead(ViewReading(failure: reason)), .ownerNamed(.source, reason), .ownerNamed(.destination, reason),
     ]
-    + [.prepare(MigrationSamples.plan), .confirm, .compare, .release, .rollback(reason), .disown(reason), .assign, .released].map(
+    + [.prepare(MigrationSamples.plan), .confirm, .compare, .release, .rollback(reason), .disown(reason), .yield, .assign, .released].map(
       DestinationEvent.peer)
 
   @Test func everyStepOfEveryReachableStateKeepsTheRules() throws {
@@ -56,6 +58,6 @@ import Testing
       }
     }
     #expect(violations.sorted() == [])
-    #expect(phases.count == 17, "every phase is reached")
+    #expect(phases.count == 18, "every phase is reached")
   }
 }

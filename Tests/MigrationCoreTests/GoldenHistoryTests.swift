@@ -129,7 +129,9 @@ extension SourceHistory {
     [
       "the guest moves", "the guest moves, fenced", "libvirt reports an error, and the destination has the guest",
       "the operator is called while nothing can be decided, and no more when it can", "the destination refuses",
-      "both hosts run the guest", "cancelled while transferring, to the end", "deadline while preparing",
+      "both hosts run the guest",
+      "both hosts run the guest, and the operator had named the destination there", "cancelled while transferring, to the end",
+      "deadline while preparing",
       "the source's disks cannot be moved away at first", "verified", "verified, and another range",
       "tuned and raised, and suspended by force", "suspended, and the transfer fails",
       "told what the destination lets come",

@@ -98,6 +98,8 @@ struct ModelWorld: Hashable {
         $0.end(source: .runningAgain, destination: fenced ? .paused : .held, succeeded: false)
         $0.mayStillStart = !fenced
       }
+      // The source loses its power.
+      happens { $0.end(source: .off, destination: fenced ? .paused : .running, succeeded: false) }
       // The source's libvirtd dies and comes back.
       happens { $0.end(source: .held, destination: fenced ? .paused : .running, succeeded: false) }
       happens { $0.end(source: .held, destination: .absent, succeeded: false) }
@@ -113,6 +115,8 @@ struct ModelWorld: Hashable {
         $0.destination = .absent
       }
     }
+    // A source that holds the guest loses its power.
+    if case .ended = job, source == .held { happens { $0.source = .off } }
     // The guest ends at the destination by itself.
     if destination == .running { happens { $0.destination = .off } }
     return worlds
@@ -147,6 +151,23 @@ struct ModelWorld: Hashable {
     if job == .copying, source == .running { source = .held }
   }
 
+  /// Ends the copy of the guest at the destination, and names what that breaks.
+  mutating func endCopy(undefining: Bool) -> String? {
+    guard destination != .absent, destination != .off else { return nil }
+    destination = undefining ? .absent : .off
+    // Somebody's migration that still wants to start it fails.
+    mayStillStart = false
+    if job == .copying || job == .finishing { end(source: .runningAgain, destination: destination, succeeded: false) }
+    if content == .both { content = .source }
+    return content == .destination ? "the newest copy is ended" : nil
+  }
+
+  /// Lets the guest go on at the destination, and names what that breaks.
+  mutating func takeOver() -> String? {
+    if destination == .paused || destination == .held { setDestination(.running) }
+    return Self.isRunning(source) && destination == .running ? "a takeover makes two hosts run the guest" : nil
+  }
+
   /// Does a settlement where libvirt takes it, and names what it breaks.
   mutating func settle(_ settlement: Settlement) -> String? {
     let before = self
@@ -170,12 +191,12 @@ struct ModelWorld: Hashable {
 
 /// A message by its kind: each kind has one content here.
 enum ModelWord: Int, CaseIterable, Hashable {
-  case prepare, confirm, release, rollback
-  case preparing, prepared, refused, prepareFailed, confirmed, confirmFailed, released, rolledBack
+  case prepare, confirm, release, rollback, yield
+  case preparing, prepared, refused, prepareFailed, confirmed, confirmFailed, released, rolledBack, yielded
 
-  static let toDestination: [ModelWord] = [.prepare, .confirm, .release, .rollback]
+  static let toDestination: [ModelWord] = [.prepare, .confirm, .release, .rollback, .yield]
   static let toSource: [ModelWord] = [
-    .preparing, .prepared, .refused, .prepareFailed, .confirmed, .confirmFailed, .released, .rolledBack,
+    .preparing, .prepared, .refused, .prepareFailed, .confirmed, .confirmFailed, .released, .rolledBack, .yielded,
   ]
 
   /// The word of a message; nil for those that carry no decision.
@@ -185,6 +206,8 @@ enum ModelWord: Int, CaseIterable, Hashable {
     case .confirm: self = .confirm
     case .release: self = .release
     case .rollback: self = .rollback
+    case .yield: self = .yield
+    case .yielded: self = .yielded
     case .preparing: self = .preparing
     case .prepared: self = .prepared
     case .refused: self = .refused
@@ -199,7 +222,7 @@ enum ModelWord: Int, CaseIterable, Hashable {
     case .limitBandwidth: return nil
     // Of drains, which only order migrations.
     case .askOffer, .offered, .checkWay: return nil
-    // The operator's word takes the place of what cannot be seen: histories and the simulation have it.
+    // The operator's word at the source takes the place of what cannot be seen: histories have it.
     // So does a verification, which has walks of its own and decides nothing of the guest.
     case .check, .checked, .layerOffered, .offerLayer, .tryPath, .pathTried, .disown, .assign, .compare, .comparing, .compared: return nil
     }
@@ -212,6 +235,8 @@ enum ModelWord: Int, CaseIterable, Hashable {
     case .confirm: .confirm
     case .release: .release
     case .rollback: .rollback(reason)
+    case .yield: .yield
+    case .yielded: .yielded
     case .preparing: .preparing(PreparationProgress(templateBytesDone: 0, templateBytesTotal: 1))
     case .prepared: .prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck])
     case .refused: .refused([MigrationSamples.refusedCheck])

@@ -10,7 +10,7 @@ import Testing
   func nothingThatMustNeverHappenCanHappen(handover: MigrationOptions.Handover) {
     let walk = JoinedWalk(handover)
     walk.run()
-    #expect(walk.violations.sorted() == [])
+    #expect(walk.violations.sorted() == [], "\(walk.story)")
     #expect(walk.ends == ["completed", "failed", "cancelled"])
     #expect(walk.stuck.sorted() == [], "every state can still end, or the guest ended where nobody has confirmed it")
   }
@@ -26,6 +26,8 @@ final class JoinedWalk {
     /// What the destination said after its journal was lost and made anew; nil while it has its first one.
     var newChannel: ModelChannel?
     var world = ModelWorld()
+    /// Whether the operator has said something at the destination. Whoever does has its journal: it is lost before, or not at all.
+    var isNamed = false
   }
 
   private enum SourceMove: Hashable {
@@ -45,6 +47,8 @@ final class JoinedWalk {
   private var precedents: [State: [State]] = [:]
 
   private(set) var violations: Set<String> = []
+  /// The first state in which something is broken.
+  private var firstBroken: State?
   /// The phases in which the source's machine ended.
   private(set) var ends: Set<String> = []
   /// What the states look like from which no end can be reached.
@@ -102,7 +106,9 @@ final class JoinedWalk {
     let source = sources.machines[state.source]
     let world = state.world
     func hold(_ condition: Bool, _ rule: String) {
-      if !condition { violations.insert("\(source.phase.word), \(world): \(rule)") }
+      guard !condition else { return }
+      violations.insert("\(source.phase.word), \(world): \(rule)")
+      firstBroken = firstBroken ?? state
     }
     let bothRun = ModelWorld.isRunning(world.source) && ModelWorld.isRunning(world.destination)
     hold(!(isFenced && bothRun), "I1: two hosts run the guest")
@@ -127,9 +133,22 @@ final class JoinedWalk {
     }
   }
 
+  /// The shortest way to the first state in which something is broken, a line for each step.
+  var story: String {
+    var lines: [String] = []
+    var next = firstBroken
+    while let state = next {
+      let source = sources.machines[state.source].phase.word
+      let destination = state.destination.map { destinations.machines[$0].phase.word } ?? "-"
+      lines.append("\(source) / \(destination), \(state.world)")
+      next = lines.count < 100 ? precedents[state]?.first : nil
+    }
+    return lines.reversed().joined(separator: "\n")
+  }
+
   /// Finds the states from which no end can be reached, but for those in which only the operator can help: the guest ended by
   /// itself at the destination before it was confirmed, libvirt left it held or ended at the source and paused at the destination without
-  /// having reported success, or the destination's journal was lost before it confirmed.
+  /// having reported success, the source lost its power while the destination's copy was ended, or the destination's journal was lost before it confirmed.
   private func findStuck(among states: Set<State>) {
     var canEnd: Set<State> = states.filter { sources.machines[$0.source].isTerminal }
     var frontier = Array(canEnd)
@@ -139,7 +158,7 @@ final class JoinedWalk {
     for state in states.subtracting(canEnd) {
       let world = state.world
       let phase = sources.machines[state.source].phase.word
-      if world.content == .destination, world.destination == .off { continue }
+      if world.destination == .off, world.content == .destination || world.source == .off { continue }
       if world.source == .held || world.source == .off, world.destination == .paused { continue }
       if state.newChannel != nil, !["retiring", "releasing"].contains(phase) { continue }
       stuck.insert("\(phase), \(world)")
@@ -161,7 +180,7 @@ final class JoinedWalk {
       if state.channel.holds(word) { followers.append(tellSource(.hear(word, fromNewJournal: false), in: state)) }
       if state.newChannel?.holds(word) == true { followers.append(tellSource(.hear(word, fromNewJournal: true), in: state)) }
     }
-    if state.newChannel == nil {
+    if state.newChannel == nil, !state.isNamed {
       // The destination's journal is lost: its files and its guest are there, and it knows nothing of them.
       var next = state
       next.destination = nil
@@ -171,7 +190,23 @@ final class JoinedWalk {
     for word in ModelWord.toDestination where state.channel.holds(word) {
       followers.append(tellDestination(.hear(word), in: state))
     }
+    followers += operatorsWords(in: state)
     return followers.filter { $0 != state }
+  }
+
+  /// What the operator can say at the destination while nobody hears of the source: never that the guest is to go on there unless they have
+  /// seen the source to be off.
+  private func operatorsWords(in state: State) -> [State] {
+    guard let number = state.destination, state.newChannel == nil else { return [] }
+    let observation = state.world.observation
+    let isSourceOff = state.world.source == .off || state.world.source == .absent
+    return [Owner.source, .destination].filter { owner in
+      destinations.machines[number].refusal(toName: owner, seeing: observation) == nil && (owner == .source || isSourceOff)
+    }.map { owner in
+      var named = tellDestination(.event(.ownerNamed(owner, Reason(.ownerNamed, "named by the operator"))), in: state)
+      named.isNamed = true
+      return named
+    }
   }
 
   /// Gives an event to the source's machine. What it asks is as good as sent: it may arrive or not.
@@ -202,6 +237,7 @@ final class JoinedWalk {
         let begun = MigrationSamples.prepare()
         next.destination = destinations.number(of: begun.0)
         effects = begun.1
+      case .hear(.yield): effects = [.tell(.yielded)]
       case .hear(.rollback):
         let begun = DestinationMigration.tombstone(
           id: MigrationSamples.id, source: MigrationSamples.source, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now())
@@ -324,7 +360,11 @@ final class JoinedWalk {
       case .postCheck:
         let isHere = state.world.destination == .running || (state.world.destination == .paused && !isFenced)
         report(isHere ? .asPlanned : .notAsPlanned)
-      case .removeFiles:
+      case .removeFiles(let evenDefined):
+        guard evenDefined || state.world.destination == .absent else {
+          report(.copyKept)
+          continue
+        }
         // The runner leaves everything alone while the guest has a process here.
         guard state.world.destination == .absent || state.world.destination == .off else { continue }
         var world = state.world
@@ -332,7 +372,20 @@ final class JoinedWalk {
         world.destination = .absent
         report(.filesRemoved, in: world)
       case .keepFiles: report(.filesKept)
-      case .tell, .takeOver, .endCopy, .readView, .endView: break
+      case .takeOver:
+        var world = state.world
+        if let broken = world.takeOver() { violations.insert("\(state.world): \(broken)") }
+        let isHere = world.destination == .running
+        report(.tookOver(isHere ? MigrationSamples.confirmation : nil), in: world)
+      case .endCopy(let evenRunning):
+        guard evenRunning || ![.running, .off].contains(state.world.destination) else {
+          report(.copyKept)
+          continue
+        }
+        var world = state.world
+        if let broken = world.endCopy(undefining: !evenRunning) { violations.insert("\(state.world): \(broken)") }
+        report(.copyEnded, in: world)
+      case .tell, .readView, .endView: break
       }
     }
     return followers

@@ -121,7 +121,7 @@ import Testing
     (active("held"), ["absent", "off", "moved", "silent"], { _ in .resumeSource }),
     (
       active("running", "running again", "paused", "held", "post-copy", "other").union(["off", "moved"]),
-      Set(["paused", "held", "post-copy", "other"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }), { _ in .destroyDestination }
+      Set(["paused", "held", "other"].flatMap { [$0, "\($0), backup", "\($0), migrating"] }), { _ in .destroyDestination }
     ),
   ]
   private static let namedDestination: [Row] = [
@@ -157,6 +157,40 @@ import Testing
           let expected = seen == .undecided ? matching.first?.verdict(circumstances) ?? .wait : Verdict(seen)
           #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
           #expect(!reason.isEmpty)
+        }
+      }
+    }
+  }
+
+  /// What is decided where the guest has gone on at the destination by the operator's word, given there.
+  private static let takenOver: [Row] = [
+    (["absent", "off", "moved"], active("running", "running again", "paused"), { _ in .destination }),
+    (["absent", "off", "moved"], ["off", "moved"], { _ in .destination }),
+    (active("running", "running again"), active("running"), { _ in .endSplitBrainAtSource }),
+    (active("held"), active("running"), { _ in .destroySource }),
+  ]
+
+  /// Nothing at the destination is ended or resumed, and never is the guest the source's without another word of the operator's.
+  @Test func afterATakeoverNothingIsDecidedForTheSource() {
+    for (here, source) in Self.sights {
+      for (there, destination) in Self.sights {
+        let matching = Self.takenOver.filter { $0.source.contains(here) && $0.destination.contains(there) }
+        #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
+        for circumstances in Circumstances.all {
+          func decide(_ named: Owner?) -> (ownership: Ownership, reason: String) {
+            Ownership.decide(
+              Observation(source: source, destination: destination), fenced: circumstances.fenced,
+              persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
+              takenOver: true, named: named)
+          }
+          let (ownership, reason) = decide(nil)
+          let expected = matching.first?.verdict(circumstances) ?? .wait
+          #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
+          #expect(!reason.isEmpty)
+          for (named, rows) in [(Owner.source, Self.namedSource), (.destination, Self.namedDestination)] where expected == .wait {
+            let word = rows.first { $0.source.contains(here) && $0.destination.contains(there) }?.verdict(circumstances) ?? .wait
+            #expect(Verdict(decide(named).ownership) == word, "source \(here), destination \(there), \(circumstances), \(named) named")
+          }
         }
       }
     }

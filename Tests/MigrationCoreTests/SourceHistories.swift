@@ -158,16 +158,62 @@ extension SourceHistory {
       phase: "failed", events: prepared + " failed", once: "startTransfer"),
     SourceHistory(
       name: "both hosts run the guest",
-      steps: toTransferring + [.failure, .see(.runsAgain, .runs), .settle(.destroyDestination), .see(.runsAgain, .off)] + undone,
+      steps: toTransferring + [.failure, .see(.runsAgain, .runs), .yielded, .settle(.destroyDestination), .see(.runsAgain, .off)] + undone,
       phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "both hosts run the guest, and the destination's agent is away",
+      steps: toTransferring + [.failure, .see(.runsAgain, .runs)], phase: "settling", events: prepared + " needs-attention",
+      once: "startTransfer", outstanding: "ask yield", attention: .splitBrain),
     SourceHistory(
       name: "both hosts run the guest, and ending one takes several tries",
       steps: toTransferring + [
-        .failure, .see(.runsAgain, .runs), .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs),
-        .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs), .settle(.destroyDestination),
-        .see(.runsAgain, .absent),
+        .failure, .see(.runsAgain, .runs), .yielded, .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain),
+        .see(.runsAgain, .runs), .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs),
+        .settle(.destroyDestination), .see(.runsAgain, .absent),
       ] + undone,
       phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "both hosts run the guest, and the operator had named the destination there",
+      steps: toTransferring + [
+        .failure, .see(.runsAgain, .runs), .released, .see(.runsAgain, .runs), .settle(.destroySource), .see(.off, .runs),
+        .confirmed, .retired, .released,
+      ],
+      phase: "completed", events: prepared + " needs-attention needs-attention switching confirming completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the operator has named the source there before the copy begins",
+      steps: toTransferring + [.rolledBack, .failure, .see(.runs, .absent)] + undone, phase: "failed", events: prepared + " failed",
+      once: "startTransfer"),
+    SourceHistory(
+      name: "the operator has named the source there before its preparation was heard of",
+      steps: toPreparing + [.preparing, .rolledBack, .restored],
+      phase: "failed", events: "preparing failed"),
+    SourceHistory(
+      name: "the operator has named the destination there while the guest was copied", handover: .fenced,
+      steps: toTransferring + [.released, .failure, .see(.off, .runs), .confirmed, .retired, .released],
+      phase: "completed", events: prepared + " switching confirming completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the operator has named the destination there, where the guest has ended since", handover: .fenced,
+      steps: toTransferring + [.failure, .see(.off, .off), .released, .see(.off, .off), .confirmed, .retired, .released],
+      phase: "completed", events: prepared + " switching confirming completed", once: "startTransfer"),
+    SourceHistory(
+      name: "the operator has named the destination there, where the guest is gone since, and then the source", handover: .fenced,
+      steps: toTransferring + [
+        .failure, .see(.off, .absent), .released, .see(.off, .absent), .due(.patience), .name(.source, .off, .absent),
+        .see(.off, .absent), .released, .restored,
+      ],
+      phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the guest has ended, and does not start with the source before the destination has undone", handover: .fenced,
+      steps: toTransferring + [.failure, .see(.off, .absent)], phase: "rollingBack", events: prepared, once: "startTransfer",
+      outstanding: "ask rollback, timer patience"),
+    SourceHistory(
+      name: "the operator has named the source at the destination, whose copy has ended", handover: .fenced,
+      steps: toTransferring + [.failure, .see(.off, .paused), .rolledBack, .see(.off, .absent)] + undone,
+      phase: "failed", events: prepared + " failed", once: "startTransfer"),
+    SourceHistory(
+      name: "another journal's word of the destination is not the operator's", handover: .fenced,
+      steps: toTransferring + [.failure, .hear(.released, journal: "another"), .hear(.rolledBack, journal: "another")],
+      phase: "deciding", events: prepared, once: "startTransfer", outstanding: "observe, timer patience"),
     SourceHistory(
       name: "the destination is slow to undo",
       steps: toPreparing + [.cancel, .restored, .due(.patience), .due(.patience), .rolledBack], phase: "cancelled",

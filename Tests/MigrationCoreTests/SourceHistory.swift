@@ -78,6 +78,7 @@ extension SourceHistory.Step {
   static let retired = take(.sourceRetired)
   static let released = hear(.released)
   static let rolledBack = hear(.rolledBack)
+  static let yielded = hear(.yielded)
   static let restored = take(.sourceRestored)
   static let inspectedPaused = take(
     .inspected(

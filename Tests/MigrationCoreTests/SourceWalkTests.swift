@@ -17,6 +17,8 @@ import Testing
     var isToVerify: Bool
     var view: Bool?
     var outcome: Verification.Outcome?
+    var namedThere: Owner?
+    var isYielded: Bool
 
     init(_ migration: SourceMigration) {
       attention = migration.attention?.code
@@ -28,21 +30,26 @@ import Testing
       isToVerify = migration.inspection?.plan.verify == true
       view = migration.view.map { $0 == .taken }
       outcome = migration.comparison?.verification.outcome
+      // Once the guest is on its way forward, what was said at the destination changes nothing any more.
+      namedThere = migration.confirmation == nil ? migration.namedThere : nil
+      isYielded = false
       phase = migration.phase.word
       switch migration.phase {
       case .preparing(let heard): phase += " heard: \(heard)"
       case .transferring(let transfer): phase += " abort: \(transfer.abort != nil)"
       case .deciding(let decision): phase += Self.text(decision)
-      case .settling(let settlement, let decision): phase += " \(settlement)" + Self.text(decision)
+      case .settling(let settlement, let decision):
+        phase += " \(settlement)" + Self.text(decision)
+        isYielded = decision.copyRuns == true && migration.yielded == true
       case .verifying(let reading): phase += " here: \(reading.here != nil) there: \(reading.there != nil)"
       case .rollingBack(let failure, let destinationDone, let sourceDone):
-        phase += " cancelled: \(failure.cancelled) done: \(destinationDone) \(sourceDone)"
+        phase += " cancelled: \(failure.cancelled) runs: \(failure.guestRuns) done: \(destinationDone) \(sourceDone)"
       default: break
       }
     }
 
     private static func text(_ decision: SourceMigration.Decision) -> String {
-      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil) named: \(decision.named?.rawValue ?? "-")"
+      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil) copy: \(decision.copyRuns == true) named: \(decision.named?.rawValue ?? "-")"
     }
   }
 
@@ -113,7 +120,8 @@ enum SourceAlphabet {
         templateBytesDone: 0, templateBytesTotal: 1, waiting: QueueSamples.waiting(at: MigrationSamples.destination, limit: "limits.pair"))),
     .prepared(MigrationSamples.preparation, checks: [MigrationSamples.passedCheck]),
     .refused([MigrationSamples.refusedCheck]), .prepareFailed(reason), .confirmed(MigrationSamples.confirmation),
-    .confirmFailed([reason]), .released, .rolledBack, .confirm, .prepared(MigrationSamples.verifiedPreparation, checks: []), .comparing,
+    .confirmFailed([reason]), .released, .rolledBack, .yielded, .confirm, .prepared(MigrationSamples.verifiedPreparation, checks: []),
+    .comparing,
     .compared(ViewReading(MigrationSamples.contents)), .compared(ViewReading(MigrationSamples.otherContents)),
     .compared(ViewReading(failure: reason)), .limitBandwidth(1 << 20),
   ]
@@ -149,15 +157,26 @@ enum SourceAlphabet {
     var migration = migration
     for _ in 0..<30 {
       if migration.isTerminal { return true }
+      if migration.namedThere == .destination, !guestIsAtDestination { nameSource(of: &migration) }
       for effect in migration.outstanding(at: MigrationSamples.now()) {
-        guard let event = success(of: effect, guestIsAtDestination: guestIsAtDestination) else { continue }
+        guard let event = success(of: effect, guestIsAtDestination: guestIsAtDestination, namedThere: migration.namedThere) else {
+          continue
+        }
         migration = SourceStep(event, to: migration, at: MigrationSamples.now()).after
       }
     }
     return migration.isTerminal
   }
 
-  private static func success(of effect: SourceEffect, guestIsAtDestination: Bool) -> SourceEvent? {
+  /// The operator, who had named the destination there, is called and names the source.
+  private static func nameSource(of migration: inout SourceMigration) {
+    let observation = Observation(source: .runs, destination: .absent)
+    for event in [SourceEvent.timerFired(MigrationTimer(.patience, step: -1)), .ownerNamed(.source, observation)] {
+      migration = SourceStep(event, to: migration, at: MigrationSamples.now()).after
+    }
+  }
+
+  private static func success(of effect: SourceEffect, guestIsAtDestination: Bool, namedThere: Owner?) -> SourceEvent? {
     func answer(_ body: PeerMessage.Body) -> SourceEvent { .peer(body, journal: MigrationSamples.destinationJournal) }
     switch effect {
     case .awaitAdmission: return .admitted
@@ -167,7 +186,8 @@ enum SourceAlphabet {
     case .readSource: return .sourceRead(MigrationSamples.contents)
     case .ask(.confirm): return answer(.confirmed(MigrationSamples.confirmation))
     case .ask(.release): return answer(.released)
-    case .ask(.rollback): return answer(.rolledBack)
+    case .ask(.yield): return answer(.yielded)
+    case .ask(.rollback): return answer(namedThere == .destination ? .released : .rolledBack)
     case .followTransfer, .abortTransfer: return .transferEnded(error: nil, nil)
     case .observe(let step):
       return .observed(

@@ -40,6 +40,7 @@ extension DestinationMigration.Phase {
     case .releasing: "releasing"
     case .removing(.rollback): "removing for rollback"
     case .removing(.failure): "removing after failure"
+    case .removing(.named): "removing as named"
     case .released: "released"
     case .refused: "refused"
     case .failed: "failed"
@@ -84,8 +85,8 @@ extension DestinationEffect {
     case .readView: "readView"
     case .endView: "endView"
     case .takeOver: "takeOver"
-    case .endCopy: "endCopy"
-    case .removeFiles: "removeFiles"
+    case .endCopy(let evenRunning): evenRunning ? "endCopy even running" : "endCopy"
+    case .removeFiles(let evenDefined): evenDefined ? "removeFiles" : "removeFiles of an absent guest"
     case .keepFiles: "keepFiles"
     }
   }

@@ -227,11 +227,13 @@ actor MigrationCoordinator {
   /// Names the owner of the guest of a migration into this host whose source is away.
   ///
   /// - Returns: Why it cannot be named; nil where it was.
-  func nameOwner(_ owner: Owner, ofIncoming id: MigrationID, seeing sight: GuestSight, reason: Reason) throws(JournalError) -> Reason? {
+  func nameOwner(
+    _ owner: Owner, ofIncoming id: MigrationID, seeing observation: Observation, reason: Reason
+  ) throws(JournalError) -> Reason? {
     guard let migration = migrations.destinations[id] else {
       return Reason(.unknownMigration, "no migration \(id) is known at \(here.host)")
     }
-    if let refusal = migration.refusal(toName: owner, seeing: sight) { return refusal }
+    if let refusal = migration.refusal(toName: owner, seeing: observation) { return refusal }
     try applyToDestination(.ownerNamed(owner, reason), id: id)
     return nil
   }

@@ -23,7 +23,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     _ effect: DestinationEffect, of migration: DestinationMigration,
     report: @escaping @Sendable (DestinationEvent) async -> Void
   ) async {
-    guard let plan = migration.plan else { return await removeFiles(of: migration, report: report) }
+    guard let plan = migration.plan else { return await removeFiles(of: migration, evenDefined: true, report: report) }
     switch effect {
     case .check:
       await untilDone("make the checks", migration, failed: { _ in nil }) {
@@ -70,16 +70,13 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
       } report: {
         await report($0)
       }
-    case .endCopy:
+    case .endCopy(let evenRunning):
       await untilDone("end the copy of the guest", migration, failed: { _ in nil }) {
-        if let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid), try await domain.isActive() {
-          try await domain.destroy()
-        }
-        return .copyEnded
+        try await evenRunning ? endCopy(of: plan.guest.uuid) : endStillCopy(migration, plan)
       } report: {
         await report($0)
       }
-    case .removeFiles: await removeFiles(of: migration, report: report)
+    case .removeFiles(let evenDefined): await removeFiles(of: migration, evenDefined: evenDefined, report: report)
     case .keepFiles: await keepFiles(of: migration, report: report)
     case .tell, .awaitAdmission: break
     }
@@ -100,6 +97,28 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     return try await postChecks.check(migration).0
   }
 
+  private func endCopy(of uuid: String) async throws -> DestinationEvent {
+    if let domain = try await libvirt.connection().domain(uuid: uuid), try await domain.isActive() { try await domain.destroy() }
+    return .copyEnded
+  }
+
+  /// Ends a copy of the guest that stands still here and has never run, with its definition. One that runs or has ended by itself stays.
+  private func endStillCopy(_ migration: DestinationMigration, _ plan: MigrationPlan) async throws -> DestinationEvent {
+    guard let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid) else { return .copyEnded }
+    guard try await domain.isActive(), case .paused = try await domain.state() else { return keepCopy(of: migration) }
+    try await domain.destroy()
+    // A transient guest is gone with its process.
+    if let left = try await libvirt.connection().domain(uuid: plan.guest.uuid) { try await left.undefine([.keepNVRAM, .managedSave]) }
+    return .copyEnded
+  }
+
+  private func keepCopy(of migration: DestinationMigration) -> DestinationEvent {
+    logger.warning(
+      "The guest runs here, or may have run here, since the operator named its source: nothing of it is removed",
+      metadata: [LogKeys.migration: "\(migration.id)"])
+    return .copyKept
+  }
+
   /// Ends the view of the disks; while that fails it is tried again.
   private func endView(of migration: DestinationMigration) async {
     var waits = BackOffSteps()
@@ -116,13 +135,14 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
   }
 
   /// Removes what this migration made here, after seeing that the guest does not run here.
-  private func removeFiles(of migration: DestinationMigration, report: (DestinationEvent) async -> Void) async {
+  private func removeFiles(of migration: DestinationMigration, evenDefined: Bool, report: (DestinationEvent) async -> Void) async {
     await untilDone("remove what the migration made", migration, failed: { _ in nil }) {
       // Where nothing was registered nothing is to be removed, whatever runs here.
       let files = try journal.files(of: migration.id, host: .destination)
       if let plan = migration.plan, !files.isEmpty {
         let connection = try await libvirt.connection()
         if let domain = try await connection.domain(uuid: plan.guest.uuid) {
+          guard evenDefined else { return keepCopy(of: migration) }
           guard try await !domain.isActive() else {
             throw Reason.Failure(.undecided, "the guest has a process on this host: nothing is removed")
           }

@@ -2,7 +2,7 @@ internal import Libvirt
 internal import LongshoreMessages
 internal import MigrationCore
 
-/// The libvirts of a migration's two hosts, as its source reaches them.
+/// The libvirts of a migration's two hosts, as one of them reaches them.
 struct BothHosts: Sendable {
   /// How long a look at one host may take, in milliseconds: a daemon that stands still neither answers nor refuses.
   private static let limit: Int64 = 10_000
@@ -26,8 +26,18 @@ struct BothHosts: Sendable {
     }
   }
 
-  /// Looks at the source alone.
-  func observeSource(_ uuid: String) async -> GuestSight { await sight(of: uuid) { try await source.connection() } }
+  /// Looks at this host alone.
+  func observeHere(_ uuid: String) async -> GuestSight { await sight(of: uuid) { try await source.connection() } }
+
+  /// Looks at both from the destination.
+  ///
+  /// - Parameter uri: How the source's libvirt is reached; nil where that is not known.
+  func observe(_ uuid: String, atSource uri: String?) async -> Observation {
+    async let here = observeHere(uuid)
+    guard let uri else { return Observation(source: .unreachable("it is not known how it is reached"), destination: await here) }
+    async let there = sight(of: uuid) { try await destinations.connection(to: uri) }
+    return Observation(source: await there, destination: await here)
+  }
 
   private func sight(of uuid: String, open: @escaping @Sendable () async throws -> LibvirtConnection) async -> GuestSight {
     let (sights, seen) = AsyncStream<GuestSight>.makeStream(bufferingPolicy: .bufferingOldest(1))

@@ -36,6 +36,7 @@ struct RequestDesk: Sendable {
   let journal: Journal
   let libvirt: LibvirtLink
   let hosts: BothHosts
+  let allowed: AllowedAddresses
   let inspector: GuestInspector
   let sampler: GuestSampler
   let identities: LayerIdentities
@@ -325,8 +326,9 @@ struct RequestDesk: Sendable {
       return .rejected([neither(owner, migration.source, here)])
     }
     let reason = Reason(.ownerNamed, "the request \(request.id) named \(owner) as the guest's owner")
+    let uri = plan.sourceLibvirtURI.flatMap { (try? allowed.check(uri: $0)) == nil ? nil : $0 }
     let refusal = try await coordinator.nameOwner(
-      named, ofIncoming: id, seeing: await hosts.observeSource(plan.guest.uuid), reason: reason)
+      named, ofIncoming: id, seeing: await hosts.observe(plan.guest.uuid, atSource: uri), reason: reason)
     return refusal.map { .rejected([$0]) } ?? .accepted
   }
 

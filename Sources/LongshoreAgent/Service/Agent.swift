@@ -77,7 +77,9 @@ struct Agent {
     let peers = BrokerPeerLink(here: here, journalID: journal.id, publishing: publishing)
     let progress = ProgressBoard(here: here, connection: publisher, user: configuration.broker.user, clock: clock) { metrics.copied($0) }
     let pulse = FileSystemPulse()
-    let inspector = GuestInspector(here: here.host, images: images, pulse: pulse) { try? identities.known($0) }
+    let inspector = GuestInspector(here: here.host, endpoint: configuration.endpoint, images: images, pulse: pulse) {
+      try? identities.known($0)
+    }
     let pacer = BandwidthPacer(schedules: configuration.bandwidth, clock: clock, logger: logger)
     let offers = LayerOffers(
       here: here.host, limit: configuration.templateCopies.outgoing, identities: identities, exporter: exporter, peers: peers,
@@ -172,7 +174,7 @@ struct Agent {
       clock: clock, logger: logger)
     let desk = RequestDesk(
       here: here, coordinator: coordinator, journal: journal, libvirt: libvirt,
-      hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), inspector: inspector,
+      hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), allowed: allowed, inspector: inspector,
       sampler: sampler,
       identities: identities, peers: peers, dryRuns: dryRuns,
       progress: progress, pacer: pacer, setAside: setAside,

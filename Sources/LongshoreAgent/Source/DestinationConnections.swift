@@ -2,7 +2,7 @@ internal import Libvirt
 internal import Logging
 internal import LongshoreMessages
 
-/// The source agent's own connections to the libvirt daemons of destinations: looking there and resuming there needs no broker.
+/// The agent's own connections to the libvirt daemons of other hosts: looking there and resuming there needs no broker.
 actor DestinationConnections {
   private var links: [String: LibvirtLink] = [:]
   private let logger: Logger
@@ -30,6 +30,9 @@ struct AllowedAddresses: Sendable {
 
   /// Those that are allowed for ever.
   init(hosts: Set<String>?) { self.init { hosts } }
+
+  /// Refuses the URI of another host, or one that is not of a remote libvirt daemon.
+  func check(uri: String) throws { try check(DestinationEndpoint(libvirtURI: uri, migrationAddress: LibvirtURI.host(of: uri) ?? "")) }
 
   /// Refuses an endpoint that names another address, or a URI that is not of a remote libvirt daemon.
   func check(_ endpoint: DestinationEndpoint) throws {

@@ -17,6 +17,8 @@ struct GuestInspector: Sendable {
   private static let disksAtOnce = 4
 
   let here: NodeName
+  /// How other hosts reach this one.
+  let endpoint: DestinationEndpoint
   let images: QemuImg
   let pulse: FileSystemPulse
   /// The digest of a file where it is known without reading it.
@@ -53,6 +55,7 @@ struct GuestInspector: Sendable {
     guard var plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, versions: versions, needs: needs)),
       !checks.contains(where: { $0.outcome == .refused })
     else { return .refused(checks) }
+    plan.sourceLibvirtURI = endpoint.libvirtURI
     for index in plan.layers.indices {
       plan.layers[index].sha256 = disks.layerPaths[plan.layers[index].id].flatMap(knownDigest)?.sha256
     }

@@ -12,7 +12,8 @@ struct ResolveSubcommand: OperatorCommand {
       not wait for that. What the host that answers can see goes before your word: it refuses what that contradicts. For the rest \
       you answer, so look at the other host first, or see to it that it is off. Asks before, on a terminal; elsewhere --yes is needed.
 
-      Where the migration's source is gone, name the destination with --at.
+      Where the migration's source is gone, tell the destination with --at. Its agent looks at the source's libvirt too, where that \
+      answers, and the source's agent learns of your word when it is back.
 
       EXAMPLES:
         longshore resolve 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11 --owner alpha

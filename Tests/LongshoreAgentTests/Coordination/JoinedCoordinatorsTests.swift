@@ -50,7 +50,7 @@ struct JoinedCoordinatorsTests {
           made.withLock { $0 = true }
           return .stubsFailed(reason)
         }
-        if effect == .removeFiles { made.withLock { $0 = false } }
+        if effect == .removeFiles(evenDefined: true) { made.withLock { $0 = false } }
         return await Success.destination(effect, migration)
       },
       body: { pair in
@@ -122,7 +122,7 @@ struct JoinedCoordinatorsTests {
     #expect(try pair.destination.journal.destination(id)?.phase == .released)
     let made = pair.destination.destination.notes.elements.count { $0 == .began(.makeStubs) }
     #expect(made == 1)
-    #expect(!pair.destination.destination.notes.elements.contains(.began(.removeFiles)))
+    #expect(!pair.destination.destination.notes.elements.contains(.began(.removeFiles(evenDefined: true))))
     try await expectRest(pair)
   }
 

@@ -167,13 +167,13 @@ struct PeerMessageTests {
     try await station.receive(.prepare(plan))
     await station.destination.notes.wait(for: .began(.provideLayer(0)))
     try await station.receive(.rollback(reason))
-    #expect(!station.destination.notes.elements.contains(.began(.removeFiles)))
+    #expect(!station.destination.notes.elements.contains(.began(.removeFiles(evenDefined: true))))
     rest.open()
     await station.waitUntilTold("rolled-back")
 
     let notes = station.destination.notes.elements
     let rested = try #require(notes.firstIndex(of: .ended(.provideLayer(0))))
-    let removing = try #require(notes.firstIndex(of: .began(.removeFiles)))
+    let removing = try #require(notes.firstIndex(of: .began(.removeFiles(evenDefined: true))))
     #expect(rested < removing)
     #expect(!notes.contains(.began(.makeStubs)))
   }

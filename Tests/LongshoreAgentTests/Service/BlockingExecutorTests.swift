@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 import Testing
 
 @testable import LongshoreAgent
@@ -10,6 +11,14 @@ struct BlockingExecutorTests {
     private let back = DispatchSemaphore(value: 0)
     func look() { back.wait() }
     func comeBack(for count: Int) { for _ in 0..<count { back.signal() } }
+  }
+
+  /// How many are at work, and were at most.
+  private final class Gauge: Sendable {
+    private let count = Mutex((now: 0, most: 0))
+    var most: Int { count.withLock(\.most) }
+    func begin() { count.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) } }
+    func end() { count.withLock { $0.now -= 1 } }
   }
 
   private actor Decisions {
@@ -41,11 +50,19 @@ struct BlockingExecutorTests {
 
   @Test("are no more than the limit; tasks beyond wait")
   func limit() async {
-    let (executor, server) = (BlockingExecutor(limit: 2), Server())
-    let tasks = (0..<8).map { _ in Task(executorPreference: executor) { server.look() } }
+    let (executor, server, atWork) = (BlockingExecutor(limit: 2), Server(), Gauge())
+    let tasks = (0..<8).map { _ in
+      Task(executorPreference: executor) {
+        atWork.begin()
+        server.look()
+        atWork.end()
+      }
+    }
     server.comeBack(for: tasks.count)
     for task in tasks { await task.value }
-    #expect((1...2).contains(executor.threadCount))
+    #expect((1...2).contains(atWork.most))
+    // Those that have been idle for long have ended.
+    #expect(executor.threadCount <= 2)
   }
 
   @Test("do what an effect does that blocks, and not the actor that started it")
