@@ -65,8 +65,9 @@ struct EventInbox: Sendable {
 
   /// Tells what a consumer brings, until the task is cancelled.
   func read(_ consumer: Consumer, to teller: AsyncStream<LinkNotice>.Continuation) async {
+    var told = ToldEvents()
     for await delivery in consumer {
-      if let notice = notice(in: delivery) { teller.yield(notice) }
+      if let notice = notice(in: delivery), told.isNew(notice) { teller.yield(notice) }
       // A stale delivery comes again, and is known by its sequence then.
       try? await delivery.ack()
     }

@@ -7,11 +7,15 @@ internal import MigrationJournal
 /// The source disks that were set aside after their guests had moved away, until their time of grace is over.
 ///
 /// The time is counted by the boot clock, so that setting the wall clock neither shortens nor lengthens it; across a reboot the wall
-/// clock tells how long the host was off. It never ends before the migration has: a grace of 0 ends with it.
+/// clock tells how long the host was off, which is believed once the host has been up for an hour: a clock that is ahead when the host
+/// starts is set right by then. It never ends before the migration has: a grace of 0 ends with it.
 struct SetAsideDisks: Sendable {
   /// How old a time of grace may become before what is left of it is stored anew, in milliseconds: what a wall clock that was set
   /// before a reboot can be wrong by is limited to steps within this time.
   static let rewindInterval: Int64 = 60_000
+  /// How long a host has to be up for its wall clock to be believed of the time before, in milliseconds. NTP needs minutes where its
+  /// servers answer.
+  static let settlingTime: Int64 = 3_600_000
 
   let journal: Journal
   let pulse: FileSystemPulse
@@ -30,13 +34,16 @@ struct SetAsideDisks: Sendable {
     let now = clock.now()
     var next: Int64?
     var due: [RegisteredFile] = []
+    let settles = max(0, Self.settlingTime - now.bootMilliseconds)
+    func isUnsettled(_ grace: Deadline) -> Bool { grace.allowance > 0 && grace.start.bootID != now.bootID && settles > 0 }
     for file in try journal.files(in: .setAside) {
       guard let grace = file.grace, case .ended = try journal.standing(of: file.migration, host: .source) else { continue }
-      let left = grace.remaining(at: now)
+      let left = isUnsettled(grace) ? max(grace.remaining(at: now), settles) : grace.remaining(at: now)
       if left == 0 { due.append(file) } else { next = min(next ?? left, left) }
     }
     try await delete(due)
-    if try journal.files(in: .setAside).contains(where: { $0.grace.map { isStale($0, at: now) } ?? false }) {
+    let graces = try journal.files(in: .setAside).compactMap(\.grace)
+    if graces.contains(where: { isStale($0, at: now) }), !graces.contains(where: isUnsettled) {
       try journal.rewindGraces(at: clock.now())
     }
     return next

@@ -73,10 +73,12 @@ enum ResultText {
   static func migrations(_ migrations: [MigrationStatus], zone: TimeZoneOffset, style: Style) -> [String] {
     var table = TextTable("ID", "GUEST", "FROM", "TO", "PHASE", "DONE", "ACCEPTED", "LAST EVENT")
     for migration in migrations {
+      let (accepted, updated) = (zone.dateAndTime(of: migration.acceptedAt), zone.dateAndTime(of: migration.updatedAt))
+      // The day only where it is another one.
+      let isSameDay = accepted.prefix { $0 != " " } == updated.prefix { $0 != " " }
       table.add(
         migration.id.text, migration.guest.name, migration.sourceHost.text, migration.destinationHost.text,
-        migration.phase.words, done(migration), zone.dateAndTime(of: migration.acceptedAt),
-        zone.time(of: migration.updatedAt))
+        migration.phase.words, done(migration), accepted, isSameDay ? zone.time(of: migration.updatedAt) : updated)
     }
     return table.lines(style: style)
   }
