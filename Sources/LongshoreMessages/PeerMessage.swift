@@ -51,7 +51,7 @@ public struct PeerMessage: Sendable, Hashable {
     case comparing
     /// What the disks held at the switch, or why that is not known.
     case compared(ViewReading)
-    /// The source decides which of two copies that run goes on; the operator names nobody here any more.
+    /// The operator has not named the copy there: the source decides which of two that run goes on.
     case yielded
     /// The guest is unlocked. Unasked where the operator has named the destination there.
     case released

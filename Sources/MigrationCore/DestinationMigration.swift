@@ -163,8 +163,6 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public private(set) var reading: ViewReading?
   /// What the post-checks saw of the guest here.
   public private(set) var confirmation: Confirmation?
-  /// Whether the source, which runs the guest as well, was told that it decides: the operator names nobody here any more. Nil for not.
-  public private(set) var yielded: Bool?
   /// How the source reaches this host.
   public let endpoint: DestinationEndpoint
   /// The place among those that wait; nil where it is the one that the plan says.
@@ -217,7 +215,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     let effects: [DestinationEffect] =
       switch event {
       case .peer(let body): heard(body)
-      case .ownerNamed where isTerminal || yielded == true: []
+      case .ownerNamed where isTerminal: []
       case .ownerNamed(.source, let reason): disown(reason)
       case .ownerNamed(.destination, _): heard(.assign)
       default: worked(event)
@@ -262,9 +260,6 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   ///
   /// - Parameter observation: What both hosts' libvirts show of the guest. The source is away, but its libvirt may not be.
   public func refusal(toName owner: Owner, seeing observation: Observation) -> Reason? {
-    if yielded == true {
-      return Reason(.notNeeded, "the source's agent is back and decides, since the guest was seen to run at both hosts: tell it there")
-    }
     switch (phase, owner) {
     case (.prepared, _), (.postChecking, _), (.confirmed, _), (.comparing, _), (.removing(.rollback), .source): break
     default: return Reason(.notNeeded, "the guest is not in question here: the migration is past that, or has not come to it")
@@ -367,9 +362,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.yield, .takingOver), (.yield, .releasing), (.yield, .endingCopy): return []
     case (.yield, .released): return [.tell(.released)]
     case (.yield, .rolledBack), (.yield, .refused), (.yield, .failed): return [.tell(.rolledBack)]
-    case (.yield, _):
-      yielded = true
-      return [.tell(.yielded)]
+    case (.yield, _): return [.tell(.yielded)]
 
     case (.assign, .prepared), (.assign, .postChecking):
       enter(.takingOver)

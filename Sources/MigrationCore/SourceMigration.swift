@@ -46,8 +46,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     public var undecidedBefore: String?
     /// The owner that the operator named; nil where nobody did.
     public var named: Owner?
-    /// Whether a copy of the guest was seen to run at the destination that is to be ended; nil where none was.
-    public var copyRuns: Bool?
+    /// Where a copy of the guest was seen to run at the destination that is to be ended: whether its agent has said since that the operator
+    /// has not named that copy. Nil where none was seen.
+    public var yielded: Bool?
   }
 
   /// Whether the destination keeps a view of the disks as they were at the switch.
@@ -165,9 +166,6 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   /// The owner that the operator named at the destination while this host was away, and whose word its agent has carried out; nil where
   /// nothing is known of such a word.
   public private(set) var namedThere: Owner?
-  /// Whether the destination's agent has left it to this host to decide, whatever the operator may say there from then on; nil where it
-  /// was not asked to.
-  public private(set) var yielded: Bool?
   /// Whether the destination keeps a view of the disks; nil where that is not known, or none is asked for.
   public private(set) var view: View?
   /// What the comparison of the disks has found; nil where it was not made.
@@ -267,7 +265,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       let look = decision.undecided == nil ? SourceEffect.observe(step: step) : timer(.lookAgain, patience.lookAgain)
       return attention == nil ? [look, attentionTimer] : [look]
     // The destination's agent alone knows whether the operator has named a copy that runs there.
-    case .settling(.destroyDestination, let decision) where decision.copyRuns == true && yielded != true:
+    case .settling(.destroyDestination, let decision) where decision.yielded == false:
       return [.ask(.yield)] + attentionTimers
     case .settling(let settlement, _): return [.settle(settlement, step: step)] + attentionTimers
     case .confirming: return [.ask(.confirm)] + attentionTimers
@@ -462,7 +460,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
 
     case (.settling(let settlement, var decision), .settled(let done, let failure)) where done == settlement:
       decision.undecided = failure.map { "\(settlement.rawValue) failed: \($0)" }
-      decision.copyRuns = nil
+      decision.yielded = nil
       if settlement == .resumeDestination, failure == nil, let suspended = totals?.suspendedAt {
         totals?.downtimeMs = UInt64(max(0, suspended.milliseconds(until: now)))
         totals?.suspendedAt = nil
@@ -557,9 +555,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case (.preparing, .rolledBack): return rollBack(disowned(.prepare), destinationDone: true, at: now)
     case (.deciding, .rolledBack), (.settling, .rolledBack):
       return isOfPreparedJournal(journal) ? learn(.source) : []
-    case (.settling, .yielded):
+    case (.settling(let settlement, var decision), .yielded) where decision.yielded == false:
       // A journal that was made anew knows of no word either.
-      yielded = true
+      decision.yielded = true
+      phase = .settling(settlement, decision)
       return []
 
     case (.rollingBack(let failure, destinationDone: false, let sourceDone), .rolledBack):
@@ -782,7 +781,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .settle(let settlement, let splitBrain):
       var decision = decision
       decision.undecided = nil
-      decision.copyRuns = splitBrain ? true : nil
+      decision.yielded = settlement == .destroyDestination && splitBrain ? false : nil
       enter(.settling(settlement, decision))
       return splitBrain ? callOperator(Reason(.splitBrain, why), at: now) : []
     case .undecided:
@@ -860,7 +859,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .deciding(var decision), .settling(_, var decision):
       decision.named = nil
       decision.undecided = nil
-      decision.copyRuns = nil
+      decision.yielded = nil
       enter(.deciding(decision))
     case .rollingBack(let failure, _, _):
       enter(.deciding(Decision(error: "the migration was to be undone", abort: failure)))

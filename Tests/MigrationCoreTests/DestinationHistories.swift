@@ -54,11 +54,11 @@ extension DestinationHistory {
         .rollback, .filesKept, .rollback, .peer(.yield), .peer(.disown(Reason(.ownerNamed, "alpha"))),
       ], phase: "released", told: "prepared released released released released"),
     DestinationHistory(
-      name: "the source decides between two copies that run, and the operator's word here comes late",
+      name: "the source decides between two copies that run, until the operator names this host",
       events: toPrepared + [
-        .peer(.yield), .ownerNamed(.destination, Reason(.ownerNamed, "beta")), .ownerNamed(.source, Reason(.ownerNamed, "alpha")),
-        .peer(.yield),
-      ], phase: "prepared", told: "prepared yielded yielded"),
+        .peer(.yield), .peer(.yield), .ownerNamed(.destination, Reason(.ownerNamed, "beta")), .peer(.yield),
+        .tookOver(MigrationSamples.confirmation), .filesKept, .peer(.yield),
+      ], phase: "released", told: "prepared yielded yielded released released"),
     DestinationHistory(
       name: "the operator names this host, where the guest is not as planned",
       events: toPrepared + [.ownerNamed(.destination, Reason(.ownerNamed, "beta")), .tookOver(nil), .filesKept, .confirm],

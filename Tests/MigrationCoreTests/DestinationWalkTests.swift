@@ -12,7 +12,6 @@ import Testing
     var disks: Int
     var isConfirmed: Bool
     var isRead: Bool
-    var isYielded: Bool
 
     init(_ migration: DestinationMigration) {
       phase = migration.phase
@@ -20,7 +19,6 @@ import Testing
       disks = migration.disks.count
       isConfirmed = migration.confirmation != nil
       isRead = migration.reading != nil
-      isYielded = migration.yielded == true
     }
   }
 

@@ -168,8 +168,8 @@ extension SourceHistory {
       name: "both hosts run the guest, and ending one takes several tries",
       steps: toTransferring + [
         .failure, .see(.runsAgain, .runs), .yielded, .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain),
-        .see(.runsAgain, .runs), .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs),
-        .settle(.destroyDestination), .see(.runsAgain, .absent),
+        .see(.runsAgain, .runs), .yielded, .settle(.destroyDestination, failure: "timed out"), .due(.lookAgain), .see(.runsAgain, .runs),
+        .yielded, .settle(.destroyDestination), .see(.runsAgain, .absent),
       ] + undone,
       phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
     SourceHistory(

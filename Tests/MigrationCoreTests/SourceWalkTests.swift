@@ -18,7 +18,6 @@ import Testing
     var view: Bool?
     var outcome: Verification.Outcome?
     var namedThere: Owner?
-    var isYielded: Bool
 
     init(_ migration: SourceMigration) {
       attention = migration.attention?.code
@@ -32,7 +31,6 @@ import Testing
       outcome = migration.comparison?.verification.outcome
       // Once the guest is on its way forward, what was said at the destination changes nothing any more.
       namedThere = migration.confirmation == nil ? migration.namedThere : nil
-      isYielded = false
       phase = migration.phase.word
       switch migration.phase {
       case .preparing(let heard): phase += " heard: \(heard)"
@@ -40,7 +38,6 @@ import Testing
       case .deciding(let decision): phase += Self.text(decision)
       case .settling(let settlement, let decision):
         phase += " \(settlement)" + Self.text(decision)
-        isYielded = decision.copyRuns == true && migration.yielded == true
       case .verifying(let reading): phase += " here: \(reading.here != nil) there: \(reading.there != nil)"
       case .rollingBack(let failure, let destinationDone, let sourceDone):
         phase += " cancelled: \(failure.cancelled) runs: \(failure.guestRuns) done: \(destinationDone) \(sourceDone)"
@@ -49,7 +46,7 @@ import Testing
     }
 
     private static func text(_ decision: SourceMigration.Decision) -> String {
-      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil) copy: \(decision.copyRuns == true) named: \(decision.named?.rawValue ?? "-")"
+      " error: \(decision.error != nil) abort: \(decision.abort != nil) undecided: \(decision.undecided != nil) yielded: \(decision.yielded.map { "\($0)" } ?? "-") named: \(decision.named?.rawValue ?? "-")"
     }
   }
 
