@@ -135,8 +135,12 @@ extension World {
       truths[b].wasEnded = true
       endProcess(of: b, at: a)
     case .stranger:
-      guard b < setup.guests, c < setup.disks, pools[a][.volume(Self.volume(of: b, c, in: setup))] == nil else { return false }
-      addStranger(to: a, .volume(Self.volume(of: b, c, in: setup)))
+      // Where the operator has named an owner, a copy may still begin to a name that is free already. It fails, unless another file has
+      // the name just then; outside this world the abort, which follows at once, ends that too.
+      guard b < setup.guests, c < setup.disks, !truths[b].isNamed else { return false }
+      let name = FileName.volume(Self.volume(of: b, c, in: setup))
+      guard pools[a][name] == nil else { return false }
+      addStranger(to: a, name)
     }
     check()
     return true
