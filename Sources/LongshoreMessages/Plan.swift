@@ -285,6 +285,10 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   /// Whether the source's agent heeds `limit-bandwidth`; nil in plans of agents that do not know it.
   public var heedsBandwidth: Bool?
 
+  /// Whether the guest arrives paused and has not run when it does: at a fenced handover, and where it was paused before; nil for not, and in
+  /// plans of agents that do not know it.
+  public var arrivesPaused: Bool?
+
   /// The libvirt URI under which other hosts reach the source, where the destination looks for the guest before it takes the operator's
   /// word that it is not there; nil in plans of agents that do not know it.
   public var sourceLibvirtURI: String?
@@ -293,7 +297,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   public init(
     guest: GuestDescription, disks: [PlannedDisk], layers: [TemplateLayer], shared: [SharedDisk]? = nil, readOnly: [ReadOnlyDisk]? = nil,
     sourceTriesPath: Bool? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil,
-    queue: QueuePlace? = nil, heedsBandwidth: Bool? = nil, sourceLibvirtURI: String? = nil
+    queue: QueuePlace? = nil, heedsBandwidth: Bool? = nil, arrivesPaused: Bool? = nil, sourceLibvirtURI: String? = nil
   ) {
     self.guest = guest
     self.disks = disks
@@ -305,6 +309,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     self.verify = verify
     self.queue = queue
     self.heedsBandwidth = heedsBandwidth
+    self.arrivesPaused = arrivesPaused
     self.sourceLibvirtURI = sourceLibvirtURI
   }
 
@@ -320,6 +325,7 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
     verify = try container.decodeIfPresent(Bool.self, forKey: .verify)
     queue = try container.decodeIfPresent(QueuePlace.self, forKey: .queue)
     heedsBandwidth = try container.decodeIfPresent(Bool.self, forKey: .heedsBandwidth)
+    arrivesPaused = try container.decodeIfPresent(Bool.self, forKey: .arrivesPaused)
     sourceLibvirtURI = try container.decodeIfPresent(String.self, forKey: .sourceLibvirtURI)
     shared = try container.decodeIfPresent([SharedDisk].self, forKey: .shared)
     readOnly = try container.decodeIfPresent([ReadOnlyDisk].self, forKey: .readOnly)

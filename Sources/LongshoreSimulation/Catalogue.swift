@@ -68,7 +68,9 @@ enum Catalogue {
       uuid: guests[guest].uuid, name: guestNames[guest], persistent: setup.isPersistent, memoryKiB: 1, domainType: "kvm",
       architecture: "x86_64", machine: "q35", emulator: nil, cpu: nil, networks: [])
     return Inspection(
-      plan: MigrationPlan(guest: description, disks: disks, layers: layers, verify: setup.verifies ? true : nil), checks: [],
+      plan: MigrationPlan(
+        guest: description, disks: disks, layers: layers, verify: setup.verifies ? true : nil, arrivesPaused: setup.isFenced ? true : nil),
+      checks: [],
       sourcePaths: [:], layerPaths: [:],
       definition: setup.isPersistent ? "<domain/>" : nil, autostart: setup.autostart)
   }

@@ -274,8 +274,16 @@ struct Simulation {
   /// The states in which only the operator can help, and in which everything is kept.
   private func isOperatorsCase(_ migration: SourceMigration, _ guest: Int, at host: Int) -> Bool {
     guard let there = Catalogue.number(of: migration.destination) else { return false }
-    // The operator has the last word, and may have to say another.
-    if world.truths[guest].isNamed { return true }
+    // The operator has the last word, and may have to say another, which has to be taken then.
+    if world.truths[guest].isNamed {
+      let observation = Observation(
+        source: world.sight(of: guest, at: host, from: host), destination: world.sight(of: guest, at: there, from: host))
+      var answered = migration
+      let isTaken = [Owner.source, .destination].contains { owner in
+        (try? answered.apply(.ownerNamed(owner, observation), at: world.clock(host))) != nil
+      }
+      if isTaken { return true }
+    }
     let here = world.hosts[host].domains[guest]
     let other = world.hosts[there].domains[guest]
     let isHeldHere = here?.process?.state == .held
@@ -293,7 +301,7 @@ struct Simulation {
   private mutating func judge(guest: Int) {
     let holders = world.hosts.indices.filter { world.hosts[$0].domains[guest] != nil }
     let name = Catalogue.guests[guest].name
-    if world.truths[guest].isNamed { return judgeNamed(guest, holders) }
+    if world.truths[guest].isNamed { return judgeNamed(guest) }
     if holders.count > 1 { return world.fail("I4", "\(name) is left at \(holders.map(world.name).joined(separator: " and at "))") }
     guard let host = holders.first, let domain = world.hosts[host].domains[guest] else {
       if setup.isPersistent || !world.truths[guest].wasEnded { world.fail("I2", "\(name) is nowhere any more") }
@@ -311,8 +319,8 @@ struct Simulation {
     if domain.autostart != setup.autostart, setup.isPersistent { world.fail("I4", "\(name) does not start with its host as it did") }
   }
 
-  /// What is left of a guest whose owner the operator has named is theirs to remove: one host has the newest of it, and it runs but once.
-  private mutating func judgeNamed(_ guest: Int, _ holders: [Int]) {
+  /// What is left of a guest whose owner the operator has named is theirs to remove: one host has all its newest disks.
+  private mutating func judgeNamed(_ guest: Int) {
     let isKept = world.pools.indices.contains { pool in
       (0..<setup.disks).allSatisfy { disk in
         world.pools[pool].entries.contains { _, inode in

@@ -802,7 +802,7 @@ extension MessageSamples {
     ],
     sourceTriesPath: true, templateConflict: .rename, verify: true,
     queue: QueuePlace(priority: .high, headStartUs: 95_000_000), heedsBandwidth: true,
-    sourceLibvirtURI: "qemu+tls://alpha.example/system")
+    arrivesPaused: true, sourceLibvirtURI: "qemu+tls://alpha.example/system")
 
   private static let digest = LayerDigest(
     fileSize: 268_435_456, header: "qcow2 3 cluster 65536 size 10737418240",

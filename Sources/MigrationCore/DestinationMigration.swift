@@ -161,6 +161,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
   public private(set) var view: PreparedView?
   /// What came of reading the view; nil until it was read.
   public private(set) var reading: ViewReading?
+  /// Whether the source has asked for a confirmation, having found the guest here; nil for not.
+  public private(set) var isArrived: Bool?
   /// What the post-checks saw of the guest here.
   public private(set) var confirmation: Confirmation?
   /// How the source reaches this host.
@@ -268,11 +270,12 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     // Its writes since the switch are here and nowhere else, also where it has ended meanwhile.
     case (.confirmed, .source), (.comparing, .source):
       return Reason(.contradicted, "this host, the destination, has confirmed the guest, so that its newest data is here")
-    case (.postChecking, .source):
+    case (_, .source) where isArrived == true:
       return Reason(.contradicted, "the source has found the guest at this host, the destination, so that its newest data is here")
     default: break
     }
     switch (owner, observation.source) {
+    case (.source, .absent): return Reason(.contradicted, "the libvirt of \(source.host) does not have the guest any more")
     case (.destination, .active(_, job: .migration)):
       return Reason(.contradicted, "the libvirt of \(source.host) still has a migration job on the guest")
     case (.destination, .active(.running, _)), (.destination, .active(.runningMigrationCanceled, _)):
@@ -288,9 +291,11 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       return Reason(.contradicted, "the guest runs at this host, the destination")
     case (.source, .active(.postcopy(let how), _)):
       return Reason(.contradicted, "the guest is \(how) at this host: in a post-copy migration its newest memory is here")
-    // libvirt defines a guest just before it starts it here, and keeps no definition of a transient one.
-    case (.source, .inactive),
-      (.source, .absent) where leavesNoDefinition:
+    // libvirt defines a guest just before it starts it here, and keeps no definition of a transient one. What stands still has run, unless it
+    // was to arrive so.
+    case (.source, .inactive), (.source, .active(.other, _)),
+      (.source, .absent) where leavesNoDefinition,
+      (.source, .active(.pausedByUser, _)) where plan?.arrivesPaused != true:
       guard phase == .prepared else { return nil }
       return Reason(
         .contradicted,
@@ -322,6 +327,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       return []
 
     case (.confirm, .prepared):
+      isArrived = true
       enter(.postChecking)
       return []
     case (.confirm, .confirmed(let confirmation)), (.confirm, .comparing(let confirmation)): return [.tell(.confirmed(confirmation))]
@@ -336,7 +342,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       enter(.comparing(confirmation))
       return [.tell(.comparing)]
     case (.compare, .comparing): return [.tell(.comparing)]
-    case (.compare, .releasing), (.compare, .released): return []
+    case (.compare, .releasing): return []
     case (.compare, _): return [.tell(.compared(Self.nothingToCompare))]
 
     case (.release, .confirmed), (.release, .comparing):

@@ -110,16 +110,21 @@ public enum Ownership: Sendable, Hashable {
   ///   - persistent: Whether the guest has a definition that outlives its run.
   ///   - transferSucceeded: Whether libvirt reported success; false where it failed or nothing is known.
   ///   - confirmed: Whether the destination's confirmation is journalled.
-  ///   - takenOver: Whether the destination's agent has let the guest go on there, by the operator's word.
+  ///   - namedThere: The owner that the operator named at the destination, where that was carried out.
   ///   - named: The owner that the operator named. It counts only where the states leave the owner open.
   public static func decide(
-    _ observation: Observation, fenced: Bool, persistent: Bool, transferSucceeded: Bool, confirmed: Bool, takenOver: Bool = false,
+    _ observation: Observation, fenced: Bool, persistent: Bool, transferSucceeded: Bool, confirmed: Bool, namedThere: Owner? = nil,
     named: Owner? = nil
   ) -> (ownership: Ownership, reason: String) {
     var seen = decide(
-      observation, fenced: fenced, persistent: persistent, transferSucceeded: transferSucceeded, confirmed: confirmed || takenOver)
-    if takenOver { seen = afterTakeover(observation, seen) }
-    guard seen.ownership == .undecided, let named else { return seen }
+      observation, fenced: fenced, persistent: persistent, transferSucceeded: transferSucceeded,
+      confirmed: confirmed || namedThere == .destination)
+    if namedThere == .destination { seen = afterTakeover(observation, seen) }
+    // A transient guest leaves no definition at the source.
+    if namedThere == .source, seen.ownership == .undecided, observation == Observation(source: .absent, destination: .absent) {
+      return (.source(running: false), "the operator named the source at the destination, which has given its copy up")
+    }
+    guard seen.ownership == .undecided, let named = named ?? (namedThere == .source ? .source : nil) else { return seen }
     return switch named {
     case .source: sourceNamed(observation)
     case .destination: destinationNamed(observation)

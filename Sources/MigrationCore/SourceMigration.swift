@@ -83,7 +83,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case deciding(Decision)
     /// Something is done on one host to settle who has the guest. Can become: deciding.
     case settling(Settlement, Decision)
-    /// The destination makes the post-checks. Can become: verifying, retiring.
+    /// The destination makes the post-checks. Can become: deciding, verifying, retiring.
     case confirming
     /// Both hosts read the disks as they were at the switch. Can become: retiring.
     case verifying(Reading)
@@ -266,7 +266,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return attention == nil ? [look, attentionTimer] : [look]
     // The destination's agent alone knows whether the operator has named a copy that runs there.
     case .settling(.destroyDestination, let decision) where decision.yielded == false:
-      return [.ask(.yield)] + attentionTimers
+      return [.ask(.yield), timer(.lookAgain, patience.lookAgain)] + attentionTimers
     case .settling(let settlement, _): return [.settle(settlement, step: step)] + attentionTimers
     case .confirming: return [.ask(.confirm)] + attentionTimers
     case .verifying(let reading):
@@ -544,6 +544,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return read(reading, at: now)
 
     case (.releasing, .released): return complete(at: now)
+    // What was not heard to be prepared has got nothing of the guest.
+    case (.rollingBack(let failure, destinationDone: false, let sourceDone), .released) where preparation == nil:
+      return rollBack(failure, destinationDone: true, sourceDone: sourceDone, at: now)
     case (.transferring, .released), (.deciding, .released), (.settling, .released),
       (.rollingBack(_, destinationDone: false, _), .released):
       return isOfPreparedJournal(journal) ? tookOver(at: now) : []
@@ -553,7 +556,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       if transfer.abort == nil { enter(.transferring(Transfer(abort: disowned(.transfer)))) }
       return []
     case (.preparing, .rolledBack): return rollBack(disowned(.prepare), destinationDone: true, at: now)
-    case (.deciding, .rolledBack), (.settling, .rolledBack):
+    case (.deciding, .rolledBack), (.settling, .rolledBack), (.confirming, .rolledBack):
       return isOfPreparedJournal(journal) ? learn(.source) : []
     case (.settling(let settlement, var decision), .yielded) where decision.yielded == false:
       // A journal that was made anew knows of no word either.
@@ -724,6 +727,10 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       guard let reason = whatIsAwaited else { return [] }
       return callOperator(reason, at: now)
 
+    case (.lookAgain, .settling(_, var decision)) where timer.step == step && decision.yielded == false:
+      decision.yielded = nil
+      enter(.deciding(decision))
+      return []
     case (.lookAgain, .deciding(var decision)) where timer.step == step:
       decision.undecidedBefore = decision.undecided
       decision.undecided = nil
@@ -781,7 +788,8 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     case .settle(let settlement, let splitBrain):
       var decision = decision
       decision.undecided = nil
-      decision.yielded = settlement == .destroyDestination && splitBrain ? false : nil
+      // Who names the source here says so too of a copy that was named there.
+      decision.yielded = settlement == .destroyDestination && splitBrain && decision.named != .source ? false : nil
       enter(.settling(settlement, decision))
       return splitBrain ? callOperator(Reason(.splitBrain, why), at: now) : []
     case .undecided:
@@ -798,7 +806,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       isSuspending ? observation.suspendedForMigration : observation, fenced: isFenced,
       persistent: inspection?.plan.guest.persistent == true,
       transferSucceeded: decision.error == nil || fencedAt != nil, confirmed: confirmation != nil,
-      takenOver: namedThere == .destination, named: decision.named ?? (namedThere == .source ? .source : nil))
+      namedThere: namedThere, named: decision.named)
   }
 
   // MARK: - The operator's word
@@ -832,8 +840,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
   }
 
   private mutating func take(_ owner: Owner, _ decision: Decision, seeing observation: Observation) throws(Rejected) -> [SourceEffect] {
-    guard decision.named != owner else { return [] }
+    guard decision.named != owner || decision.yielded == false else { return [] }
     var decision = decision
+    decision.yielded = nil
     decision.named = owner
     decision.undecided = nil
     let (ownership, why) = ownership(by: observation, decision)
@@ -863,6 +872,7 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       enter(.deciding(decision))
     case .rollingBack(let failure, _, _):
       enter(.deciding(Decision(error: "the migration was to be undone", abort: failure)))
+    case .confirming: enter(.deciding(Decision(error: "the destination has given its copy up by the operator's word")))
     default: break
     }
     return []

@@ -61,11 +61,12 @@ extension Journal {
 
   /// Winds every time of grace up at `now`: what is left of it is counted from there. Across a reboot the wall clock tells how much
   /// time has passed, so the fresher the last winding up, the less a wall clock that was set meanwhile can shorten a grace.
-  public func rewindGraces(at now: Now) throws(JournalError) {
+  public func rewindGraces(at now: Now, where isKnown: (Deadline) -> Bool = { _ in true }) throws(JournalError) {
     try write("wind the times of grace up") { db in
       for row in try Row.fetchAll(db, sql: "SELECT * FROM file WHERE delete_after IS NOT NULL") {
         var file = try RegisteredFile(stored: row)
-        file.grace = file.grace?.rewound(at: now)
+        guard let grace = file.grace, isKnown(grace) else { continue }
+        file.grace = grace.rewound(at: now)
         try file.update(db)
       }
     }

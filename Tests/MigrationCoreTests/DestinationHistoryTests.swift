@@ -59,6 +59,7 @@ struct DestinationRun {
   private static let sights: [GuestSight] = [
     .absent, .inactive("shut off (crashed)"), .active(.running, job: .none), .active(.pausedByUser, job: .none),
     .active(.pausedForMigration, job: .migration), .active(.postcopy("running (post-copy)"), job: .none),
+    .active(.other("paused (I/O error)"), job: .none),
   ]
 
   private static func refusals(_ migration: DestinationMigration, toName owner: Owner) -> [Reason.Code?] {
@@ -67,9 +68,23 @@ struct DestinationRun {
 
   /// Without this the guest's newest data would be removed with the operator's word.
   @Test func theSourceCannotBeNamedWhereTheGuestMayHaveRun() {
+    for (arrivesPaused, refusal) in [(true, nil), (nil, Reason.Code.contradicted)] {
+      var plan = MigrationSamples.plan
+      plan.arrivesPaused = arrivesPaused
+      var migration = MigrationSamples.prepare(plan).0
+      for event in DestinationHistory.toPrepared { _ = migration.apply(event, at: MigrationSamples.now()) }
+      #expect(
+        Self.refusals(migration, toName: .source) == [
+          nil, .contradicted, .contradicted, refusal, nil, .contradicted, .contradicted,
+        ])
+    }
     var run = DestinationRun()
     for event in DestinationHistory.toPrepared { run.take(event) }
-    #expect(Self.refusals(run.migration, toName: .source) == [nil, .contradicted, .contradicted, nil, nil, .contradicted])
+    let gone = run.migration.refusal(toName: .source, seeing: Observation(source: .absent, destination: .absent))
+    #expect(gone?.code == .contradicted)
+    for event in [DestinationEvent.confirm, .notAsPlanned] { run.take(event) }
+    #expect(run.migration.phase == .prepared)
+    #expect(Self.refusals(run.migration, toName: .source).allSatisfy { $0 == .contradicted })
     run.take(.confirm)
     #expect(Self.refusals(run.migration, toName: .source).allSatisfy { $0 == .contradicted })
     run.take(.asPlanned)
@@ -80,9 +95,9 @@ struct DestinationRun {
   @Test func theDestinationCanBeNamedWhereTheGuestIsOrWas() {
     var run = DestinationRun()
     for event in DestinationHistory.toPrepared { run.take(event) }
-    #expect(Self.refusals(run.migration, toName: .destination) == [.contradicted, nil, nil, nil, .contradicted, nil])
+    #expect(Self.refusals(run.migration, toName: .destination) == [.contradicted, nil, nil, nil, .contradicted, nil, nil])
     for event in [DestinationEvent.confirm, .asPlanned] { run.take(event) }
-    #expect(Self.refusals(run.migration, toName: .destination) == [.contradicted, nil, nil, nil, .contradicted, nil])
+    #expect(Self.refusals(run.migration, toName: .destination) == [.contradicted, nil, nil, nil, .contradicted, nil, nil])
   }
 
   /// Two hosts would run it.

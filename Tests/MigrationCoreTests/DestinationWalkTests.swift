@@ -12,6 +12,7 @@ import Testing
     var disks: Int
     var isConfirmed: Bool
     var isRead: Bool
+    var isArrived: Bool
 
     init(_ migration: DestinationMigration) {
       phase = migration.phase
@@ -19,6 +20,7 @@ import Testing
       disks = migration.disks.count
       isConfirmed = migration.confirmation != nil
       isRead = migration.reading != nil
+      isArrived = migration.isArrived == true
     }
   }
 
@@ -37,14 +39,14 @@ import Testing
     + [.prepare(MigrationSamples.plan), .confirm, .compare, .release, .rollback(reason), .disown(reason), .yield, .assign, .released].map(
       DestinationEvent.peer)
 
-  @Test func everyStepOfEveryReachableStateKeepsTheRules() throws {
+  @Test func everyStepOfEveryReachableStateKeepsTheRules() async throws {
     var walk = StateWalk<Key>()
     var violations: Set<String> = []
     var phases: Set<String> = []
     let tombstone = DestinationMigration.tombstone(
       id: MigrationSamples.id, source: MigrationSamples.source, endpoint: MigrationSamples.endpoint, at: MigrationSamples.now())
     for start in [MigrationSamples.prepare().0, tombstone.0] {
-      try walk.run(from: start, key: Key.init) { migration in
+      try await walk.run(from: start, key: Key.init) { migration in
         phases.insert(migration.phase.word)
         let stored = try MessageCoding.decode(DestinationMigration.self, from: MessageCoding.encode(migration))
         #expect(stored == migration)

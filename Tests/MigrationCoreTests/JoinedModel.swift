@@ -13,6 +13,8 @@ struct ModelWorld: Hashable {
     case held
     /// A process that arrived paused.
     case paused
+    /// One that has run and stands still since, as for want of space.
+    case stopped
     case running
     case runningAgain
   }
@@ -53,6 +55,7 @@ struct ModelWorld: Hashable {
     case .off: .off
     case .held: .active(.pausedForMigration, job: isBusy ? .migration : .none)
     case .paused: .active(.pausedByUser, job: isBusy ? .migration : .none)
+    case .stopped: .active(.other("paused (I/O error)"), job: isBusy ? .migration : .none)
     case .running: .active(.running, job: isBusy ? .migration : .none)
     case .runningAgain: .active(.runningMigrationCanceled, job: isBusy ? .migration : .none)
     }
@@ -118,7 +121,10 @@ struct ModelWorld: Hashable {
     // A source that holds the guest loses its power.
     if case .ended = job, source == .held { happens { $0.source = .off } }
     // The guest ends at the destination by itself.
-    if destination == .running { happens { $0.destination = .off } }
+    if destination == .running {
+      happens { $0.destination = .off }
+      happens { $0.destination = .stopped }
+    }
     return worlds
   }
 
@@ -164,7 +170,7 @@ struct ModelWorld: Hashable {
 
   /// Lets the guest go on at the destination, and names what that breaks.
   mutating func takeOver() -> String? {
-    if destination == .paused || destination == .held { setDestination(.running) }
+    if [.paused, .held, .stopped].contains(destination) { setDestination(.running) }
     return Self.isRunning(source) && destination == .running ? "a takeover makes two hosts run the guest" : nil
   }
 
@@ -173,7 +179,7 @@ struct ModelWorld: Hashable {
     let before = self
     switch settlement {
     case .resumeDestination where destination == .paused: setDestination(.running)
-    case .destroyDestination where destination == .running || destination == .paused:
+    case .destroyDestination where destination == .running || destination == .paused || destination == .stopped:
       destination = .off
       if content == .both { content = .source }
     case .resumeSource where source == .held || source == .paused: source = .running

@@ -7,9 +7,9 @@ import Testing
 /// that can happen, with agents that die between any two steps.
 @Suite struct JoinedWalkTests {
   @Test(arguments: [MigrationOptions.Handover.direct, .fenced])
-  func nothingThatMustNeverHappenCanHappen(handover: MigrationOptions.Handover) {
+  func nothingThatMustNeverHappenCanHappen(handover: MigrationOptions.Handover) async {
     let walk = JoinedWalk(handover)
-    walk.run()
+    await walk.run()
     #expect(walk.violations.sorted() == [], "\(walk.story)")
     #expect(walk.ends == ["completed", "failed", "cancelled"])
     #expect(walk.stuck.sorted() == [], "every state can still end, or the guest ended where nobody has confirmed it")
@@ -87,10 +87,10 @@ final class JoinedWalk {
   private let broken: Box
 
   /// Walks over everything that can be reached.
-  func run() {
+  func run() async {
     let accepted = MigrationSamples.accepted(isFenced ? .fenced : .direct).0
     var walk = StateWalk<State>()
-    walk.run(from: State(source: sources.number(of: accepted)), key: { $0 }) { state in
+    await walk.run(from: State(source: sources.number(of: accepted)), key: { $0 }) { state in
       judge(state)
       let followers = followers(of: state)
       for follower in followers { precedents[follower, default: []].append(state) }
@@ -147,7 +147,7 @@ final class JoinedWalk {
   }
 
   /// Finds the states from which no end can be reached, but for those in which only the operator can help: the guest ended by
-  /// itself at the destination before it was confirmed, libvirt left it held or ended at the source and paused at the destination without
+  /// itself at the destination before it was confirmed, or stands still there for want of space, libvirt left it held or ended at the source and paused at the destination without
   /// having reported success, the source lost its power while the destination's copy was ended, or the destination's journal was lost before it confirmed.
   private func findStuck(among states: Set<State>) {
     var canEnd: Set<State> = states.filter { sources.machines[$0.source].isTerminal }
@@ -158,6 +158,7 @@ final class JoinedWalk {
     for state in states.subtracting(canEnd) {
       let world = state.world
       let phase = sources.machines[state.source].phase.word
+      if world.destination == .stopped { continue }
       if world.destination == .off, world.content == .destination || world.source == .off { continue }
       if world.source == .held || world.source == .off, world.destination == .paused { continue }
       if state.newChannel != nil, !["retiring", "releasing"].contains(phase) { continue }
@@ -234,7 +235,9 @@ final class JoinedWalk {
     } else {
       switch move {
       case .hear(.prepare):
-        let begun = MigrationSamples.prepare()
+        var plan = MigrationSamples.plan
+        plan.arrivesPaused = isFenced ? true : nil
+        let begun = MigrationSamples.prepare(plan)
         next.destination = destinations.number(of: begun.0)
         effects = begun.1
       case .hear(.yield): effects = [.tell(.yielded)]
@@ -378,7 +381,7 @@ final class JoinedWalk {
         let isHere = world.destination == .running
         report(.tookOver(isHere ? MigrationSamples.confirmation : nil), in: world)
       case .endCopy(let evenRunning):
-        guard evenRunning || ![.running, .off].contains(state.world.destination) else {
+        guard evenRunning || ![.running, .stopped, .off].contains(state.world.destination) else {
           report(.copyKept)
           continue
         }

@@ -181,7 +181,7 @@ import Testing
             Ownership.decide(
               Observation(source: source, destination: destination), fenced: circumstances.fenced,
               persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
-              takenOver: true, named: named)
+              namedThere: .destination, named: named)
           }
           let (ownership, reason) = decide(nil)
           let expected = matching.first?.verdict(circumstances) ?? .wait
@@ -191,6 +191,26 @@ import Testing
             let word = rows.first { $0.source.contains(here) && $0.destination.contains(there) }?.verdict(circumstances) ?? .wait
             #expect(Verdict(decide(named).ownership) == word, "source \(here), destination \(there), \(circumstances), \(named) named")
           }
+        }
+      }
+    }
+  }
+
+  /// The word that was given at the destination counts as the same word at the source; and a transient guest leaves no trace of itself.
+  @Test func afterTheSourceWasNamedThereItIsNamed() {
+    for (here, source) in Self.sights {
+      for (there, destination) in Self.sights {
+        for circumstances in Circumstances.all {
+          func decide(_ named: Owner?, there namedThere: Owner?) -> Verdict {
+            Verdict(
+              Ownership.decide(
+                Observation(source: source, destination: destination), fenced: circumstances.fenced,
+                persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
+                namedThere: namedThere, named: named
+              ).ownership)
+          }
+          let expected = (here, there) == ("absent", "absent") ? .sourceNotRunning : decide(.source, there: nil)
+          #expect(decide(nil, there: .source) == expected, "source \(here), destination \(there), \(circumstances)")
         }
       }
     }

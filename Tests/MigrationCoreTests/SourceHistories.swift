@@ -163,7 +163,26 @@ extension SourceHistory {
     SourceHistory(
       name: "both hosts run the guest, and the destination's agent is away",
       steps: toTransferring + [.failure, .see(.runsAgain, .runs)], phase: "settling", events: prepared + " needs-attention",
-      once: "startTransfer", outstanding: "ask yield", attention: .splitBrain),
+      once: "startTransfer", outstanding: "ask yield, timer lookAgain", attention: .splitBrain),
+    SourceHistory(
+      name: "both hosts run the guest, the destination's agent is away, and the operator names the source",
+      steps: toTransferring + [
+        .failure, .see(.runsAgain, .runs), .name(.source, .runsAgain, .runs), .see(.runsAgain, .runs), .settle(.destroyDestination),
+        .see(.runsAgain, .off),
+      ] + undone, phase: "failed", events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "both hosts run the guest, the destination's agent is away, and its copy ends",
+      steps: toTransferring + [.failure, .see(.runsAgain, .runs), .due(.lookAgain), .see(.runsAgain, .absent)] + undone, phase: "failed",
+      events: prepared + " needs-attention failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the operator has named the source there while the confirmation was awaited",
+      steps: toTransferring + [.failure, .see(.off, .runs), .rolledBack, .see(.off, .absent)] + undone, phase: "failed",
+      events: prepared + " switching confirming failed", once: "startTransfer"),
+    SourceHistory(
+      name: "the operator has named the destination there before anything was transferred",
+      steps: toPreparing + [
+        .preparing, .cancel, .restored, .released,
+      ], phase: "cancelled", events: "preparing cancelled"),
     SourceHistory(
       name: "both hosts run the guest, and ending one takes several tries",
       steps: toTransferring + [

@@ -151,6 +151,6 @@ import Testing
     #expect(run.emitted.last?.kind == .needsAttention)
     #expect(run.emitted.last?.reasons?.map(\.code) == [.splitBrain])
     #expect(run.migration.publicPhase == .needsAttention)
-    #expect(run.migration.outstanding(at: MigrationSamples.now()).map(\.word) == ["ask yield"])
+    #expect(run.migration.outstanding(at: MigrationSamples.now()).map(\.word) == ["ask yield", "timer lookAgain"])
   }
 }

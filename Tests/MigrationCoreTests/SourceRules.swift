@@ -26,7 +26,7 @@ struct SourceStep {
     "transferring": ["deciding", "rollingBack"],
     "deciding": ["settling", "confirming", "rollingBack", "completed"],
     "settling": ["deciding"],
-    "confirming": ["verifying", "retiring", "completed"],
+    "confirming": ["deciding", "verifying", "retiring", "completed"],
     "verifying": ["retiring"],
     "retiring": ["releasing"],
     "releasing": ["completed"],

@@ -51,12 +51,12 @@ import Testing
   }
 
   @Test(arguments: [MigrationOptions.Handover.direct, .fenced])
-  func everyReachableStateKeepsTheRulesAndCanEnd(handover: MigrationOptions.Handover) throws {
+  func everyReachableStateKeepsTheRulesAndCanEnd(handover: MigrationOptions.Handover) async throws {
     var walk = StateWalk<Key>()
     var violations: Set<String> = []
     var phases: Set<String> = []
     var stuck: Set<String> = []
-    try walk.run(from: MigrationSamples.accepted(handover).0, key: Key.init) { migration in
+    try await walk.run(from: MigrationSamples.accepted(handover).0, key: Key.init) { migration in
       phases.insert(migration.phase.word)
       let stored = try MessageCoding.decode(SourceMigration.self, from: MessageCoding.encode(migration))
       #expect(stored == migration)

@@ -20,7 +20,7 @@ struct AgentConfiguration: Sendable {
   var libvirtURI: String
   /// How other hosts reach this one.
   var endpoint: DestinationEndpoint
-  /// The addresses that destinations may name; nil for all.
+  /// The addresses that other hosts may name as theirs; nil for all.
   var allowedAddresses: Set<String>?
   /// The time that a migration may take where the request does not say it, in seconds.
   var deadlineSeconds: Int64

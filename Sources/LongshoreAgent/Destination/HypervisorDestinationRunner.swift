@@ -102,13 +102,16 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     return .copyEnded
   }
 
-  /// Ends a copy of the guest that stands still here and has never run, with its definition. One that runs or has ended by itself stays.
+  /// Ends a copy of the guest that stands still here as a migration leaves it, with its definition. One that runs, stands still for another
+  /// reason or has ended by itself stays.
   private func endStillCopy(_ migration: DestinationMigration, _ plan: MigrationPlan) async throws -> DestinationEvent {
     guard let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid) else { return .copyEnded }
-    guard try await domain.isActive(), case .paused = try await domain.state() else { return keepCopy(of: migration) }
+    guard [.paused(.user), .paused(.migration), .paused(.startingUp)].contains(try await domain.state()) else {
+      return keepCopy(of: migration)
+    }
+    // Its definition first: what a crash leaves is a process to be ended, and never a definition that looks like a guest that has run.
+    if try await domain.isPersistent() { try await domain.undefine([.keepNVRAM, .managedSave]) }
     try await domain.destroy()
-    // A transient guest is gone with its process.
-    if let left = try await libvirt.connection().domain(uuid: plan.guest.uuid) { try await left.undefine([.keepNVRAM, .managedSave]) }
     return .copyEnded
   }
 

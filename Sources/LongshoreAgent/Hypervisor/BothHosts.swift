@@ -21,9 +21,9 @@ struct BothHosts: Sendable {
 
   /// Looks at the destination alone.
   func observeDestination(_ migration: SourceMigration) async -> GuestSight {
-    await sight(of: migration.guest.uuid) {
-      try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
-    }
+    // Without a URI libvirt would take its own host's.
+    guard let uri = migration.preparation?.endpoint.libvirtURI else { return .unreachable("it has prepared nothing") }
+    return await sight(of: migration.guest.uuid) { try await destinations.connection(to: uri) }
   }
 
   /// Looks at this host alone.

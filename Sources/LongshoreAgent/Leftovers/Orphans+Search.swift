@@ -48,7 +48,7 @@ extension Orphans {
     for file in files {
       let fate = try journal.fate(of: file.migration)
       // What is still in its time of grace is no orphan, unless it is gone.
-      let isInGrace = (file.grace?.remaining(at: now) ?? 0) > 0
+      let isInGrace = (file.grace.map { SetAsideDisks.remaining(of: $0, at: now) } ?? 0) > 0
       if fate == .open || isInGrace && (FileProbe.exists(file.path) || !storage.shows(file.path)) { continue }
       if let item = try await find(file, fate, storage) { found.append(item) }
     }

@@ -22,7 +22,7 @@ extension SetAsideDisks {
     }
     let files = try select(selection)
     // It may be being deleted at this moment.
-    if let late = files.first(where: { $0.grace?.remaining(at: now) == 0 }) {
+    if let late = files.first(where: { $0.grace.map { Self.remaining(of: $0, at: now) } == 0 }) {
       throw Reason.Failure(.tooLate, "the time of \(late.path) is over, so that it is being deleted: copy it at once if it is still there")
     }
     var extended: [SetAsideDisk] = []
@@ -96,7 +96,7 @@ extension SetAsideDisks {
     return SetAsideDisk(
       id: id(of: file), migration: file.migration, guest: (try? journal.source(file.migration))?.guest, path: file.path,
       originalPath: file.originalPath, size: await size(of: file),
-      deleteAt: now.wall.adding(milliseconds: file.grace?.remaining(at: now) ?? 0))
+      deleteAt: now.wall.adding(milliseconds: file.grace.map { Self.remaining(of: $0, at: now) } ?? 0))
   }
 
   private func id(of file: RegisteredFile) -> String { ItemID.id(of: Orphan.Kind.setAside.rawValue, file.path) }

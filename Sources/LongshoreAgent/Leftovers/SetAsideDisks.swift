@@ -34,23 +34,30 @@ struct SetAsideDisks: Sendable {
     let now = clock.now()
     var next: Int64?
     var due: [RegisteredFile] = []
-    let settles = max(0, Self.settlingTime - now.bootMilliseconds)
-    func isUnsettled(_ grace: Deadline) -> Bool { grace.allowance > 0 && grace.start.bootID != now.bootID && settles > 0 }
     for file in try journal.files(in: .setAside) {
       guard let grace = file.grace, case .ended = try journal.standing(of: file.migration, host: .source) else { continue }
-      let left = isUnsettled(grace) ? max(grace.remaining(at: now), settles) : grace.remaining(at: now)
+      let left = Self.remaining(of: grace, at: now)
       if left == 0 { due.append(file) } else { next = min(next ?? left, left) }
     }
     try await delete(due)
-    let graces = try journal.files(in: .setAside).compactMap(\.grace)
-    if graces.contains(where: { isStale($0, at: now) }), !graces.contains(where: isUnsettled) {
-      try journal.rewindGraces(at: clock.now())
+    if try journal.files(in: .setAside).contains(where: { $0.grace.map { isStale($0, at: now) } ?? false }) {
+      let now = clock.now()
+      try journal.rewindGraces(at: now) { Self.unsettled(by: $0, at: now) == 0 }
     }
     return next
   }
 
+  /// Milliseconds left of a time of grace: at least those until the wall clock is believed, where it counts from before a reboot.
+  static func remaining(of grace: Deadline, at now: Now) -> Int64 { max(grace.remaining(at: now), unsettled(by: grace, at: now)) }
+
+  /// In how many milliseconds the wall clock is believed of a time of grace; 0 where it is, or does not count.
+  private static func unsettled(by grace: Deadline, at now: Now) -> Int64 {
+    grace.allowance == 0 || grace.start.bootID == now.bootID ? 0 : max(0, settlingTime - now.bootMilliseconds)
+  }
+
   private func isStale(_ grace: Deadline, at now: Now) -> Bool {
-    grace.allowance > 0 && (grace.start.bootID != now.bootID || grace.start.milliseconds(until: now) >= Self.rewindInterval)
+    grace.allowance > 0 && Self.unsettled(by: grace, at: now) == 0
+      && (grace.start.bootID != now.bootID || grace.start.milliseconds(until: now) >= Self.rewindInterval)
   }
 
   private func delete(_ due: [RegisteredFile]) async throws {

@@ -20,7 +20,7 @@ actor DestinationConnections {
   }
 }
 
-/// The hosts and networks that a destination may name as its own addresses.
+/// The hosts that another host may name as its own addresses.
 struct AllowedAddresses: Sendable {
   /// Host names and addresses; nil allows all.
   private let hosts: @Sendable () -> Set<String>?
@@ -31,7 +31,7 @@ struct AllowedAddresses: Sendable {
   /// Those that are allowed for ever.
   init(hosts: Set<String>?) { self.init { hosts } }
 
-  /// Refuses the URI of another host, or one that is not of a remote libvirt daemon.
+  /// Refuses the URI of a host that is not allowed.
   func check(uri: String) throws { try check(DestinationEndpoint(libvirtURI: uri, migrationAddress: LibvirtURI.host(of: uri) ?? "")) }
 
   /// Refuses an endpoint that names another address, or a URI that is not of a remote libvirt daemon.

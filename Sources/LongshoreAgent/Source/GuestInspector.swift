@@ -55,6 +55,7 @@ struct GuestInspector: Sendable {
     guard var plan = disks.plan(of: try description(of: live, uuid: uuid, persistent: persistent, versions: versions, needs: needs)),
       !checks.contains(where: { $0.outcome == .refused })
     else { return .refused(checks) }
+    plan.arrivesPaused = order.options?.handover != .direct || state == .paused(.user) ? true : nil
     plan.sourceLibvirtURI = endpoint.libvirtURI
     for index in plan.layers.indices {
       plan.layers[index].sha256 = disks.layerPaths[plan.layers[index].id].flatMap(knownDigest)?.sha256

@@ -171,12 +171,12 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     guard migration.calls(for: settlement, after: await hosts.observe(migration)) else {
       return "the hosts have changed meanwhile and do not call for it any more"
     }
+    guard let uri = migration.preparation?.endpoint.libvirtURI else { return "the destination has prepared nothing" }
     do {
       let connection =
         switch settlement {
         case .resumeSource, .destroySource: try await source.connection()
-        case .resumeDestination, .destroyDestination:
-          try await destinations.connection(to: migration.preparation?.endpoint.libvirtURI ?? "")
+        case .resumeDestination, .destroyDestination: try await destinations.connection(to: uri)
         }
       guard let domain = try await connection.domain(uuid: migration.guest.uuid) else { return "the guest is not there" }
       CrashPoint.settlementUndone.reached()
