@@ -285,8 +285,8 @@ public struct MigrationPlan: Sendable, Hashable, Codable {
   /// Whether the source's agent heeds `limit-bandwidth`; nil in plans of agents that do not know it.
   public var heedsBandwidth: Bool?
 
-  /// Whether the guest arrives paused and has not run when it does: at a fenced handover, and where it was paused before; nil for not, and in
-  /// plans of agents that do not know it.
+  /// Whether the guest arrives paused and has not run when it does: at a fenced handover, and where it was paused before. Nil for not, and
+  /// in plans of agents that do not know it.
   public var arrivesPaused: Bool?
 
   /// The libvirt URI under which other hosts reach the source, where the destination looks for the guest before it takes the operator's

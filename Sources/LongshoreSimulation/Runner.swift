@@ -509,7 +509,7 @@ extension World {
       return .destination(.postChecked(isRight ? confirmation : nil, [Reason(.postCheckFailed, "not as planned")]))
     case .removeFiles: return try removeFiles(&work, guest, migration, at: host, outcome)
     case .takeOver: return takeOver(guest, plan, at: host)
-    case .endCopy: return endCopy(&work, guest, at: host)
+    case .endCopy: return endCopy(work, guest, at: host, outcome)
     case .readView:
       guard hosts[host].daemon == .up else { return .backOff }
       if work.stage == 0 {
@@ -663,22 +663,18 @@ extension World {
     return .destination(.tookOver(hosts[host].domains[guest]?.isDefined == plan.guest.persistent ? Catalogue.confirmation : nil))
   }
 
-  private mutating func endCopy(_ work: inout Work, _ guest: Int, at host: Int) -> Progress {
+  private mutating func endCopy(_ work: Work, _ guest: Int, at host: Int, _ outcome: Int) -> Progress {
     guard hosts[host].daemon == .up else { return .backOff }
     let evenRunning = if case .endCopy(true)? = work.destination { true } else { false }
-    if work.stage == 1 {
-      if hosts[host].domains[guest]?.process == nil { undefine(guest, at: host) }
-      return .destination(.copyEnded)
-    }
     guard let domain = hosts[host].domains[guest] else { return .destination(.copyEnded) }
-    if evenRunning {
-      endProcess(of: guest, at: host)
-      return .destination(.copyEnded)
+    if !evenRunning {
+      guard let process = domain.process, !process.runs else { return .destination(.copyKept) }
+      undefine(guest, at: host)
+      // libvirt goes away between the two calls, and all is looked at again.
+      guard outcome == 0 else { return .backOff }
     }
-    guard let process = domain.process, !process.runs else { return .destination(.copyKept) }
     endProcess(of: guest, at: host)
-    work.stage = 1
-    return .next
+    return .destination(.copyEnded)
   }
 
   private mutating func removeFiles(

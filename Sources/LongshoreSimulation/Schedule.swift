@@ -110,7 +110,8 @@ struct Scheduler {
     }
   }
 
-  /// What the operator says of a guest whose migration does not go on: at its source, or at its destination while the source's agent is away.
+  /// What the operator says of a guest whose migration does not go on: at its source, or at its destination while the source's agent is
+  /// away.
   private mutating func operatorsWord(in world: World) -> Action? {
     for migration in world.migrations {
       let id = Catalogue.ids[migration.number]

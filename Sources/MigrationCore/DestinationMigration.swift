@@ -291,8 +291,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
       return Reason(.contradicted, "the guest runs at this host, the destination")
     case (.source, .active(.postcopy(let how), _)):
       return Reason(.contradicted, "the guest is \(how) at this host: in a post-copy migration its newest memory is here")
-    // libvirt defines a guest just before it starts it here, and keeps no definition of a transient one. What stands still has run, unless it
-    // was to arrive so.
+    // libvirt defines a guest just before it starts it here, and keeps no definition of a transient one. What stands still has run, unless
+    // it was to arrive so.
     case (.source, .inactive), (.source, .active(.other, _)),
       (.source, .absent) where leavesNoDefinition,
       (.source, .active(.pausedByUser, _)) where plan?.arrivesPaused != true:

@@ -67,7 +67,6 @@ extension FourHostTests {
 
     @Test("the source loses its power when the guest has arrived paused: the destination is named, and the source ends it when it is back")
     func lostSource() async throws {
-      let longshore = try #require(Client.longshore)
       let lab = try await Lab.find()
       try await lab.clear()
       try await Guest.with(.linked, in: lab) { guest in
@@ -84,9 +83,7 @@ extension FourHostTests {
             try await lab.command("power", "alpha", "cut")
             try await finally {
               #expect(try await guest.state(on: .beta) == "paused")
-              let named = try await longshore(
-                "resolve", id.text, "--owner", "beta", "--at", "beta", "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster",
-                Lab.cluster)
+              let named = try await name("beta", of: id, at: "beta", in: lab)
               #expect(named.code == 0, "\(named)")
               try await guest.waitForWrite(on: .beta)
             } do: {
@@ -100,11 +97,8 @@ extension FourHostTests {
       }
     }
 
-    @Test(
-      "the source's agent is dead while libvirt copies: the destination cannot be named there, the source can, whose agent then learns of it"
-    )
+    @Test("the source's agent is dead while libvirt copies: the destination cannot be named there; the source can, and learns of it")
     func namedAtTheDestination() async throws {
-      let longshore = try #require(Client.longshore)
       let lab = try await Lab.find()
       try await lab.clear()
       try await Guest.with(.linked, in: lab) { guest in
@@ -114,15 +108,10 @@ extension FourHostTests {
             let id = try await lab.withLink(of: .beta, rate: "20mbit") {
               let id = try await orchestrator.migrate(guest, from: .alpha)
               try await lab.command("agent", "wait", "alpha")
-              func name(_ owner: String) async throws -> Client.Ending {
-                try await longshore(
-                  "resolve", id.text, "--owner", owner, "--at", "beta", "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster",
-                  Lab.cluster)
-              }
-              let wrong = try await name("beta")
+              let wrong = try await name("beta", of: id, at: "beta", in: lab)
               #expect(wrong.code == 3, "\(wrong)")
               #expect(wrong.error.contains("still has a migration job on the guest"), "\(wrong)")
-              let right = try await name("alpha")
+              let right = try await name("alpha", of: id, at: "beta", in: lab)
               #expect(right.code == 0, "\(right)")
               try await orchestrator.waitForRest(of: .beta)
               return id
@@ -142,7 +131,6 @@ extension FourHostTests {
 
     @Test("the destination's agent dies before it confirms: the destination is named, and who is back finds the guest running")
     func runningGuest() async throws {
-      let longshore = try #require(Client.longshore)
       let lab = try await Lab.find()
       try await lab.clear()
       try await Guest.with(.linked, in: lab) { guest in
@@ -153,8 +141,7 @@ extension FourHostTests {
             let id = try await orchestrator.migrate(guest, from: .alpha)
             try await lab.command("agent", "wait", "beta")
             try await orchestrator.event(.needsAttention, for: .destinationUnreachable, of: id)
-            let named = try await longshore(
-              "resolve", id.text, "--owner", "beta", "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster", Lab.cluster)
+            let named = try await name("beta", of: id, in: lab)
             #expect(named.code == 0, "\(named)")
             let end = try await orchestrator.end(of: id)
             #expect(end.kind == .completed, "\(end)")
@@ -171,19 +158,22 @@ extension FourHostTests {
       }
     }
 
+    /// Names a guest's owner, at the source or where it is said.
+    private func name(_ owner: String, of id: MigrationID, at host: String? = nil, in lab: Lab) async throws -> Client.Ending {
+      let longshore = try #require(Client.longshore)
+      return try await longshore.run(
+        ["resolve", id.text, "--owner", owner, "--yes", "--timeout", "5m", "--broker", lab.brokerURL, "--cluster", Lab.cluster]
+          + (host.map { ["--at", $0] } ?? []))
+    }
+
     /// Expects that `alpha` takes itself for the guest's owner when the operator says so, and never `beta`, whose guest it runs; and that
     /// this ends the migration while `beta` is away.
     private func expectSourceTaken(for id: MigrationID, _ guest: Guest, by orchestrator: Orchestrator) async throws {
-      let longshore = try #require(Client.longshore)
-      let url = try guest.lab.brokerURL
-      func name(_ owner: String) async throws -> Client.Ending {
-        try await longshore("resolve", id.text, "--owner", owner, "--yes", "--timeout", "5m", "--broker", url, "--cluster", Lab.cluster)
-      }
       try await orchestrator.event(.needsAttention, for: .undecided, of: id)
-      let wrong = try await name("beta")
+      let wrong = try await name("beta", of: id, in: guest.lab)
       #expect(wrong.code == 3, "\(wrong)")
       #expect(wrong.error.contains("the guest runs at the source"), "\(wrong)")
-      let right = try await name("alpha")
+      let right = try await name("alpha", of: id, in: guest.lab)
       #expect(right.code == 0, "\(right)")
       let end = try await orchestrator.end(of: id)
       #expect(end.kind == .failed, "\(end)")

@@ -147,8 +147,9 @@ final class JoinedWalk {
   }
 
   /// Finds the states from which no end can be reached, but for those in which only the operator can help: the guest ended by
-  /// itself at the destination before it was confirmed, or stands still there for want of space, libvirt left it held or ended at the source and paused at the destination without
-  /// having reported success, the source lost its power while the destination's copy was ended, or the destination's journal was lost before it confirmed.
+  /// itself at the destination before it was confirmed, or stands still there for want of space, libvirt left it held or ended at the
+  /// source and paused at the destination without having reported success, the source lost its power while the destination's copy was
+  /// ended, or the destination's journal was lost before it confirmed.
   private func findStuck(among states: Set<State>) {
     var canEnd: Set<State> = states.filter { sources.machines[$0.source].isTerminal }
     var frontier = Array(canEnd)

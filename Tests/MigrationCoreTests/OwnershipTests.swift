@@ -97,21 +97,46 @@ import Testing
     (active("held"), active("paused"), { $0.fenced && !$0.succeeded ? .destroyDestination : .wait }),
   ]
 
-  @Test func everyPairOfSights() {
-    for (here, source) in Self.sights {
-      for (there, destination) in Self.sights {
-        let matching = Self.rules.filter { $0.source.contains(here) && $0.destination.contains(there) }
-        #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
-        for circumstances in Circumstances.all {
-          let (ownership, reason) = Ownership.decide(
-            Observation(source: source, destination: destination), fenced: circumstances.fenced,
-            persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed)
-          let expected = matching.first?.verdict(circumstances) ?? .wait
-          #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
-          #expect(!reason.isEmpty)
+  /// One pair of sights in one of all circumstances.
+  struct Case: CustomStringConvertible {
+    var here: String
+    var there: String
+    var observation: Observation
+    var circumstances: Circumstances
+
+    static let all = sights.flatMap { here in
+      sights.flatMap { there in
+        Circumstances.all.map {
+          Case(
+            here: here.name, there: there.name, observation: Observation(source: here.sight, destination: there.sight), circumstances: $0)
         }
       }
     }
+
+    var description: String { "source \(here), destination \(there), \(circumstances)" }
+
+    func decide(there namedThere: Owner? = nil, named: Owner? = nil) -> (ownership: Ownership, reason: String) {
+      Ownership.decide(
+        observation, fenced: circumstances.fenced, persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded,
+        confirmed: circumstances.confirmed, namedThere: namedThere, named: named)
+    }
+
+    /// What is right by a table; nil where no row names the pair.
+    func verdict(in rows: [Row]) -> Verdict? {
+      let matching = rows.filter { $0.source.contains(here) && $0.destination.contains(there) }
+      #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
+      return matching.first?.verdict(circumstances)
+    }
+
+    func expect(_ expected: Verdict, there namedThere: Owner? = nil, named: Owner? = nil) {
+      let (ownership, reason) = decide(there: namedThere, named: named)
+      #expect(Verdict(ownership) == expected, "\(self), \(named?.rawValue ?? "nobody") named: \(reason)")
+      #expect(!reason.isEmpty)
+    }
+  }
+
+  @Test func everyPairOfSights() {
+    for it in Case.all { it.expect(it.verdict(in: Self.rules) ?? .wait) }
   }
 
   /// What the operator's word comes to where the states leave the owner open; everywhere else they stand.
@@ -141,24 +166,10 @@ import Testing
   @Test(arguments: [Owner.source, .destination])
   func theOperatorsWordCountsWhereTheStatesLeaveTheOwnerOpen(_ named: Owner) {
     let rows = named == .source ? Self.namedSource : Self.namedDestination
-    for (here, source) in Self.sights {
-      for (there, destination) in Self.sights {
-        let matching = rows.filter { $0.source.contains(here) && $0.destination.contains(there) }
-        #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
-        for circumstances in Circumstances.all {
-          func decide(_ named: Owner?) -> (ownership: Ownership, reason: String) {
-            Ownership.decide(
-              Observation(source: source, destination: destination), fenced: circumstances.fenced,
-              persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
-              named: named)
-          }
-          let seen = decide(nil).ownership
-          let (ownership, reason) = decide(named)
-          let expected = seen == .undecided ? matching.first?.verdict(circumstances) ?? .wait : Verdict(seen)
-          #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
-          #expect(!reason.isEmpty)
-        }
-      }
+    for it in Case.all {
+      let seen = it.decide().ownership
+      let word = it.verdict(in: rows) ?? .wait
+      it.expect(seen == .undecided ? word : Verdict(seen), named: named)
     }
   }
 
@@ -172,47 +183,20 @@ import Testing
 
   /// Nothing at the destination is ended or resumed, and never is the guest the source's without another word of the operator's.
   @Test func afterATakeoverNothingIsDecidedForTheSource() {
-    for (here, source) in Self.sights {
-      for (there, destination) in Self.sights {
-        let matching = Self.takenOver.filter { $0.source.contains(here) && $0.destination.contains(there) }
-        #expect(matching.count <= 1, "the table names \(here) / \(there) more than once")
-        for circumstances in Circumstances.all {
-          func decide(_ named: Owner?) -> (ownership: Ownership, reason: String) {
-            Ownership.decide(
-              Observation(source: source, destination: destination), fenced: circumstances.fenced,
-              persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
-              namedThere: .destination, named: named)
-          }
-          let (ownership, reason) = decide(nil)
-          let expected = matching.first?.verdict(circumstances) ?? .wait
-          #expect(Verdict(ownership) == expected, "source \(here), destination \(there), \(circumstances): \(reason)")
-          #expect(!reason.isEmpty)
-          for (named, rows) in [(Owner.source, Self.namedSource), (.destination, Self.namedDestination)] where expected == .wait {
-            let word = rows.first { $0.source.contains(here) && $0.destination.contains(there) }?.verdict(circumstances) ?? .wait
-            #expect(Verdict(decide(named).ownership) == word, "source \(here), destination \(there), \(circumstances), \(named) named")
-          }
-        }
-      }
+    for it in Case.all {
+      let expected = it.verdict(in: Self.takenOver) ?? .wait
+      it.expect(expected, there: .destination)
+      guard expected == .wait else { continue }
+      it.expect(it.verdict(in: Self.namedSource) ?? .wait, there: .destination, named: .source)
+      it.expect(it.verdict(in: Self.namedDestination) ?? .wait, there: .destination, named: .destination)
     }
   }
 
   /// The word that was given at the destination counts as the same word at the source; and a transient guest leaves no trace of itself.
   @Test func afterTheSourceWasNamedThereItIsNamed() {
-    for (here, source) in Self.sights {
-      for (there, destination) in Self.sights {
-        for circumstances in Circumstances.all {
-          func decide(_ named: Owner?, there namedThere: Owner?) -> Verdict {
-            Verdict(
-              Ownership.decide(
-                Observation(source: source, destination: destination), fenced: circumstances.fenced,
-                persistent: circumstances.persistent, transferSucceeded: circumstances.succeeded, confirmed: circumstances.confirmed,
-                namedThere: namedThere, named: named
-              ).ownership)
-          }
-          let expected = (here, there) == ("absent", "absent") ? .sourceNotRunning : decide(.source, there: nil)
-          #expect(decide(nil, there: .source) == expected, "source \(here), destination \(there), \(circumstances)")
-        }
-      }
+    for it in Case.all {
+      let isGone = it.observation == Observation(source: .absent, destination: .absent)
+      it.expect(isGone ? .sourceNotRunning : Verdict(it.decide(named: .source).ownership), there: .source)
     }
   }
 
