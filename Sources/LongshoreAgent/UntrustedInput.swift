@@ -36,11 +36,11 @@ package enum UntrustedInput {
       _ = plan.diskMoves
       _ = plan.disks.map { plan.chain(below: $0.backing) }
     case .prepared(let preparation, _):
-      _ = LibvirtURI.host(of: preparation.endpoint.libvirtURI)
+      _ = try? AllowedAddresses(hosts: nil).check(preparation.endpoint)
     case .checked(_, let facts):
       if let facts { estimate(facts, message) }
     case .tryPath(let question):
-      _ = LibvirtURI.port(of: question.endpoint.libvirtURI)
+      _ = try? PeerLibvirt(question.endpoint.libvirtURI)
       if let tls = question.tls {
         let pem = Array(tls.certificate.utf8)
         _ = Certificate.objection(to: pem, trusting: pem, as: .server)

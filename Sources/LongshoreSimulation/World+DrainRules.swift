@@ -85,7 +85,7 @@ extension World {
       fail(drain, "moves \(guest.name) by a migration that was ordered before")
     }
     let call = truth.call
-    let running = drain.guests.count { $0.state == .moving && !$0.needsAttention }
+    let running = drain.guests.count { $0.state == .moving && !$0.needsAttention && $0.move?.isOwn == true }
     if let parallel = call.order(in: setup).parallel, running > parallel { fail(drain, "moves \(running) guests at once") }
     if call.order(in: setup).to?.contains(move.destination) == false || move.destination == Catalogue.hosts[host].host {
       fail(drain, "moves \(guest.name) to \(move.destination), which nobody wants")

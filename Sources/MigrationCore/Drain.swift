@@ -244,7 +244,7 @@ public struct Drain: Sendable, Hashable, Codable {
         guests[index].needsAttention = true
         guests[index].reasons = reasons
       }
-    case .looked(let running): look(running)
+    case .looked(let running): look(running, &events)
     case .reportDue(let seconds):
       guard phase == .moving else { break }
       events.append(event(.progress, expected: seconds))
@@ -388,6 +388,11 @@ public struct Drain: Sendable, Hashable, Codable {
       guests.append(guests.remove(at: index))
       return
     }
+    if ending == nil, !isOwn {
+      // Somebody else's order has failed: which hosts can take the guest is found out when the host is looked at again.
+      guests.remove(at: index)
+      return
+    }
     guests[index].state = .failed
     events.append(event(.guest, guest: index))
     guard ending == nil, rule == .stop else { return }
@@ -406,13 +411,28 @@ public struct Drain: Sendable, Hashable, Codable {
       for: guests[index].guest.uuid, survey, going: going.filter { $0.guest != guests[index].guest.uuid }, except: Set(guests[index].tried))
   }
 
-  private mutating func look(_ running: [GuestReference]) {
+  private mutating func look(_ running: [GuestReference], _ events: inout [DrainEventData]) {
     guard phase == .looking else { return }
     let news = running.filter { found in
       guard let known = guests.first(where: { $0.guest.uuid == found.uuid }) else { return true }
       return known.state == .gone || known.state == .moved
     }
-    guard !news.isEmpty, round < Self.roundLimit else {
+    guard !news.isEmpty else {
+      phase = .ended
+      return
+    }
+    guard round < Self.roundLimit else {
+      for found in news {
+        guests.removeAll { $0.guest.uuid == found.uuid }
+        var guest = Guest(found, state: .blocked)
+        guest.reasons = [
+          Reason(
+            .drainStopped,
+            "the guest \(found.name) runs here though the host was looked at \(round) times: see who starts guests here, and drain again")
+        ]
+        guests.append(guest)
+        events.append(event(.guest, guest: guests.count - 1))
+      }
       phase = .ended
       return
     }
@@ -458,7 +478,8 @@ public struct Drain: Sendable, Hashable, Codable {
     guard ending == nil, pause == nil, let survey else { return }
     while true {
       let running = guests.filter { $0.state == .moving && !$0.needsAttention }
-      guard running.count < parallel else { return }
+      // Those that others have ordered take places of hosts, but none of those that the order allows the drain.
+      guard running.count(where: { $0.move?.isOwn == true }) < parallel else { return }
       let next = guests.indices.first { index in
         guard guests[index].state == .waiting, let destination = guests[index].destination else { return false }
         guard let host = survey.hosts.first(where: { $0.host == destination }) else { return true }

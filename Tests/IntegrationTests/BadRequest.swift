@@ -7,13 +7,20 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
   let testDescription: String
   /// The reason that it is refused with.
   let code: Reason.Code
-  /// The body. `GUEST` stands for the guest's name and `ID` for a new id.
+  /// The body. `GUEST` stands for the guest's name, `ID` for a new id, and `BYTE` for a byte that no UTF-8 has.
   let body: String
 
   /// The body for a guest.
   func bytes(for guest: Guest) throws -> [UInt8] {
     let id = try Orchestrator.newID().text
-    return Array(body.replacing("GUEST", with: guest.name).replacing("ID", with: id).utf8)
+    return Array(body.replacing("GUEST", with: guest.name).replacing("ID", with: id).utf8).replacing("BYTE".utf8, with: [0xff])
+  }
+
+  /// An order or a question of a type, with other fields.
+  private static func request(
+    _ type: String, _ fields: String, _ description: String, _ code: Reason.Code = .malformed
+  ) -> BadRequest {
+    BadRequest(testDescription: description, code: code, body: #"{"schema":1,"type":"\#(type)","id":"ID",\#(fields)}"#)
   }
 
   /// A request whose name is a path, or is too long for a name.
@@ -26,7 +33,9 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
   static let all = [
     BadRequest(testDescription: "broken JSON", code: .malformed, body: #"{"schema":1,"type":"migrate","id":"#),
     BadRequest(testDescription: "nothing at all", code: .malformed, body: ""),
-    BadRequest(testDescription: "not UTF-8 but a list", code: .malformed, body: "[1,2,3]"),
+    BadRequest(testDescription: "a list", code: .malformed, body: "[1,2,3]"),
+    BadRequest(testDescription: "bytes that are no text", code: .malformed, body: "BYTEBYTE\0BYTE"),
+    request("migrate", #""guest":"GUESTBYTE","destination":{"host":"beta"}"#, "a name with a byte that no UTF-8 has"),
     BadRequest(
       testDescription: "a field of the wrong type", code: .malformed,
       body: #"{"schema":1,"type":"migrate","id":"ID","guest":17,"destination":{"host":"beta"}}"#),
@@ -79,6 +88,36 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
     BadRequest(
       testDescription: "a migration that nobody knows", code: .unknownMigration,
       body: #"{"schema":1,"type":"cancel","id":"ID","migration":"ID"}"#),
+    request("cancel", #""migration":7"#, "a cancel of a number"),
+    request("tune", #""migration":"ID""#, "a tuning of nothing"),
+    request("tune", #""migration":"ID","maxDowntimeMs":0"#, "a tuning to no downtime"),
+    request("tune", #""migration":"ID","bandwidthMiBps":"fast""#, "a tuning to a word"),
+    request("tune", #""migration":"ID","maxDowntimeMs":300"#, "a tuning of a migration that nobody knows", .unknownMigration),
+    request("force-complete", #""migration":"../ID""#, "a completion of a path"),
+    request("force-complete", #""migration":"ID""#, "a completion of a migration that nobody knows", .unknownMigration),
+    request("resolve", #""migration":"ID""#, "an owner that is not named"),
+    request("resolve", #""migration":"ID","owner":"beta""#, "the owner of a migration that nobody knows", .unknownMigration),
+    request("move-queued", #""migration":"ID""#, "a move within the queue to nowhere"),
+    request("move-queued", #""migration":"ID","first":true,"priority":"high""#, "a move within the queue to two places"),
+    request("move-queued", #""migration":"ID","priority":"urgent""#, "a priority that there is not"),
+    request("move-queued", #""migration":"ID","first":true"#, "a move of what does not wait", .unknownMigration),
+    request("cancel-queued", #""migration":"ID""#, "a cancel of what does not wait", .unknownMigration),
+    request("drain", #""to":"beta""#, "a drain to a word"),
+    request("drain", #""to":["../beta"]"#, "a drain to a path"),
+    request("drain", #""parallel":0"#, "a drain of nothing at a time"),
+    request("drain", #""onFailure":"pray""#, "a rule for failures that there is not"),
+    request("drain", #""pools":{"../x":"primary"}"#, "a drain out of a path"),
+    request("drain-status", #""drain":null"#, "no drain"),
+    request("steer-drain", #""drain":"ID","action":"hurry""#, "a steering that there is not"),
+    request("set-maintenance", #""on":"yes""#, "a maintenance that is neither on nor off"),
+    request("prefetch-template", #""template":"../debian.qcow2","from":"beta""#, "a template that climbs"),
+    request("prefetch-template", #""template":"debian.qcow2""#, "a template from nowhere"),
+    request("prefetch-template", #""template":"debian.qcow2","from":"alpha""#, "a template from the host itself", .sameHost),
+    request("verify-templates", #""pool":"/""#, "templates of a path"),
+    request("list-templates", #""pool":[]"#, "templates of a list"),
+    request("extend-grace", #""until":"tomorrow""#, "a grace until no time"),
+    request("remove-orphans", #""orphans":"all""#, "orphans by a word"),
+    request("configure", #""deadlineSeconds":"soon""#, "a setting of a word"),
     BadRequest(
       testDescription: "more than 1 MiB", code: .tooLarge,
       body: #"{"schema":1,"type":"describe","id":"ID","padding":""# + String(repeating: "x", count: 1 << 20) + #""}"#),

@@ -38,6 +38,9 @@ extension ThreeNodeTests {
           try await expectProgress(of: id, since: killed, orchestrator, "node \(leader), which led the inbox of \(host), was killed")
           try await guest.expectTransferring()
         }
+      } afterwards: {
+        // Queues that are deleted without it wait for it.
+        try await lab.command("broker", "start")
       }
     }
 
@@ -54,6 +57,8 @@ extension ThreeNodeTests {
         try await lab.command("link", "beta", "unlimited")
         try await guest.waitForWrite(on: .beta)
         try await lab.command("broker", "--node", leader, "kill")
+      } afterwards: {
+        try await lab.command("broker", "start")
       }
     }
 
@@ -101,7 +106,7 @@ extension Guest {
 /// Moves a guest from `alpha` while something happens, and expects that nothing of it is lost.
 func expectMove(
   in lab: Lab, at moment: Moment, rate: String = "5mbit",
-  during outage: (Guest, Orchestrator, MigrationID) async throws -> Void
+  during outage: (Guest, Orchestrator, MigrationID) async throws -> Void, afterwards: @Sendable () async throws -> Void = {}
 ) async throws {
   try await Guest.with(.mixed, in: lab) { guest in
     try await Orchestrator.with(lab) { orchestrator in
@@ -120,7 +125,9 @@ func expectMove(
         let history = try await orchestrator.history(of: id)
         try await expectMoved(guest, from: .alpha, id: id, end: try #require(history.last).data, disks: disks)
         try await orchestrator.expectStored(history)
+        async let restored: Void = afterwards()
         try await guest.verify(.alpha, .beta).expectGood()
+        try await restored
       }
     }
   }

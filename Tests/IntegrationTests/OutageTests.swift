@@ -75,6 +75,38 @@ extension MigrationTests {
       }
     }
 
+    @Test("an agent that is started with neither broker nor libvirt says so once, keeps trying, and moves a guest when both are back")
+    func nothingThere() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(.linked, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.command("agent", "stop", "alpha")
+          let lines = try await lab.agentLog(of: .alpha).count
+          try await lab.endLibvirt(on: .alpha, with: "TERM")
+          try await lab.command("broker", "cut", "alpha", "reset")
+          try await finally {
+            // What it does not say again is of the level debug, which shows how often it has tried.
+            try await lab.startAgent(on: .alpha, with: ["LONGSHORED_LOG_LEVEL": "debug"])
+            try await lab.waitForAgentLog(of: .alpha, "libvirt still cannot be reached", times: 2, after: lines)
+            // The first and two more tries of each of its two connections.
+            try await lab.waitForAgentLog(of: .alpha, "no connection to the broker", times: 6, after: lines)
+          } do: {
+            try await lab.command("broker", "restore", "alpha")
+            try await lab.startLibvirt(on: .alpha)
+          }
+          try await orchestrator.waitForLibvirt(on: .alpha)
+          let said = try await lab.agentLog(of: .alpha).dropFirst(lines).filter { !$0.contains("level=debug") }
+          #expect(said.count { $0.contains("libvirt cannot be reached") } == 1)
+          #expect(said.count { $0.contains("no connection to the broker") } == 2)
+          try await move(guest, from: .alpha, by: orchestrator)
+          try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+      // Its log is as detailed as before.
+      try await lab.restartAgent(on: .alpha)
+    }
+
     @Test("libvirtd is restarted before the order")
     func libvirtd() async throws {
       let lab = try await Lab.find()

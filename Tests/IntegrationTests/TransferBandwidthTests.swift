@@ -42,7 +42,7 @@ extension FourHostTests {
       var rates: [Double] = []
       repeat {
         rates.append(try await rate(of: host, in: lab, seconds: seconds, direction))
-      } while rates.count < 4 && rates.allSatisfy { $0 < budget * 0.95 }
+      } while rates.count < 4 && rates.allSatisfy { $0 < budget * 0.8 }
       print("\(what): \(rates) of \(budget) MiB/s")
       #expect(rates.allSatisfy { $0 < budget * 1.05 }, "\(what): \(rates) MiB/s", sourceLocation: sourceLocation)
       #expect(rates.contains { $0 > budget * 0.8 }, "\(what): \(rates) MiB/s", sourceLocation: sourceLocation)
@@ -60,7 +60,8 @@ extension FourHostTests {
     }
 
     /// Four disks, of which the guest writes to each, and memory that changes.
-    private static let busy = Guest.Form(options: ["--disks", "4", "--memory", "256", "--dirty", "30", "--data-size", "128M"])
+    private static let busy = Guest.Form(
+      options: ["--disks", "4", "--rate", "50", "--memory", "256", "--dirty", "30", "--data-size", "128M"])
     /// Enough to copy for as long as is looked at.
     private static let large = Guest.Form(options: ["--disks", "2", "--data-size", "1536M"])
 

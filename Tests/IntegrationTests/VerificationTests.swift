@@ -49,7 +49,7 @@ extension FourHostTests {
       ]
       let lab = try await Lab.find()
       try await lab.clear()
-      try await Guest.with(Guest.Form(options: ["--rate", "10", "--kinds", kinds.joined(separator: ",")]), in: lab) { guest in
+      try await Guest.with(Guest.Form(options: ["--kinds", kinds.joined(separator: ",")]), in: lab) { guest in
         try await Orchestrator.with(lab) { orchestrator in
           let id = try await orchestrator.migrate(
             guest, from: .alpha, options: MigrationOptions(maxDowntimeMs: 5000, missingMedia: .copy, verify: true))

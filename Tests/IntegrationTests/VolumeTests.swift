@@ -19,7 +19,7 @@ extension FourHostTests {
     }
 
     private static func form(_ kinds: [String]) -> Guest.Form {
-      Guest.Form(options: ["--rate", "10", "--kinds", kinds.joined(separator: ",")])
+      Guest.Form(options: ["--kinds", kinds.joined(separator: ",")])
     }
 
     @Test("a guest with a disk of every kind moves, comes back, and starts anew from the files there")

@@ -201,6 +201,48 @@ struct DrainTests {
     #expect(Self.moves(drain).map(\.destination) == [DrainSamples.host(1)])
   }
 
+  @Test(
+    "surveys a guest again whose migration somebody else has ordered and which no known host can take instead",
+    arguments: [
+      DrainFailureRule.retry, .skip, .stop,
+    ])
+  func foreignWithoutWays(rule: DrainFailureRule) {
+    var survey = DrainSamples.survey([1], hosts: 1)
+    survey.guests[0].migration = DrainSurvey.Guest.Foreign(id: MessageSamples.migrationID("m-9"), destination: DrainSamples.host(3))
+    survey.guests[0].ways = []
+    var drain = Self.moving(survey, DrainOrder(onFailure: rule))
+    _ = drain.apply(.ended(MessageSamples.migrationID("m-9"), .failed([Self.failure], runsHere: true)), at: Self.now(3))
+    #expect(drain.outstanding(at: Self.now(3)).contains(.look(round: 1)))
+    _ = drain.apply(.looked([DrainSamples.guest(0)]), at: Self.now(4))
+    #expect(drain.outstanding(at: Self.now(4)).contains(.survey(round: 2, only: [DrainSamples.guest(0).uuid])))
+    _ = drain.apply(.surveyed(DrainSamples.survey([1], hosts: 1), round: 2), at: Self.now(5))
+    #expect(Self.moves(drain).map(\.destination) == [DrainSamples.host(1)])
+    #expect(Self.moves(drain).map(\.isOwn) == [true])
+  }
+
+  @Test("begins as many of its own as planned beside those that somebody else has ordered")
+  func besideForeign() {
+    var survey = DrainSamples.survey([1, 1], hosts: 1)
+    survey.guests[0].migration = DrainSurvey.Guest.Foreign(id: MessageSamples.migrationID("m-9"), destination: DrainSamples.host(3))
+    let drain = Self.moving(survey, DrainOrder(parallel: 1))
+    #expect(Self.moves(drain).map(\.isOwn) == [false, true])
+  }
+
+  @Test("ends with the guests that are started again and again named, and not as completed")
+  func startedForEver() throws {
+    var drain = Self.moving(DrainSamples.survey([1], hosts: 1))
+    for round in 2...Drain.roundLimit {
+      let now = Self.now(Int64(round))
+      _ = drain.apply(.ended(try #require(Self.moves(drain).last).migration, .moved), at: now)
+      _ = drain.apply(.looked([DrainSamples.guest(0)]), at: now)
+      _ = drain.apply(.surveyed(DrainSamples.survey([1], hosts: 1), round: round), at: now)
+    }
+    _ = drain.apply(.ended(try #require(Self.moves(drain).last).migration, .moved), at: Self.now(30))
+    _ = drain.apply(.looked([DrainSamples.guest(0)]), at: Self.now(31))
+    #expect(drain.publicPhase == .incomplete)
+    #expect(Self.states(drain) == [DrainSamples.guest(0).name: .blocked])
+  }
+
   @Test("ends without a guest whose migration needs attention")
   func attention() throws {
     var drain = Self.moving(DrainSamples.survey([2, 1], hosts: 1))

@@ -18,6 +18,24 @@ struct SourceStep {
     effects = try? after.apply(event, at: time)
   }
 
+  /// What a machine becomes by an event; nil where that changes nothing, as most events do in most states. What is broken is added to
+  /// `violations`.
+  static func after(
+    _ event: SourceEvent, to migration: SourceMigration, at time: Now, violations: inout Set<String>
+  ) -> SourceMigration? {
+    var after = migration
+    let effects = try? after.apply(event, at: time)
+    guard after.revision != migration.revision || after.step != migration.step || effects?.isEmpty == false else { return nil }
+    var step = SourceStep(before: migration, event: event, after: after, time: time)
+    step.effects = effects
+    violations.formUnion(step.violations)
+    return after
+  }
+
+  private init(before: SourceMigration, event: SourceEvent, after: SourceMigration, time: Now) {
+    (self.before, self.event, self.after, self.time) = (before, event, after, time)
+  }
+
   /// The phases that each phase can become.
   static let exits: [String: Set<String>] = [
     "queued": ["inspecting", "failed", "cancelled"],

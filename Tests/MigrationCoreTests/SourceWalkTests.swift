@@ -64,10 +64,8 @@ import Testing
       for atDestination in [true, false] where !SourceAlphabet.ends(migration, guestIsAtDestination: atDestination) {
         stuck.insert("\(migration.phase)")
       }
-      return SourceAlphabet.events(for: migration).map { event, time in
-        let step = SourceStep(event, to: migration, at: time)
-        violations.formUnion(step.violations)
-        return step.after
+      return SourceAlphabet.events(for: migration).compactMap { event, time in
+        SourceStep.after(event, to: migration, at: time, violations: &violations)
       }
     }
     #expect(violations.sorted() == [])

@@ -86,7 +86,7 @@ guest_definition() {
   $6
   <os>
     <type arch='x86_64' machine='$(guest_machine)'>hvm</type>
-    <kernel>$4/vmlinuz</kernel>
+    <kernel>$4/kernel</kernel>
     <initrd>$4/initramfs.gz</initrd>
     <cmdline>console=ttyS0 quiet loglevel=3 panic=-1 $5</cmdline>
   </os>

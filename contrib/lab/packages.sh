@@ -6,7 +6,7 @@ readonly LAB_PACKAGES=(
   rabbitmq-server libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
   iproute2 iptables uuid-runtime util-linux jq procps openssl
 )
-readonly LAB_GUEST_PACKAGES=(linux-image-cloud-amd64 cpio)
+readonly LAB_GUEST_PACKAGES=(linux-image-cloud-amd64 cpio lz4)
 
 # What Longshore is built with besides the Swift toolchain, and what its tests need besides the lab.
 readonly LAB_BUILD_PACKAGES=(

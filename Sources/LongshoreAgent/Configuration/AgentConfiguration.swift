@@ -98,9 +98,16 @@ struct AgentConfiguration: Sendable {
     endpoint = DestinationEndpoint(
       libvirtURI: try settings.text(.libvirtReachableAs) ?? "qemu+tls://\(hostname)/system", migrationAddress: address,
       tlsName: try settings.text(.migrationTLSName))
-    guard LibvirtURI.host(of: endpoint.libvirtURI) != nil else {
+    do {
+      _ = try PeerLibvirt(endpoint.libvirtURI)
+    } catch {
       throw settings.wrong(
-        .libvirtReachableAs, "\(endpoint.libvirtURI) names no host: give it as other hosts reach it, such as qemu+tls://\(hostname)/system")
+        .libvirtReachableAs,
+        "\(endpoint.libvirtURI) is opened by no other host: give it as they reach it, such as qemu+tls://\(hostname)/system, with tls, tcp or ssh, "
+          + "and without parameters")
+    }
+    guard HostText.isHost(address) else {
+      throw settings.wrong(.migrationAddress, "\(address) is no host name and no IP address")
     }
     allowedAddresses = try settings.list(.migrationAllowedAddresses).map(Set.init)
     deadlineSeconds =

@@ -30,6 +30,8 @@ actor MigrationCoordinator {
   private var inPhaseSince: [MigrationID: Now] = [:]
   /// When the destination of a migration out of this host was heard last.
   private var heardAt: [MigrationID: Now] = [:]
+  /// Since when the broker takes what is asked of the destinations of running migrations; absent while it does not.
+  private var askedAt: [MigrationID: Now] = [:]
   /// Waits to admit migrations whose admission could not be journalled.
   private var admissionRetry: Task<Void, Never>?
   private var isStopped = false
@@ -397,6 +399,7 @@ actor MigrationCoordinator {
     guard migration.isTerminal else { return }
     sourceTasks[migration.id] = nil
     heardAt[migration.id] = nil
+    askedAt[migration.id] = nil
     ended(migration)
   }
 
@@ -469,7 +472,11 @@ actor MigrationCoordinator {
     // Where many come at once, the first of them has already done it for all.
     case .awaitAdmission: if migration.waiting == nil { admit(to: .source) }
     case .setTimer(let timer, let milliseconds):
-      guard (try? await clock.wait(milliseconds: milliseconds)) != nil else { return }
+      var left = milliseconds
+      while left > 0 {
+        guard (try? await clock.wait(milliseconds: left)) != nil else { return }
+        left = timer.purpose == .patience ? timeToAnswer(of: id, in: milliseconds) : 0
+      }
       await report(.timerFired(timer), id: id)
     case .ask(let body): await withWork(of: id, in: migration.trace) { await ask(body, of: migration) }
     default:
@@ -494,14 +501,17 @@ actor MigrationCoordinator {
     let id = migration.id
     var pause: Int64?
     var silence = Silence(patience: migration.patience.attention)
+    askedAt[id] = nil
     while !Task.isCancelled {
       do {
         try await peers.send(body, of: id, to: migration.destination)
         silence.asked(at: clock.now())
+        askedAt[id] = askedAt[id] ?? clock.now()
       } catch is PeerUnknown {
         await report(.destinationUnknown, id: id)
       } catch {
         silence.end()
+        askedAt[id] = nil
         logger.debug("The broker did not take a message", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
       }
       let next = (migrations.sources[id] ?? migration).pauseBeforeAskingAgain(after: pause)
@@ -509,6 +519,14 @@ actor MigrationCoordinator {
       try? await clock.wait(milliseconds: next)
       if silence.isTooLong(heardAt: heardAt[id], at: clock.now()) { await report(.destinationSilent, id: id) }
     }
+  }
+
+  /// What is left, of so many milliseconds, for the destination's first answer. They count from when the broker has taken the question:
+  /// what is not with it nobody can answer.
+  private func timeToAnswer(of id: MigrationID, in milliseconds: Int64) -> Int64 {
+    guard case .preparing(heard: false)? = migrations.sources[id]?.phase else { return 0 }
+    guard let asked = askedAt[id] else { return milliseconds }
+    return milliseconds - asked.milliseconds(until: clock.now())
   }
 
   // MARK: - Admission
@@ -584,7 +602,7 @@ extension HostStep {
 
 extension JournalError {
   /// Whether one record cannot be read, while the journal itself can be: trying again is of no use.
-  fileprivate var isOfOneRecord: Bool { [.unknownShape, .unreadableRecord].contains(code) }
+  var isOfOneRecord: Bool { [.unknownShape, .unreadableRecord].contains(code) }
 }
 
 extension DestinationMigration.Phase {

@@ -61,7 +61,8 @@ struct DiskViews: Sendable {
 
   private func removeFolders(of id: MigrationID) {
     let names = (try? FolderListing.names(in: directory, operation: "list \(directory)")) ?? []
-    for name in names where name.hasPrefix("\(id)-") {
+    // `<migration>-<attempt>`; an id may begin with another one and a dash.
+    for name in names where name.lastIndex(of: "-").map({ name[..<$0] }) == id.text[...] {
       unlink("\(directory)/\(name)/nbd")
       rmdir("\(directory)/\(name)")
     }

@@ -21,6 +21,8 @@ actor DrainCoordinator {
   private let logger: Logger
 
   private var drains: HostDrains
+  /// A drain in the journal that has not ended and that this version cannot read.
+  private var unreadable: MigrationID?
   private var tasks = EffectTasks<DrainEffect>()
   private var isStopped = false
 
@@ -48,6 +50,7 @@ actor DrainCoordinator {
         "A drain in the journal cannot be read by this version and is left alone",
         metadata: [LogKeys.migration: "\(unreadable.id)", LogKeys.error: "\(unreadable.reason)"])
     }
+    unreadable = found.unreadable.first?.id
     guard let drain = found.migrations.first else { return }
     logger.info("Taking up a drain", metadata: describe(drain))
     drains = HostDrains(here: here, open: drain)
@@ -69,6 +72,14 @@ actor DrainCoordinator {
   func order(_ order: DrainOrder, key: RequestKey) async throws(JournalError) -> Reply.Body {
     let known = try drain(key.id)
     if known == nil, let refusal = refusal(of: order) { return .rejected([refusal]) }
+    if known == nil, let unreadable {
+      return .rejected([
+        Reason(
+          .drainRuns,
+          "\(here.host) is being drained already by \(unreadable), which this version of the agent cannot read: start the version that began it"
+        )
+      ])
+    }
     switch drains.accept(order, key, known: known, at: clock.now()) {
     case .known(let drain): return .drain(await status(of: drain))
     case .rejected(let reason): return .rejected([reason])

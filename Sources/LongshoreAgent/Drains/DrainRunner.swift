@@ -44,7 +44,8 @@ struct HypervisorDrainRunner: DrainRunner {
       while await coordinator.incomingCount > 0, begin.milliseconds(until: clock.now()) < Self.arrivalPatience {
         guard (try? await clock.wait(milliseconds: Self.lookInterval)) != nil else { return }
       }
-      await untilDone("look which guests run", drain, report) { .looked(try await surveyor.running()) }
+      // What is still on its way here by then stays, and the drain says so.
+      await untilDone("look which guests run", drain, report) { .looked(try await surveyor.running(arriving: true)) }
     case .report, .awaitDeadline: break
     }
   }

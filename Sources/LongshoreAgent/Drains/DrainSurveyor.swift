@@ -2,6 +2,7 @@ internal import Libvirt
 internal import Logging
 internal import LongshoreMessages
 internal import MigrationCore
+internal import Synchronization
 
 /// Finds out what a drain has to know: the guests of this host, the hosts that may get them, and by the checks of a migration what stands
 /// against each way. Changes nothing.
@@ -34,14 +35,16 @@ struct DrainSurveyor: Sendable {
     var plan: MigrationPlan?
   }
 
-  /// The guests that run on this host, but for those that are still on their way here.
-  func running() async throws -> [GuestReference] {
+  /// The guests that run on this host.
+  ///
+  /// - Parameter arriving: Whether those belong to them that are still on their way here.
+  func running(arriving: Bool) async throws -> [GuestReference] {
     var guests: [GuestReference] = []
     for domain in try await libvirt.connection().domains(.active) {
       let guest = GuestReference(uuid: domain.uuid, name: domain.name)
       switch try await domain.state() {
       case .shutoff, .crashed: continue
-      default: if await coordinator.isArriving(guest.uuid) { continue }
+      default: if !arriving, await coordinator.isArriving(guest.uuid) { continue }
       }
       guests.append(guest)
     }
@@ -53,9 +56,10 @@ struct DrainSurveyor: Sendable {
   /// - Parameters:
   ///   - id: The drain's id, or that of its dry run.
   ///   - only: The UUIDs of the guests; nil for all that run.
-  /// - Throws: libvirt's errors where it cannot be asked.
+  /// - Throws: libvirt's errors where it cannot be asked, and the broker's where it takes no questions.
   func survey(_ id: MigrationID, _ order: DrainOrder, only: [String]?) async throws -> DrainSurvey {
-    let guests = try await running().filter { only?.contains($0.uuid) != false }
+    // Those that are named were found when the host was looked at again.
+    let guests = try await running(arriving: only != nil).filter { only?.contains($0.uuid) != false }
     guard !guests.isEmpty else { return await survey([], [], uplink: nil) }
     async let asked = questions.ask(order.to, for: id)
     var candidates = try await inspect(guests, order)
@@ -70,7 +74,7 @@ struct DrainSurveyor: Sendable {
       for guest in movable.prefix(Self.measurements) {
         measured.insert(guest)
         pairs += 1
-        let (way, facts) = await check(candidates[guest], id, hosts[host].host, measures: true)
+        let (way, facts) = try await check(candidates[guest], id, hosts[host].host, measures: true)
         candidates[guest].found.ways.append(way)
         guard let facts, let measured = facts.toDestinationBps else { continue }
         fastest = max(fastest ?? 0, measured)
@@ -80,7 +84,7 @@ struct DrainSurveyor: Sendable {
       let rest = movable.filter { !measured.contains($0) }
       let checked = rest.prefix(max(0, Self.checkLimit - pairs))
       pairs += checked.count
-      for (guest, way) in await ways(to: hosts[host].host, checked.map { ($0, candidates[$0]) }, id) {
+      for (guest, way) in try await ways(to: hosts[host].host, checked.map { ($0, candidates[$0]) }, id) {
         candidates[guest].found.ways.append(way)
       }
       for guest in rest.dropFirst(checked.count) { candidates[guest].found.ways.append(Self.way(candidates[guest], to: hosts[host])) }
@@ -170,16 +174,16 @@ struct DrainSurveyor: Sendable {
 
   private func ways(
     to host: NodeName, _ guests: [(index: Int, candidate: Candidate)], _ id: MigrationID
-  ) async -> [(Int, DrainSurvey.Way)] {
-    await guests.concurrentMap(atMost: Self.atOnce) { guest in
-      (guest.index, await check(guest.candidate, id, host, measures: false).way)
+  ) async throws -> [(Int, DrainSurvey.Way)] {
+    try await guests.concurrentMap(atMost: Self.atOnce) { guest in
+      (guest.index, try await check(guest.candidate, id, host, measures: false).way)
     }
   }
 
   /// Lets a host make its checks for a guest.
   private func check(
     _ candidate: Candidate, _ id: MigrationID, _ host: NodeName, measures: Bool
-  ) async -> (way: DrainSurvey.Way, facts: DestinationFacts?) {
+  ) async throws -> (way: DrainSurvey.Way, facts: DestinationFacts?) {
     guard var plan = candidate.plan else { return (DrainSurvey.Way(host: host), nil) }
     // The path to a host is the same for all guests.
     if !measures { plan.sourceTriesPath = nil }
@@ -187,13 +191,20 @@ struct DrainSurveyor: Sendable {
     let silent = CheckRule.destinationAnswers.failed(
       on: here.host, "the agent of \(host) did not answer within \(Self.checkWait / 1000) s", advice: nil)
     let asked = plan
+    let isAsked = Mutex(false)
     let answer = await dryRuns.answer(of: question, fallback: [silent], milliseconds: Self.checkWait, clock: clock) { [peers] in
       do {
         try await peers.send(.check(asked), of: question, to: HostAddress(cluster: here.cluster, host: host))
+        isAsked.withLock { $0 = true }
         return nil
       } catch {
+        if error is PeerUnknown { isAsked.withLock { $0 = true } }
         return [silent]
       }
+    }
+    // What the broker has not taken says nothing of the host: the whole survey is made again.
+    guard isAsked.withLock({ $0 }) else {
+      throw Reason.Failure(.unavailable, "the broker does not take the question to \(host)")
     }
     let refusals = answer.checks.filter { $0.outcome == .refused }.map { Reason($0) }
     var way = DrainSurvey.Way(host: host, refusals: refusals)

@@ -42,20 +42,16 @@ struct OfferQuestions: Sendable {
   let mailbox: HostOfferMailbox
   let clock: any HostClock
 
-  /// The offers, by the hosts' names.
+  /// The offers, by the hosts' names. While the broker takes no questions it is waited for.
   ///
   /// - Parameter named: The hosts to ask; nil for all of the cluster.
   func ask(_ named: [NodeName]?, for drain: MigrationID) async -> [DrainSurvey.Host] {
     let stream = await mailbox.offers(to: drain)
-    let asking = Task { await ask(named, until: drain) }
-    let limit = Task {
-      try await clock.wait(milliseconds: named == nil ? Self.hearing : Self.patience)
-      await mailbox.close(drain)
+    let asking = Task {
+      await ask(named, for: drain, milliseconds: named == nil ? Self.hearing : Self.patience)
+      if !Task.isCancelled { await mailbox.close(drain) }
     }
-    defer {
-      asking.cancel()
-      limit.cancel()
-    }
+    defer { asking.cancel() }
     var found: [NodeName: HostOffer] = [:]
     for await (host, offer) in stream where host != here.host && named?.contains(host) != false {
       found[host] = offer
@@ -73,14 +69,32 @@ struct OfferQuestions: Sendable {
       .sorted { $0.host.text < $1.host.text }
   }
 
-  private func ask(_ named: [NodeName]?, until drain: MigrationID) async {
-    repeat {
-      guard let named else {
-        try? await cluster.announce(.askOffer, of: drain)
+  /// Asks again and again for so long, which counts from when the broker has taken a question: what is not with it nobody can answer.
+  private func ask(_ named: [NodeName]?, for drain: MigrationID, milliseconds: Int64) async {
+    var left = milliseconds
+    var isAsked = false
+    while left > 0 {
+      if await send(to: named, for: drain) { isAsked = true }
+      let pause = isAsked ? min(Self.askInterval, left) : Self.askInterval
+      guard (try? await clock.wait(milliseconds: pause)) != nil else { return }
+      if isAsked { left -= pause }
+    }
+  }
+
+  /// Asks once. Returns whether the broker has taken all questions, but for those to hosts that it does not know.
+  private func send(to named: [NodeName]?, for drain: MigrationID) async -> Bool {
+    guard let named else { return (try? await cluster.announce(.askOffer, of: drain)) != nil }
+    var isTaken = true
+    for host in named {
+      do {
+        try await peers.send(.askOffer, of: drain, to: HostAddress(cluster: here.cluster, host: host))
+      } catch is PeerUnknown {
         continue
+      } catch {
+        isTaken = false
       }
-      for host in named { try? await peers.send(.askOffer, of: drain, to: HostAddress(cluster: here.cluster, host: host)) }
-    } while (try? await clock.wait(milliseconds: Self.askInterval)) != nil
+    }
+    return isTaken
   }
 }
 

@@ -31,11 +31,16 @@ struct BothHosts: Sendable {
 
   /// Looks at both from the destination.
   ///
-  /// - Parameter uri: How the source's libvirt is reached; nil where that is not known.
-  func observe(_ uuid: String, atSource uri: String?) async -> Observation {
+  /// - Parameters:
+  ///   - uri: How the source's libvirt is reached, by its agent's word; nil where that is not known.
+  ///   - allowed: What it may be.
+  func observe(_ uuid: String, atSource uri: String?, allowed: AllowedAddresses) async -> Observation {
     async let here = observeHere(uuid)
     guard let uri else { return Observation(source: .unreachable("it is not known how it is reached"), destination: await here) }
-    async let there = sight(of: uuid) { try await destinations.connection(to: uri) }
+    async let there = sight(of: uuid) {
+      try allowed.check(uri: uri)
+      return try await destinations.connection(to: uri)
+    }
     return Observation(source: await there, destination: await here)
   }
 

@@ -127,7 +127,7 @@ extension Orphans {
     let names = try await names(in: path)
     for name in names where !known.registered.contains("\(path)/\(name)") {
       guard let status = try RegisteredFiles.status(of: "\(path)/\(name)") else { continue }
-      let (kind, role, side) = Self.guess(name, fate)
+      let (kind, role, side) = Self.guess(name)
       var file = RegisteredFile(migration: id, side: side, role: role, path: "\(path)/\(name)")
       file.identity = status.identity
       found.append(try await self.found(kind, file, status, fate, isRegistered: false, storage))
@@ -143,10 +143,12 @@ extension Orphans {
     return found
   }
 
-  /// What a file in a work folder is by its name; a source's work folder holds disks that were set aside alone.
-  private static func guess(_ name: String, _ fate: MigrationFate) -> (Orphan.Kind, RegisteredFile.Role, Side) {
-    if name.hasPrefix("stub-") || name.hasPrefix("scratch-") { return (.draft, .stub, .destination) }
-    if name.hasPrefix("layer-") { return (.templateCopy, .templateCopy, .destination) }
+  /// What a file in a work folder is by its name: a draft and a copy of a template have exactly such a one as an agent gives them. Disks that
+  /// were set aside have the names of their volumes, which may begin in the same way.
+  private static func guess(_ name: String) -> (Orphan.Kind, RegisteredFile.Role, Side) {
+    // The targets are those that libvirt knows: vda, sdaa, hdc, fda, xvdb, ubda.
+    if name.wholeMatch(of: /(stub|scratch)-(xv|v|s|h|f|ub)d[a-z]{1,3}/) != nil { return (.draft, .stub, .destination) }
+    if name.wholeMatch(of: /layer-[0-9]+/) != nil { return (.templateCopy, .templateCopy, .destination) }
     return (.setAside, .setAside, .source)
   }
 

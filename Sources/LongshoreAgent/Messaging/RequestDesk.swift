@@ -68,6 +68,16 @@ struct RequestDesk: Sendable {
   /// - Returns: The reply, or nil for a question that another host has to answer.
   func answer(_ request: Request, sentAt: Timestamp?) async throws(JournalError) -> Reply.Body? {
     if let reason = objection(to: request, sentAt: sentAt) { return .rejected([reason]) }
+    do throws(JournalError) {
+      return try await answer(request)
+    } catch {
+      // Asking again is of no use, and would hold up all that comes after it.
+      guard error.isOfOneRecord else { throw error }
+      return .rejected([Reason(.operationFailed, error.message)])
+    }
+  }
+
+  private func answer(_ request: Request) async throws(JournalError) -> Reply.Body? {
     switch request.command {
     case .migrate(let order): return await dryRun(request.id, order)
     case .cancel(let id): return try await cancel(id, request: request)
@@ -326,9 +336,8 @@ struct RequestDesk: Sendable {
       return .rejected([neither(owner, migration.source, here)])
     }
     let reason = Reason(.ownerNamed, "the request \(request.id) named \(owner) as the guest's owner")
-    let uri = plan.sourceLibvirtURI.flatMap { (try? allowed.check(uri: $0)) == nil ? nil : $0 }
-    let refusal = try await coordinator.nameOwner(
-      named, ofIncoming: id, seeing: await hosts.observe(plan.guest.uuid, atSource: uri), reason: reason)
+    let seen = await hosts.observe(plan.guest.uuid, atSource: plan.sourceLibvirtURI, allowed: allowed)
+    let refusal = try await coordinator.nameOwner(named, ofIncoming: id, seeing: seen, reason: reason)
     return refusal.map { .rejected([$0]) } ?? .accepted
   }
 

@@ -182,7 +182,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
       CrashPoint.settlementUndone.reached()
       if settlement == .resumeDestination, migration.takesView, let endpoint = migration.preparation?.endpoint {
         let view = SwitchView(
-          migration: migration, destination: await destinations.link(to: endpoint.libvirtURI), clock: clock, logger: logger)
+          migration: migration, destination: try await destinations.link(to: endpoint.libvirtURI), clock: clock, logger: logger)
         await report(.viewTaken(failure: await view.begin()))
       }
       if settlement == .resumeDestination { CrashPoint.guestUnresumed.reached() }

@@ -18,6 +18,8 @@ actor PathTrials {
   private let peers: any PeerLink
   private let clock: any HostClock
   private let logger: Logger
+  /// Opens another host's libvirt anew and closes it.
+  private let tryLibvirt: @Sendable (_ uri: String) async throws(LibvirtError) -> Void
   /// How this host's libvirt is configured now.
   private let settings: @Sendable () -> LibvirtSettings
   private var running: Set<MigrationID> = []
@@ -25,6 +27,9 @@ actor PathTrials {
   init(
     here: HostAddress, allowed: AllowedAddresses, templateAddress: String,
     templatePorts: ClosedRange<UInt16>, peers: any PeerLink, clock: any HostClock, logger: Logger,
+    tryLibvirt: @escaping @Sendable (_ uri: String) async throws(LibvirtError) -> Void = { uri throws(LibvirtError) in
+      try await LibvirtConnection.open(uri).close()
+    },
     settings: @escaping @Sendable () -> LibvirtSettings = { LibvirtSettings() }
   ) {
     self.here = here
@@ -34,6 +39,7 @@ actor PathTrials {
     self.peers = peers
     self.clock = clock
     self.logger = logger
+    self.tryLibvirt = tryLibvirt
     self.settings = settings
   }
 
@@ -53,16 +59,17 @@ actor PathTrials {
 
   private func attempt(_ question: PathQuestion, _ destination: NodeName) async -> PathAnswer {
     let endpoint = question.endpoint
+    let port: UInt16
     do {
       try allowed.check(endpoint)
+      port = try PeerLibvirt(endpoint.libvirtURI).port
     } catch {
-      let found = Reason.of(error, "use the destination's addresses").message
-      return PathAnswer(checks: [CheckRule.allowedAddress.failed(on: here.host, found)])
+      return PathAnswer(checks: [CheckRule.allowedAddress.failed(on: here.host, error.reason.message)])
     }
     let address = CheckRule.allowedAddress.passed(on: here.host, "the addresses of \(destination) are allowed")
-    async let libvirt = checkLibvirt(endpoint.libvirtURI, destination)
-    async let port = checkPort(question, destination)
-    let (portCheck, rate) = await port
+    async let libvirt = checkLibvirt(endpoint.libvirtURI, port, destination)
+    async let migrationPort = checkPort(question, destination)
+    let (portCheck, rate) = await migrationPort
     var answer = PathAnswer(checks: [address, await libvirt] + [portCheck].compactMap(\.self), fromDestinationBps: rate)
     if let tls = question.tls {
       let settings = settings()
@@ -73,13 +80,13 @@ actor PathTrials {
     return answer
   }
 
-  private func checkLibvirt(_ uri: String, _ destination: NodeName) async -> Check {
+  private func checkLibvirt(_ uri: String, _ port: UInt16, _ destination: NodeName) async -> Check {
     let rule = CheckRule.destinationLibvirt
     // A new connection, as the source's libvirt will make one: an open one may have outlived the way by which it came. libvirt waits
     // for it as long as the kernel does, which is minutes.
-    let outcome = await withLimit(milliseconds: Self.libvirtLimit, clock) { () -> String in
+    let outcome = await withLimit(milliseconds: Self.libvirtLimit, clock) { [tryLibvirt] () -> String in
       do throws(LibvirtError) {
-        try await LibvirtConnection.open(uri).close()
+        try await tryLibvirt(uri)
         return ""
       } catch {
         return error.message
@@ -92,7 +99,7 @@ actor PathTrials {
         on: here.host,
         "the libvirt of \(destination) does not answer \(here.host) at \(uri): \(failure ?? "nothing came back within \(Self.libvirtLimit / 1000) s")",
         advice: "see on \(here.host) what `virsh --connect \(uri) list` says: libvirt's daemon there must listen, firewalls must let "
-          + "TCP \(LibvirtURI.port(of: uri)) through, and certificates must fit")
+          + "TCP \(port) through, and certificates must fit")
     }
   }
 

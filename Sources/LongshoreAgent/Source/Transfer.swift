@@ -58,8 +58,10 @@ struct Transfer: Sendable {
 
   /// Carries the handover's fence out, where there is one, while the transfer runs.
   private func fenced(isFollowing: Bool = false, _ transfer: () async -> SourceEvent?) async -> SourceEvent? {
-    guard migration.isFenced, let endpoint = migration.preparation?.endpoint else { return await transfer() }
-    let destination = await destinations.link(to: endpoint.libvirtURI)
+    // Where the destination's libvirt is none that is opened, no call is made either.
+    guard migration.isFenced, let endpoint = migration.preparation?.endpoint,
+      let destination = try? await destinations.link(to: endpoint.libvirtURI)
+    else { return await transfer() }
     let fence = HandoverFence(
       guest: migration.guest, source: source, destination: destination,
       acceptedAt: migration.acceptedAt.wall, isFollowing: isFollowing, isNoted: migration.fencedAt != nil,

@@ -35,9 +35,15 @@ struct LayerIdentities: Sendable {
   }
 
   /// Remembers the digest of a file that was just read, unless it was written to so lately that its times do not tell what follows.
-  func remember(read digest: LayerDigest, of path: String) throws {
-    let status = try FileStatus(ofPath: path, operation: "look at \(path)")
-    if reader.isSettled(modified: status.modified, changed: status.changed) { try remember(digest, of: path) }
+  func remember(read digest: LayerDigest, of path: String) async throws {
+    let status = try await Self.status(of: path)
+    guard reader.isSettled(modified: status.modified, changed: status.changed) else { return }
+    try journal.remember(digest, for: FileFingerprint(path: path, status: status))
+  }
+
+  /// Looks at a file on a thread that may block.
+  private static func status(of path: String) async throws(ImageError) -> FileStatus {
+    try await BlockingWork.run { () throws(ImageError) in try FileStatus(ofPath: path, operation: "look at \(path)") }
   }
 
   /// The digest of a layer's file as it is read now, whatever is remembered. Nothing is remembered of it.
@@ -58,9 +64,9 @@ struct LayerIdentities: Sendable {
   }
 
   /// What was remembered last of the file of a path, whatever has become of it since; nil for nothing.
-  func remembered(of path: String) throws -> Remembered? {
+  func remembered(of path: String) async throws -> Remembered? {
     guard let (digest, file) = try journal.rememberedDigest(ofPath: path) else { return nil }
-    let status = try FileStatus(ofPath: path, operation: "look at \(path)")
+    let status = try await Self.status(of: path)
     return Remembered(digest: digest, isUntouched: FileFingerprint(path: path, status: status) == file)
   }
 

@@ -31,12 +31,15 @@ actor TemplateVerifications {
   func begin(_ id: MigrationID, _ selection: TemplateSelection) async throws -> TemplateWork {
     if let known = works[id] { return known }
     let templates = try await select(selection)
+    // Pools may stand still: nothing here may wait for their files, whom a cancel would have to wait for then.
+    let files = try await BlockingWork.run { () throws(ImageError) in
+      templates.map { template in
+        TemplateWork.File(
+          pool: template.pool, volume: template.volume, fileSize: FileProbe.size(of: template.path) ?? 0, state: .waiting)
+      }
+    }
     // The same order may have come once more meanwhile.
     if let known = works[id] { return known }
-    let files = templates.map { template in
-      TemplateWork.File(
-        pool: template.pool, volume: template.volume, fileSize: FileProbe.size(of: template.path) ?? 0, state: .waiting)
-    }
     let work = TemplateWork(
       id: id, kind: .verify, phase: .working, bytesTotal: files.reduce(0) { $0 &+ $1.fileSize }, files: files)
     works[id] = work
@@ -75,7 +78,7 @@ actor TemplateVerifications {
       works[id]?.files[index].state = .working
       var file = works[id]?.files[index]
       do {
-        let remembered = try identities.remembered(of: template.path)
+        let remembered = try await identities.remembered(of: template.path)
         file?.remembered = remembered?.digest
         let found = try await identities.read(template.path, format: template.format) { done in
           Task { await self.note(id, before &+ done) }
@@ -92,7 +95,7 @@ actor TemplateVerifications {
             "A template is not what it was", metadata: [LogKeys.path: "\(template.path)", LogKeys.reason: "\(file?.reason?.message ?? "")"])
         } else {
           file?.state = remembered == nil ? .new : .same
-          try identities.remember(read: found, of: template.path)
+          try await identities.remember(read: found, of: template.path)
         }
       } catch {
         if Task.isCancelled { return }

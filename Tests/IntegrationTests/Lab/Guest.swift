@@ -56,6 +56,8 @@ struct Guest: Sendable {
       "guest-up",
       [
         host.rawValue, guest.name, "--uuid", uuid, "--memory", "128", "--template-size", "64M", "--data-size", "64M",
+        // Each write takes an emulated guest a hundredth of a second of a processor, whose number is what tells of a loss.
+        "--rate", "10",
       ] + form.options)
     return guest
   }

@@ -213,6 +213,8 @@ struct AgentConfigurationTests {
       ("broker: {addresses: [\"[2001:db8::1\"]}", .brokerAddresses), ("broker: {addresses: [\"[::1]x\"]}", .brokerAddresses),
       ("broker: {addresses: [\":5672\"]}", .brokerAddresses), ("broker: {heartbeat: 0}", .brokerHeartbeat),
       ("libvirt: {reachableAs: \"qemu:///system\"}", .libvirtReachableAs), ("libvirt: {reachableAs: kvm1}", .libvirtReachableAs),
+      ("libvirt: {reachableAs: \"qemu+ssh://kvm1/system?command=x\"}", .libvirtReachableAs),
+      ("migration: {address: \"kvm1/x\"}", .migrationAddress),
       ("migration: {deadline: 0s}", .migrationDeadline), ("migration: {deadline: 31d}", .migrationDeadline),
       ("migration: {answerTimeout: 5}", .migrationAnswerTimeout), ("nbd: {firstPort: 0}", .nbdFirstPort),
       ("nbd: {firstPort: 65536}", .nbdFirstPort), ("nbd: {firstPort: 20000, lastPort: 19999}", .nbdLastPort),

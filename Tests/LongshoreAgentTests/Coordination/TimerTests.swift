@@ -85,6 +85,34 @@ struct TimerTests {
     await station.coordinator.stop()
   }
 
+  @Test("A destination's time for its first answer begins when the broker has taken the question")
+  func unaskedDestination() async throws {
+    let isAway = Mutex(true)
+    let station = try Station(source: Success.source, send: { _ in if isAway.withLock({ $0 }) { throw BrokerAway() } })
+    try await station.accept(id, patience: patience)
+    for count in 1...3 {
+      await station.peers.wait(for: "prepare", count: count)
+      await station.clock.waitUntilPending(patience.firstAnswer)
+      station.clock.advance(milliseconds: patience.firstAnswer)
+    }
+    await station.peers.wait(for: "prepare", count: 4)
+    await station.clock.waitUntilPending(patience.firstAnswer)
+    #expect(try station.kinds() == [.accepted, .preparing])
+
+    // The next question is taken, so many milliseconds after the whole time has begun anew.
+    isAway.withLock { $0 = false }
+    await station.clock.waitUntilPending(8000)
+    station.clock.advance(milliseconds: 8000)
+    await station.peers.wait(for: "prepare", count: 5)
+    await station.clock.waitUntilPending(16_000)
+    station.clock.advance(milliseconds: patience.firstAnswer - 8000)
+    await station.clock.waitUntilPending(8000)
+    #expect(try station.kinds() == [.accepted, .preparing])
+    station.clock.advance(milliseconds: 8000)
+    await station.wait(for: .failed)
+    #expect(try station.journal.events(of: id).last?.data.reasons?.map(\.code) == [.destinationUnreachable])
+  }
+
   @Test("A host that no agent ever had is known at once")
   func unknownDestination() async throws {
     let station = try Station(source: Success.source, send: { _ in throw PeerUnknown() })

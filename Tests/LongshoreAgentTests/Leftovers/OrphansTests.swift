@@ -135,13 +135,15 @@ struct OrphansTests {
     }
   }
 
-  @Test("A disk that a migration set aside of which the journal knows nothing stays: it may be the only good copy")
-  func unknownSetAside() async throws {
+  @Test(
+    "A disk that a migration set aside of which the journal knows nothing stays: it may be the only good copy",
+    arguments: ["web.qcow2", "stub-web.qcow2", "scratch-data", "layer-0.qcow2", "scratch-", "layer-", "stub-vda1", "stub-vda-old"])
+  func unknownSetAside(volume: String) async throws {
     try await withHost { host in
       let id = try Many.id(1)
       let work = try host.work(id)
-      let disk = try await host.make(work.file("web.qcow2"), of: id)
-      let kept = ["set-aside \(Self.own)/\(id)/web.qcow2 kept", "work-folder \(Self.own)/\(id) kept"]
+      let disk = try await host.make(work.file(volume), of: id)
+      let kept = ["set-aside \(Self.own)/\(id)/\(volume) kept", "work-folder \(Self.own)/\(id) kept"]
       #expect(try await host.list() == kept)
       #expect(try await host.remove() == kept)
       #expect(host.folder.exists(disk))

@@ -34,14 +34,4 @@ struct LibvirtSettingsTests {
     #expect(LibvirtSettings(text: all).certificates == "/etc/pki/qemu")
     #expect(LibvirtSettings(text: all + "migrate_tls_x509_cert_dir = \"/etc/pki/m\"\n").certificates == "/etc/pki/m")
   }
-
-  @Test(
-    "The port of a URI is its own or its transport's",
-    arguments: [
-      ("qemu+tls://beta/system", 16_514), ("qemu+tcp://beta/system", 16_509), ("qemu+ssh://root@beta/system", 22),
-      ("qemu://beta/system", 16_514),
-      ("qemu+tcp://beta:1234/system", 1234), ("qemu+tls://[2001:db8::1]/system", 16_514), ("qemu+tls://[2001:db8::1]:99/system", 99),
-      ("", 16_514),
-    ])
-  func port(uri: String, port: UInt16) { #expect(LibvirtURI.port(of: uri) == port) }
 }

@@ -1,3 +1,4 @@
+import Libvirt
 import Logging
 import LongshoreMessages
 import LongshoreTestKit
@@ -16,11 +17,11 @@ struct PathChecksTests {
     let asked: ScriptedPeers
 
     /// - Parameters:
-    ///   - uri: The destination's libvirt.
+    ///   - libvirt: The destination's libvirt, under the URI `qemu+tcp://127.0.0.1:1/system`; nil where none answers there.
     ///   - ports: Ports, of which other runs may have some: the first half for the migration, the rest for templates.
     ///   - change: Changes what the source is asked.
     init(
-      uri: String = "test:///default", ports: ClosedRange<UInt16>, allowed: Set<String>? = nil, tlsName: String? = nil,
+      libvirt: String? = "test:///default", ports: ClosedRange<UInt16>, allowed: Set<String>? = nil, tlsName: String? = nil,
       certificates: String = "/nowhere", sourceCertificates: String = "/nowhere",
       clock: any HostClock = SystemHostClock(), earlier: PathAnswer? = nil,
       change: @escaping @Sendable (inout PathQuestion) -> Void = { _ in }
@@ -36,6 +37,7 @@ struct PathChecksTests {
       let trials = PathTrials(
         here: source, allowed: AllowedAddresses(hosts: allowed),
         templateAddress: "127.0.0.1", templatePorts: (middle + 1)...ports.upperBound, peers: answering, clock: clock, logger: logger,
+        tryLibvirt: { uri throws(LibvirtError) in try await LibvirtConnection.open(libvirt ?? uri).close() },
         settings: {
           var settings = LibvirtSettings(text: "")
           settings.certificates = sourceCertificates
@@ -50,7 +52,8 @@ struct PathChecksTests {
       settings.certificates = certificates
       settings.migrationPorts = ports.lowerBound...middle
       checks = PathChecks(
-        here: destination, endpoint: DestinationEndpoint(libvirtURI: uri, migrationAddress: "127.0.0.1", tlsName: tlsName),
+        here: destination,
+        endpoint: DestinationEndpoint(libvirtURI: "qemu+tcp://127.0.0.1:1/system", migrationAddress: "127.0.0.1", tlsName: tlsName),
         settings: settings, peers: asked, mailbox: mailbox, clock: clock)
     }
 
@@ -90,7 +93,7 @@ struct PathChecksTests {
 
   @Test("A libvirt that does not answer is named with its port")
   func noLibvirt() async throws {
-    let finding = await Pair(uri: "test+tcp://127.0.0.1:1/default", ports: 28_200...28_299).check()
+    let finding = await Pair(libvirt: nil, ports: 28_200...28_299).check()
     let check = try #require(finding.checks.first { $0.outcome == .refused })
     #expect(check.code == .libvirtUnreachable)
     #expect(try #require(check.advice).contains("TCP 1 through"))
@@ -168,7 +171,7 @@ struct PathChecksTests {
     var settings = LibvirtSettings(text: "")
     settings.migrationPorts = 28_200...28_299
     let checks = PathChecks(
-      here: Self.destination, endpoint: DestinationEndpoint(libvirtURI: "test:///default", migrationAddress: "127.0.0.1"),
+      here: Self.destination, endpoint: DestinationEndpoint(libvirtURI: "qemu+tls://beta/system", migrationAddress: "127.0.0.1"),
       settings: settings, peers: peers, mailbox: mailbox, clock: clock)
     let finding = Task { await checks.check(of: MigrationSamples.id, from: Self.source, needsTemplates: true, measures: false) }
     await clock.waitUntilPending(18_000)
