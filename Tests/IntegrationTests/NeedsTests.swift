@@ -105,7 +105,8 @@ extension MigrationTests {
             on: .alpha,
             #"""
             variables=/usr/share/OVMF/OVMF_VARS_4M.fd
-            virsh --quiet dumpxml --inactive "$1" | sed \
+            # The firmware starts a kernel that is packed.
+            virsh --quiet dumpxml --inactive "$1" | sed -e "s|/kernel</kernel>|/vmlinuz</kernel>|" \
               -e "s|</os>|<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram template='$variables'/></os>|" \
               -e "s|</devices>|<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm></devices>|" |
               virsh --quiet define /dev/stdin >&2
