@@ -2,7 +2,7 @@
 public struct Silence: Sendable {
   private let patience: Int64
   /// When the first question was asked that may be unanswered.
-  private var since: Now?
+  public private(set) var since: Now?
 
   /// Nothing was asked yet.
   ///

@@ -69,6 +69,11 @@ extension JournalError {
   }
 }
 
+extension JournalError {
+  /// Whether one record cannot be read, while the journal itself can be: trying again is of no use.
+  public var isOfOneRecord: Bool { [.unknownShape, .unreadableRecord].contains(code) }
+}
+
 extension JournalError: CustomStringConvertible {
   /// One line: operation, message and code.
   public var description: String { "\(operation): \(message) [\(code)]" }

@@ -506,14 +506,13 @@ actor MigrationCoordinator {
       do {
         try await peers.send(body, of: id, to: migration.destination)
         silence.asked(at: clock.now())
-        askedAt[id] = askedAt[id] ?? clock.now()
       } catch is PeerUnknown {
         await report(.destinationUnknown, id: id)
       } catch {
         silence.end()
-        askedAt[id] = nil
         logger.debug("The broker did not take a message", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
       }
+      if migrations.sources[id] != nil { askedAt[id] = silence.since }
       let next = (migrations.sources[id] ?? migration).pauseBeforeAskingAgain(after: pause)
       pause = next
       try? await clock.wait(milliseconds: next)
@@ -598,11 +597,6 @@ extension HostStep {
       return event.data.reasons?.map(\.code) ?? []
     }
   }
-}
-
-extension JournalError {
-  /// Whether one record cannot be read, while the journal itself can be: trying again is of no use.
-  var isOfOneRecord: Bool { [.unknownShape, .unreadableRecord].contains(code) }
 }
 
 extension DestinationMigration.Phase {

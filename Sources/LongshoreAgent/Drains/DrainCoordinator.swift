@@ -104,7 +104,8 @@ actor DrainCoordinator {
     do {
       return .drain(Drain.plan(id: id, order: order, host: here.host, survey: try await runner.survey(id, order), at: clock.now()))
     } catch {
-      return .rejected([Reason(.unavailable, "libvirt on \(here.host) cannot be asked at present (\(error)): ask again later")])
+      let why = Reason.of(error, "make the survey").message
+      return .rejected([Reason(.unavailable, "\(here.host) cannot plan the drain at present (\(why)): ask again later")])
     }
   }
 

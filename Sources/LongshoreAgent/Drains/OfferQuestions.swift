@@ -81,20 +81,20 @@ struct OfferQuestions: Sendable {
     }
   }
 
-  /// Asks once. Returns whether the broker has taken all questions, but for those to hosts that it does not know.
+  /// Asks once. Returns whether the broker has answered: it has taken a question, or does not know the host. The queue of one host can be
+  /// out of service while the others' are not.
   private func send(to named: [NodeName]?, for drain: MigrationID) async -> Bool {
     guard let named else { return (try? await cluster.announce(.askOffer, of: drain)) != nil }
-    var isTaken = true
+    var isThere = false
     for host in named {
       do {
         try await peers.send(.askOffer, of: drain, to: HostAddress(cluster: here.cluster, host: host))
-      } catch is PeerUnknown {
-        continue
+        isThere = true
       } catch {
-        isTaken = false
+        if error is PeerUnknown { isThere = true }
       }
     }
-    return isTaken
+    return isThere
   }
 }
 

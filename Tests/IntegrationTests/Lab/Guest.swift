@@ -56,7 +56,7 @@ struct Guest: Sendable {
       "guest-up",
       [
         host.rawValue, guest.name, "--uuid", uuid, "--memory", "128", "--template-size", "64M", "--data-size", "64M",
-        // Each write takes an emulated guest a hundredth of a second of a processor, whose number is what tells of a loss.
+        // A loss is seen by the blocks' numbers, however many there are in a second; each costs an emulated guest some 6 ms of a processor.
         "--rate", "10",
       ] + form.options)
     return guest
