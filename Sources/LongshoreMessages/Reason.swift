@@ -179,6 +179,10 @@ extension Reason.Code {
   public static let noHost = Reason.Code("no-host")
   /// A drain begins nothing more because a guest could not be moved.
   public static let drainStopped = Reason.Code("drain-stopped")
+  /// Somebody has paused a drain.
+  public static let drainPaused = Reason.Code("drain-paused")
+  /// Somebody lets a paused drain go on.
+  public static let drainResumed = Reason.Code("drain-resumed")
   /// The guest does not run at the host any more.
   public static let guestGone = Reason.Code("guest-gone")
   /// The migration's deadline passed.

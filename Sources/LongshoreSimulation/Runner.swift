@@ -44,7 +44,8 @@ extension World {
     if work.isCancelled {
       switch progress {
       case .next: break
-      // A wait ends with the task, and what a cancelled task found out is not taken.
+      // A wait ends with the task, and what a cancelled task found out is not taken. Its fence comes to rest before.
+      case _ where work.kind == .transfer: work.sourceReport = .transferEnded(error: nil, nil)
       default: return hosts[host].works.removeSubrange(index...index)
       }
     }
@@ -76,8 +77,11 @@ extension World {
       if isNoted || seams.fencesBlindly || hosts[host].left.contains(guest) { _ = work.fence.apply(.left) }
       return .wait(2)
     case .noting:
-      // A journal that cannot be written does not hold the guest.
-      guard isNoted || !hosts[host].store.isWritable else { return .sourceAndWait(.sourceFenced) }
+      // A journal that cannot be written does not hold the guest, nor a machine that has gone on meanwhile and does not take it any more.
+      guard isNoted || work.stage > 1 || !hosts[host].store.isWritable else {
+        work.stage = 2
+        return .sourceAndWait(.sourceFenced)
+      }
       _ = work.fence.apply(.noted)
       return .next
     case .ending:
@@ -130,7 +134,7 @@ extension World {
   private mutating func deliverReport(of index: Int, at host: Int) {
     let work = hosts[host].works[index]
     if work.kind == .transfer, !restFence(of: work.id, at: host) {
-      hosts[host].works[index].due = now + 1
+      hosts[host].works[index].due = now + 50
       return
     }
     guard
@@ -318,7 +322,10 @@ extension World {
   ) -> Progress {
     func notStarted(_ why: String) -> Progress { .source(.transferNotStarted(Reason(.operationFailed, why))) }
     if work.stage == 0, migration.isFenced, !hosts[host].works.contains(where: { $0.kind == .fence && $0.id == work.id }) {
+      // A part of the transfer, which has begun.
       var fencing = Work(.fence, 0, work.id, due: now)
+      fencing.stage = 1
+      fencing.sourceMachine = migration
       fencing.fence = Fence(takesView: migration.takesView)
       hosts[host].works.append(fencing)
     }

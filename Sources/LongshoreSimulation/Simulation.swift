@@ -13,7 +13,7 @@ struct Simulation {
   private(set) var outcome = Outcome()
 
   /// What a run came to.
-  struct Outcome {
+  struct Outcome: Sendable {
     var violation: Violation?
     var steps = 0
     var faults: [String: Int] = [:]

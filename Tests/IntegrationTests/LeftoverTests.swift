@@ -4,6 +4,8 @@ import LongshoreTestKit
 import Subprocess
 import Testing
 
+@testable import LongshoreAgent
+
 extension ThreeNodeTests {
   /// What migrations leave: disks in their time of grace, orphans, and the room that is promised to others.
   @Suite(.serialized) struct Leftovers {
@@ -144,6 +146,51 @@ extension ThreeNodeTests {
           try await planted.remove()
           #expect(try await guest.state(on: .beta) == "running")
           try await guest.verify(.alpha, .beta).expectGood()
+        }
+      }
+    }
+
+    @Test("disks that are to be set aside and deleted wait for a pool that somebody has unmounted")
+    func unmounted() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(Guest.Form(options: ["--full", "--disks", "1"]), in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withSmallPool("small", size: "256M", kind: .fileSystem, on: .beta) {
+            func mount() async throws {
+              try await lab.shell(on: .beta, #"mount "$(losetup --associated /run/small.img --noheadings --output NAME)" /run/small"#)
+            }
+            let there = try await orchestrator.migrate(
+              guest, from: .alpha, pools: MigrateCommand.Pools(default: ResourceName("small")))
+            #expect(try await orchestrator.end(of: there).kind == .completed)
+            try await guest.setConsoleAside(on: .alpha)
+
+            try await lab.restartAgent(on: .beta, dyingAt: .sourceUndefined)
+            let back = try await orchestrator.migrate(
+              guest, from: .beta, pools: MigrateCommand.Pools(default: ResourceName("primary")))
+            try await lab.command("agent", "wait", "beta")
+            try await lab.on(.beta, "umount", "/run/small")
+            try await lab.startAgent(on: .beta)
+            _ = try await orchestrator.event(.needsAttention, for: .poolInactive, of: back)
+            try await mount()
+            #expect(try await orchestrator.end(of: back).kind == .completed)
+
+            let disk = try #require(try await orchestrator.grace(on: .beta).first { $0.migration == back })
+            #expect(try await lab.exists(disk.path, on: .beta))
+            func purge() async throws -> [SetAsideDisk] {
+              let reply = try await orchestrator.ask(
+                Request(id: Orchestrator.newID(), command: .purgeGrace(GraceSelection(migration: back))), of: .beta)
+              guard case .grace(let disks) = reply.body else { throw Orchestrator.UnexpectedReply(reply: reply) }
+              return disks
+            }
+            try await lab.on(.beta, "umount", "/run/small")
+            let kept = try await purge()
+            #expect(kept.map(\.state) == [.kept] && kept.first?.reason?.code == .poolInactive, "\(kept)")
+            try await mount()
+            #expect(try await purge().map(\.state) == [.deleted])
+            #expect(try await lab.exists(disk.path, on: .beta) == false)
+            try await guest.verify(.alpha, .beta, .alpha).expectGood()
+          }
         }
       }
     }

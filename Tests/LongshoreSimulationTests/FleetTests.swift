@@ -1,3 +1,4 @@
+import LongshoreTestKit
 import Testing
 
 @testable import LongshoreSimulation
@@ -6,11 +7,12 @@ import Testing
 @Suite("A simulated fleet")
 struct FleetTests {
   @Test("Whatever is done with it, every migration ends, near the least time that its links need, with few messages")
-  func occasions() {
+  func occasions() async {
     let shape = FleetShape(hosts: 200, guests: 1000)
     let places = FleetPlaces(shape)
     for occasion in [FleetOccasion.rackDrained, FleetOccasion.poolEvacuated, FleetOccasion.rollingReboot] {
-      let figures = FleetSimulation(shape, occasion(shape, places)).figures
+      let changes = occasion(shape, places)
+      let figures = await computing { FleetSimulation(shape, changes).figures }
       #expect(figures.moves > 0)
       #expect(figures.ended == figures.moves)
       #expect(Double(figures.makespan) >= figures.bound)

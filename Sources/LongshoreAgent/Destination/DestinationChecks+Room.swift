@@ -22,7 +22,7 @@ extension DestinationChecks {
     let migrations = Room.promises(before: id, among: try journal.openDestinations().migrations)
     let prefetches = Room.promises(before: id, among: try journal.openPrefetches().migrations)
     let others =
-      migrations.compactMap { migration in migration.plan.map { (id: migration.id, files: IncomingFiles($0)) } }
+      migrations.compactMap { migration in IncomingFiles(promisedBy: migration).map { (id: migration.id, files: $0) } }
       + prefetches.map { (id: $0.id, files: IncomingFiles(layers: $0.layers)) }
     let folders = try await PoolFolders(of: [coming] + others.map(\.files), on: device) {
       try await answeringFolder(of: $0, on: connection)

@@ -90,17 +90,20 @@ struct DiskViews: Sendable {
       return ViewReading(failure: Reason(.notVerified, "the view of the disks has ended, as it does where the guest or its QEMU ends"))
     }
     var contents: [DiskContent] = []
+    // What the guest overwrites meanwhile is kept in the pools of all disks, whichever is read.
+    let pools = Set(view.scratch.map { WorkFolder.pool(of: $0.path) })
     do throws(ImageError) {
       for scratch in view.scratch {
-        let pool = WorkFolder.pool(of: scratch.path)
         contents.append(
           try await ContentReader.read(
             ContentReader.Served(target: scratch.target, socket: view.socket, export: scratch.target.text), of: plan.disks.count
           ) { _, _ throws(ImageError) in
-            guard let left = FileProbe.availableBytes(in: pool), left < Self.spared else { return }
-            throw ImageError(
-              .noSpace, operation: "read the disk \(scratch.target)",
-              message: "the pool has only \(left >> 20) MiB left, which the guest may need")
+            for pool in pools {
+              guard let left = FileProbe.availableBytes(in: pool), left < Self.spared else { continue }
+              throw ImageError(
+                .noSpace, operation: "read the disk \(scratch.target)",
+                message: "the pool at \(pool) has only \(left >> 20) MiB left, which the guest may need")
+            }
           })
       }
     } catch {

@@ -23,6 +23,15 @@ struct IncomingFiles: Sendable {
     renames = plan.templateConflict == .rename
   }
 
+  /// What a migration that was let in still brings. Of a layer that is put beside another file of its name where that differs, nobody knows
+  /// whether it is before it is in place: until then it is taken to be.
+  init?(promisedBy migration: DestinationMigration) {
+    guard let plan = migration.plan else { return nil }
+    self.init(plan)
+    guard renames else { return }
+    for layer in needed where migration.layerPaths[layer.id] == nil { beside.updateValue(nil, forKey: layer.id) }
+  }
+
   /// The files of a prefetch.
   init(layers: [TemplateLayer]) { self.layers = layers }
 

@@ -146,12 +146,17 @@ struct LayerProvider: Sendable {
     return ContentName(sha256: digest.sha256, below: try await contentName(below: below, in: demand))
   }
 
-  /// In which way a file's header names another layer below than the one that is in place, in words; nil where it does not.
+  /// In which way a file's header names another layer below than the one that is in place, or has it read in another format, in words;
+  /// nil where it does not.
   private func difference(inBackingOf path: String, as layer: TemplateLayer, of demand: LayerDemand) async throws -> String? {
     let found = try await images.info(of: path, format: layer.format.rawValue)
     let wanted = try backing(of: layer, in: demand)
-    guard found.fullBackingFilename.map(PathText.normalized) != wanted.map({ PathText.normalized($0.path) }) else { return nil }
-    return "it lies on \(found.fullBackingFilename ?? "nothing"), not on \(wanted?.path ?? "nothing")"
+    guard found.fullBackingFilename.map(PathText.normalized) == wanted.map({ PathText.normalized($0.path) }) else {
+      return "it lies on \(found.fullBackingFilename ?? "nothing"), not on \(wanted?.path ?? "nothing")"
+    }
+    guard let wanted, found.backingFormat != wanted.format else { return nil }
+    let says = found.backingFormat.map { "reads \(wanted.path) as \($0)" } ?? "does not say the format of \(wanted.path)"
+    return "it \(says), which is \(wanted.format)"
   }
 
   /// Compares all layers that are in place again: hours may have gone by since the first was, and others may have changed it.

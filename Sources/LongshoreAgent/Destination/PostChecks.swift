@@ -54,6 +54,10 @@ struct PostChecks: Sendable {
       let paths = chain.map(\.path)
       expect(
         paths == disk.chain.map { PathText.normalized($0.path) }, "the chain of disk \(target) is \(paths.joined(separator: " over "))")
+      // Which format a layer is read in says the header above it.
+      for (image, layer) in zip(chain, disk.chain) where image.format != layer.format.rawValue {
+        expect(false, "the layer \(image.path) of disk \(target) is read as \(image.format), not as \(layer.format.rawValue)")
+      }
       guard let image = chain.first, let moved = plan.disks.first(where: { $0.target == disk.target }) else { continue }
       expect(!image.isCorrupt, "QEMU has found the image of disk \(target) damaged, and marked it so")
       // What was not closed properly QEMU repairs when it opens it. Its tables can only be read by others while nobody changes them.

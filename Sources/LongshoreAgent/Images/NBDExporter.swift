@@ -63,26 +63,32 @@ struct NBDExporter: Sendable {
   /// - Returns: the processes that were ended.
   @discardableResult
   func endLeftovers() async throws(ImageError) -> [ProcessIdentity] {
-    var ended: [ProcessIdentity] = []
-    // One that starts goes to the background as a process of its own, which may come between the looking and the ending.
-    while case let servers = try await servers(), !servers.isEmpty {
-      for server in servers { try await server.end() }
-      ended += servers
-    }
+    let ended = try await endServers(ofPidFile: "\(directory)/")
     let directory = directory
     for name in try await names() where NBDExport.suffixes.contains(where: name.hasSuffix) { unlink("\(directory)/\(name)") }
     return ended
   }
 
-  /// The processes that were started with a pid file of the directory.
-  private func servers() async throws(ImageError) -> [ProcessIdentity] {
-    let prefix = NBDExport.argument(for: "\(directory)/")
+  /// Ends the servers that were started with a pid file whose path begins so, whether they have written it or not.
+  @discardableResult
+  private func endServers(ofPidFile prefix: String) async throws(ImageError) -> [ProcessIdentity] {
+    var ended: [ProcessIdentity] = []
+    // One that starts goes to the background as a process of its own, which may come between the looking and the ending.
+    while case let servers = try await servers(ofPidFile: prefix), !servers.isEmpty {
+      for server in servers { try await server.end() }
+      ended += servers
+    }
+    return ended
+  }
+
+  private func servers(ofPidFile prefix: String) async throws(ImageError) -> [ProcessIdentity] {
+    let argument = NBDExport.argument(for: prefix)
     let program = PathText.name(of: tool.program)
     return try await BlockingWork.run { () throws(ImageError) in
       try ProcessIdentity.all().filter { process in
         let arguments = process.arguments
         // Not who only looks for such a server.
-        return arguments.contains { PathText.name(of: $0) == program } && arguments.contains { $0.hasPrefix(prefix) }
+        return arguments.contains { PathText.name(of: $0) == program } && arguments.contains { $0.hasPrefix(argument) }
       }
     }
   }
@@ -125,10 +131,12 @@ struct NBDExporter: Sendable {
       }
       return NBDExport(endpoint: endpoint, process: process, pidFile: pidFile)
     } catch {
-      // The server may have got as far as listening before the task was cancelled.
-      if let process = await NBDExport.running(pidFile) { try await process.end() }
+      let isInUse = error.message.contains("Address already in use")
+      // What goes to the background outlives the program that was started, when that is ended by a cancellation or after too long a time,
+      // and listens then for ever. One that says that the port is in use has ended.
+      if !isInUse { _ = try? await endServers(ofPidFile: pidFile) }
       await NBDExport.removeFiles(of: pidFile)
-      if error.message.contains("Address already in use") { return nil }
+      if isInUse { return nil }
       throw error
     }
   }

@@ -17,10 +17,8 @@ extension Orphans {
   ///
   /// - Throws: ``Reason/Failure`` where the file system of a pool does not answer.
   func findFiles(_ storage: HostStorage) async throws -> [Found] {
-    for folder in storage.folders.sorted() {
-      guard await pulse.answers(folder) else {
-        throw Reason.Failure(.poolNotAnswering, "the file system of the pool at \(folder) does not answer")
-      }
+    if let folder = await pulse.silent(among: storage.folders).first {
+      throw Reason.Failure(.poolNotAnswering, "the file system of the pool at \(folder) does not answer")
     }
     let files = try journal.files()
     var found = try await findRegistered(files, storage)
@@ -63,7 +61,7 @@ extension Orphans {
       return registration(
         storage.shows(file.path)
           ? .removable("the file does not exist any more")
-          : .kept("its pool is not active, so that nobody knows whether the file is there"))
+          : .kept("its pool is not active, or not mounted, so that nobody knows whether the file is there"))
     }
     // A folder that is there is found where it is.
     if file.role == .workFolder { return nil }
@@ -223,7 +221,7 @@ extension Orphans {
       existingDisk: disks.first { !isGone($0, storage) }.map { $0.path ?? $0.description }, elsewhere: elsewhere)
   }
 
-  /// Whether a disk is proven not to be there: its pool is active, and has no such file.
+  /// Whether a disk is proven not to be there: its pool is seen, and has no such file.
   private func isGone(_ source: DiskSource, _ storage: HostStorage) -> Bool {
     guard let path = source.path, storage.shows(path) else { return false }
     do throws(ImageError) {

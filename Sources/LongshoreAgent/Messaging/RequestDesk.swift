@@ -125,7 +125,13 @@ struct RequestDesk: Sendable {
       return .drain(status)
     case .listDrains(let includeEnded): return .drains(try await drains.list(includeEnded: includeEnded))
     case .steerDrain(let steering):
-      return try await drains.steer(steering, reason: Reason(.cancelled, "by the request \(request.id)"))
+      let code: Reason.Code =
+        switch steering.action {
+        case .pause: .drainPaused
+        case .resume: .drainResumed
+        case .cancel: .cancelled
+        }
+      return try await drains.steer(steering, reason: Reason(code, "by the request \(request.id)"))
     case .setMaintenance(let on): return try await drains.setMaintenance(on, takesGuests: takesGuests())
     case .report(let id): return try await reports.make(id).map { .report($0) } ?? unknown(id)
     case .diagnose(let order): return .diagnosis(await diagnosis.make(order, id: request.id))

@@ -59,6 +59,7 @@ struct Agent {
     let libvirt = LibvirtLink(uri: configuration.libvirtURI, logger: logger)
     let images = QemuImg()
     let pools = PoolRefresher(libvirt: libvirt, logger: logger)
+    let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
     let exports = "\(configuration.runDirectory)/exports"
     try Self.makeFolder(exports)
     let views = "\(configuration.runDirectory)/views"
@@ -112,8 +113,8 @@ struct Agent {
     let sourceRunner = HypervisorSourceRunner(
       here: here, source: libvirt, destinations: destinations, inspector: inspector, offers: offers,
       retirement: SourceRetirement(
-        here: here, source: libvirt, journal: journal, graceSeconds: { live.now.graceSeconds }, pools: pools, clock: clock,
-        logger: logger),
+        here: here, source: libvirt, journal: journal, graceSeconds: { live.now.graceSeconds }, pools: pools, storage: storage,
+        clock: clock, logger: logger),
       reading: SourceReading(exporter: exporter, progress: progress, clock: clock), allowed: allowed, progress: progress,
       notes: notes, pacer: pacer, clock: clock, logger: logger)
     let places = CopyPlaces(limit: configuration.templateCopies.incoming)
@@ -146,10 +147,9 @@ struct Agent {
       runner: HypervisorPrefetchRunner(
         libvirt: libvirt, journal: journal, checks: checks, layers: layers, mailbox: descriptions, peers: peers, pools: pools,
         patience: { live.now.answerTimeout }, clock: clock, logger: logger), outboxChanged: outboxChanged, logger: logger)
-    let catalogue = TemplateCatalogue(here: here.host, libvirt: libvirt, journal: journal, identities: identities)
+    let catalogue = TemplateCatalogue(here: here.host, libvirt: libvirt, journal: journal, pulse: pulse, identities: identities)
     let verifications = TemplateVerifications(select: catalogue.select, identities: identities, logger: logger)
     let dryRuns = DryRuns()
-    let storage: @Sendable () async throws -> HostStorage = { try await HostStorage(on: libvirt.connection()) }
     let door = OrderDoor(
       here: here, coordinator: coordinator, libvirt: libvirt, defaults: defaults,
       patience: {

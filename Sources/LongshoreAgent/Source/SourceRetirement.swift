@@ -14,6 +14,8 @@ struct SourceRetirement: Sendable {
   let journal: Journal
   let graceSeconds: @Sendable () -> Int64
   let pools: PoolRefresher
+  /// What the host's libvirt says of its files.
+  let storage: @Sendable () async throws -> HostStorage
   let clock: any HostClock
   let logger: Logger
 
@@ -41,12 +43,14 @@ struct SourceRetirement: Sendable {
 
   /// Moves a disk's file into the work folder, where libvirt does not list it. Registered before, and never over another file.
   ///
-  /// - Throws: ``Reason/Failure`` where another file has the name of the one that the guest ran on; it is left alone.
+  /// - Throws: ``Reason/Failure`` where another file has the name of the one that the guest ran on; it is left alone. And where the disk's
+  ///   pool is not active, or not mounted, so that nobody sees the disk.
   func setAside(_ path: String, of disk: PlannedDisk, migration: SourceMigration) async throws {
     let folder = WorkFolder(pool: PathText.folder(of: path), host: here, migration: migration.id)
     let aside = folder.file(disk.volume.text)
     let registered = try journal.files(of: migration.id, host: .source).first { $0.path == aside }
     guard let current = try RegisteredFiles.identity(of: path) else {
+      if try await storage().hides(path) { throw RegisteredFiles.unseen(path) }
       if registered != nil { return }
       logger.warning(
         "A disk of a guest that has moved is not at the source any more",

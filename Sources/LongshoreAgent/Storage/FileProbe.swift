@@ -33,11 +33,13 @@ enum FileProbe {
     return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
-  /// Whether another file system is mounted on a folder than the one that holds it.
+  /// Whether another file system is mounted on a folder than the one that holds it. One that stands still is asked
+  /// only behind a symbolic link.
   static func isMountPoint(_ folder: String) -> Bool {
+    // The table names a folder of the same file system that is bound there, too, but none by its symbolic links.
+    if mounts().contains(folder) { return true }
     guard let inner = device(of: folder), let outer = device(of: "\(folder)/..") else { return false }
-    // A folder of the same file system that is bound here shows in the table of mounts alone.
-    return inner != outer || mounts().contains(folder)
+    return inner != outer
   }
 
   private static func mounts() -> Set<String> {

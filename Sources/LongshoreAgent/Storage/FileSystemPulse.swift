@@ -44,6 +44,14 @@ actor FileSystemPulse {
     return await withCheckedContinuation { questions[folder]?.listeners[listener] = $0 }
   }
 
+  /// The folders whose file systems do not answer within the limit, all asked at once.
+  nonisolated func silent(among folders: some Sequence<String>) async -> [String] {
+    await withTaskGroup(of: (folder: String, answers: Bool).self) { group in
+      for folder in folders { group.addTask { (folder, await self.answers(folder)) } }
+      return await group.reduce(into: []) { if !$1.answers { $0.append($1.folder) } }.sorted()
+    }
+  }
+
   private func answered(_ folder: String) {
     guard let question = questions.removeValue(forKey: folder) else { return }
     for listener in question.listeners.values { listener.resume(returning: true) }

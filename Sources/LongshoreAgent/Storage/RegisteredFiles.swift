@@ -53,8 +53,8 @@ enum RegisteredFiles {
   ///   - journal: The journal that it is registered in.
   ///   - storage: What the host's libvirt says of its files; nil for a file that nobody but this effect knows, in a pool that is active.
   /// - Returns: What was found under the file's name.
-  /// - Throws: ``Reason/Failure`` where QEMU has the file open, a domain names it, or the pool that it should be in is not active; it
-  ///   stays registered.
+  /// - Throws: ``Reason/Failure`` where QEMU has the file open, a domain names it, or the pool that it should be in is not active, or not
+  ///   mounted; it stays registered.
   @discardableResult
   static func remove(
     _ file: RegisteredFile, journal: Journal, storage: HostStorage? = nil
@@ -85,6 +85,10 @@ enum RegisteredFiles {
 
   private static func removeFromDisk(_ file: RegisteredFile, storage: HostStorage?) async throws -> ExclusiveFile.Removal {
     if file.role == .workFolder {
+      guard FileProbe.exists(file.path) else {
+        try requireSeen(file.path, storage)
+        return .absent
+      }
       WorkFolder.removeIfEmpty(at: file.path)
       return FileProbe.exists(file.path) ? .absent : .removed
     }
@@ -114,6 +118,12 @@ enum RegisteredFiles {
   /// - Throws: ``Reason/Failure`` where a file that is not there may be in a pool that is not mounted.
   private static func requireSeen(_ path: String, _ storage: HostStorage?) throws {
     guard let storage, !storage.shows(path), FileProbe.exists(WorkFolder.pool(of: path)) else { return }
-    throw Reason.Failure(.poolInactive, "the pool of the file \(path) is not active, so that nobody knows whether the file is there")
+    throw unseen(path)
+  }
+
+  /// What is said of a file that nobody sees because its pool is not there.
+  static func unseen(_ path: String) -> Reason.Failure {
+    Reason.Failure(
+      .poolInactive, "the pool of the file \(path) is not active, or not mounted, so that nobody knows whether the file is there")
   }
 }

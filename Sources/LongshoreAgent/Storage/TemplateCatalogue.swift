@@ -8,6 +8,7 @@ struct TemplateCatalogue: Sendable {
   let here: NodeName
   let libvirt: LibvirtLink
   let journal: Journal
+  let pulse: FileSystemPulse
   let identities: LayerIdentities
 
   /// A file that images lie on.
@@ -71,13 +72,13 @@ struct TemplateCatalogue: Sendable {
 
   /// The templates of a pool, or of all, with what is known of them.
   func list(pool: ResourceName?) async throws -> [TemplateFile] {
-    let pools = try await pools()
-    try requirePool(pool, among: pools)
+    let pools = try await answeringPools(for: pool)
     return try await templates(in: pools).filter { pool == nil || $0.pool == pool }.compactMap(describe)
   }
 
   private func templates(in pools: [String: ResourceName]) async throws -> [Template] {
-    try await Self.templates(in: pools, copied: try journal.copiedTemplates().filter(\.isThere).map(\.path))
+    let copied = try journal.copiedTemplates().filter { pools[PathText.folder(of: $0.path)] != nil && $0.isThere }
+    return try await Self.templates(in: pools, copied: copied.map(\.path))
   }
 
   private func describe(_ template: Template) throws -> TemplateFile? {
@@ -93,8 +94,7 @@ struct TemplateCatalogue: Sendable {
   ///
   /// - Throws: ``Reason/Failure`` where there is none.
   func select(_ selection: TemplateSelection) async throws -> [Template] {
-    let pools = try await pools()
-    try requirePool(selection.pool, among: pools)
+    let pools = try await answeringPools(for: selection.pool)
     let all = try await templates(in: pools).filter { selection.pool == nil || $0.pool == selection.pool }
     guard let name = selection.template else { return all }
     let candidates = pools.filter { selection.pool == nil || $0.value == selection.pool }.sorted { $0.value.text < $1.value.text }
@@ -109,6 +109,22 @@ struct TemplateCatalogue: Sendable {
       throw Reason.Failure(.unknownTemplate, "no file \(name) is in \(place) of \(here): `longshore templates list` shows those that are")
     }
     return found
+  }
+
+  /// The active pools whose file systems answer.
+  ///
+  /// - Parameter pool: The one that is asked for; nil for all.
+  /// - Throws: ``Reason/Failure`` where that is none, or one that is asked for does not answer.
+  private func answeringPools(for pool: ResourceName?) async throws -> [String: ResourceName] {
+    var pools = try await pools()
+    try requirePool(pool, among: pools)
+    for folder in await pulse.silent(among: pools.keys) {
+      guard let name = pools.removeValue(forKey: folder), pool == nil || pool == name else { continue }
+      throw Reason.Failure(
+        .poolNotAnswering,
+        "the file system of the pool \(name) of \(here) does not answer" + (pool == nil ? ": ask for the templates of another pool" : ""))
+    }
+    return pools
   }
 
   private func requirePool(_ pool: ResourceName?, among pools: [String: ResourceName]) throws {

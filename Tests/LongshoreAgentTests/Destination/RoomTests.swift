@@ -34,6 +34,28 @@ struct RoomTests {
     #expect(room.promised == 10)
   }
 
+  @Test("is promised for a template that may be put beside another file of its name, until it is in place")
+  func renamedTemplate() async throws {
+    try await withTemporaryFolder { folder in
+      var plan = MigrationSamples.plan
+      plan.templateConflict = .rename
+      let layer = try #require(plan.layers.first)
+      _ = try folder.write([1], to: layer.volume.text)
+      func lacks(after events: [DestinationEvent]) -> Bool? {
+        var (migration, _) = DestinationMigration.prepare(
+          id: MigrationSamples.id, source: MigrationSamples.source, plan: plan, endpoint: MigrationSamples.endpoint,
+          at: MigrationSamples.now())
+        for event in events { _ = migration.apply(event, at: MigrationSamples.now()) }
+        return IncomingFiles(promisedBy: migration)?.lacks(layer, folder.path)
+      }
+      let begun = [.admitted, .checked([])] as [DestinationEvent]
+      #expect(lacks(after: begun) == true)
+      #expect(lacks(after: begun + [.layerProvided(layer.id, path: "\(folder.path)/\(layer.volume)", copied: 0)]) == false)
+      plan.templateConflict = nil
+      #expect(lacks(after: begun) == false)
+    }
+  }
+
   @Test("is taken once by a template that several bring")
   func template() {
     let others = [file("template", 100), file("template", 100, written: 40)]

@@ -79,6 +79,31 @@ struct NBDExportTests {
     }
   }
 
+  @Test("A server in the background that is not ready when it is given up is ended")
+  func givenUp() async throws {
+    try await withTemporaryFolder { folder in
+      try await folder.run("mkfifo", "started", "never")
+      let program = try folder.write(
+        Array(
+          """
+          #!/bin/sh
+          (read -r _ <'\(folder.file("never"))') &
+          echo >'\(folder.file("started"))'
+          wait
+
+          """.utf8), to: "qemu-nbd")
+      #expect(chmod(program, 0o700) == 0)
+      let port = ExportFixture.exporter(in: folder).ports.lowerBound
+      let exporter = NBDExporter(address: "127.0.0.1", ports: port...port, directory: folder.path, program: program)
+      let exporting = Task { try await exporter.export(path: folder.file("a"), name: folder.name) }
+      try await folder.run("cat", "started")
+      exporting.cancel()
+      await #expect(throws: ImageError.self) { try await exporting.value }
+      #expect(try await exporter.endLeftovers() == [])
+      #expect(try await exporter.pidFiles() == [])
+    }
+  }
+
   @Test("Another run's exports are found and ended")
   func leftovers() async throws {
     try await withTemporaryFolder { folder in

@@ -25,7 +25,10 @@ struct SourceRetirementTests {
     func setAside() async throws { try await retirement.setAside(path, of: disk, migration: migration) }
   }
 
-  private func withSource(notes: Bool = true, _ body: (Source) async throws -> Void) async throws {
+  private func withSource(
+    notes: Bool = true, storage: @escaping @Sendable (TemporaryFolder) -> HostStorage = { HostStorage(folders: [$0.path]) },
+    _ body: (Source) async throws -> Void
+  ) async throws {
     try await withTemporaryFolder { folder in
       let journal = try Journal(path: Journal.inMemory)
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -41,7 +44,7 @@ struct SourceRetirementTests {
           folder: folder, journal: journal,
           retirement: SourceRetirement(
             here: MigrationSamples.source, source: libvirt, journal: journal, graceSeconds: { 60 },
-            pools: PoolRefresher(libvirt: libvirt, logger: logger), clock: ManualClock(), logger: logger),
+            pools: PoolRefresher(libvirt: libvirt, logger: logger), storage: { storage(folder) }, clock: ManualClock(), logger: logger),
           migration: migration, disk: disk))
     }
   }
@@ -68,6 +71,36 @@ struct SourceRetirementTests {
       try await source.setAside()
       #expect(!source.folder.exists(source.path))
       #expect(try source.folder.read(source.aside) == [1])
+    }
+  }
+
+  @Test("does not take a disk for gone whose pool is not mounted", arguments: [true, false])
+  func unmounted(isRegistered: Bool) async throws {
+    try await withSource(storage: { HostStorage(hidden: [$0.path]) }) { source in
+      let away = source.folder.file("away")
+      if isRegistered {
+        let identity = try FileStatus(ofPath: source.path, operation: "look").identity
+        try source.journal.register(
+          RegisteredFile(
+            migration: source.migration.id, side: .source, role: .setAside, path: source.aside, device: identity.device,
+            inode: identity.inode, handle: identity.handle, originalPath: source.path))
+      }
+      #expect(rename(source.path, away) == 0)
+      let error = await #expect(throws: Reason.Failure.self) { try await source.setAside() }
+      #expect(error?.reason.code == .poolInactive)
+
+      #expect(rename(away, source.path) == 0)
+      try await source.setAside()
+      #expect(try source.folder.read(source.aside) == [1])
+    }
+  }
+
+  @Test("goes on without a disk that somebody has removed")
+  func removed() async throws {
+    try await withSource { source in
+      #expect(unlink(source.path) == 0)
+      try await source.setAside()
+      #expect(try source.journal.files().isEmpty)
     }
   }
 

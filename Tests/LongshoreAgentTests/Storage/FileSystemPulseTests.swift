@@ -14,6 +14,14 @@ struct FileSystemPulseTests {
     }
   }
 
+  @Test("Of several those are told that do not answer")
+  func several() async {
+    let (server, back) = AsyncStream<Void>.makeStream()
+    let pulse = FileSystemPulse(limit: .milliseconds(20)) { folder in if folder.hasPrefix("/silent") { for await _ in server {} } }
+    #expect(await pulse.silent(among: ["/silent/b", "/a", "/silent/a", "/c"]) == ["/silent/a", "/silent/b"])
+    back.finish()
+  }
+
   @Test("Of one that does not answer there is one question, and nobody waits for it longer than the limit; afterwards it answers again")
   func silence() async {
     let (server, back) = AsyncStream<Void>.makeStream()

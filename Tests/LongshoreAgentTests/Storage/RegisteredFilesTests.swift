@@ -116,6 +116,17 @@ struct RegisteredFilesTests {
     }
   }
 
+  @Test("The innermost pool decides whether a file would be seen")
+  func innermostPool() {
+    let storage = HostStorage(folders: ["/srv", "/srv/a/b"], hidden: ["/srv/a", "/mnt"])
+    let seen = ["/srv/x": true, "/srv/a/x": false, "/srv/a/b/x": true, "/srv/a/b/c/x": true, "/mnt/.longshore/x": false, "/srv/ab": true]
+    for (path, isSeen) in seen {
+      #expect(storage.shows(path) == isSeen, "\(path)")
+      #expect(storage.hides(path) == !isSeen, "\(path)")
+    }
+    #expect(!storage.shows("/var/x") && !storage.hides("/var/x"))
+  }
+
   @Test("A file whose pool is not active is not taken for gone; one whose pool is gone is")
   func unseen() async throws {
     try await withTemporaryFolder { folder in
