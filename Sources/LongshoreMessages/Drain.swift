@@ -157,7 +157,7 @@ public struct DrainGuest: Sendable, Hashable, Codable {
   public var expectedEnd: Double?
   /// Why it did not move, or what it waits for.
   public var reasons: [Reason]?
-  /// Why each host that was asked cannot take it.
+  /// Why each host that was asked cannot take it; the first of them or none where the message would be too large.
   public var refusals: [Refusal]?
 
   /// A guest.
@@ -274,6 +274,33 @@ public struct DrainStatus: Sendable, Hashable, Codable {
     self.boundSeconds = boundSeconds
     self.seconds = seconds
     self.reasons = reasons
+  }
+}
+
+extension DrainStatus {
+  /// How large drains may be together in one message, in bytes, so that the message stays below ``Wire/maximumMessageSize``.
+  public static let size = 768 << 10
+
+  /// Drains, the newest first, with as much of them as fits into one message. Why each host refuses a guest is shortened first, then those
+  /// that have ended lose their guests, the oldest first, and go at last.
+  public static func fitting(_ drains: [DrainStatus], size: Int = size) -> [DrainStatus] {
+    func isSmall(_ drains: [DrainStatus]) -> Bool { MessageCoding.encode(drains).count <= size }
+    var drains = drains
+    for kept in [8, 3, 1, 0] {
+      if isSmall(drains) { return drains }
+      for index in drains.indices { drains[index].keepRefusals(kept) }
+    }
+    for index in drains.indices.reversed() where drains[index].phase.isTerminal && !isSmall(drains) {
+      (drains[index].guests, drains[index].candidates) = ([], [])
+    }
+    while !isSmall(drains), let oldest = drains.lastIndex(where: \.phase.isTerminal), drains.count > 1 { drains.remove(at: oldest) }
+    return drains
+  }
+
+  private mutating func keepRefusals(_ count: Int) {
+    for index in guests.indices {
+      guests[index].refusals = count == 0 ? nil : guests[index].refusals.map { Array($0.prefix(count)) }
+    }
   }
 }
 

@@ -515,7 +515,7 @@ extension World {
       let isRight = hosts[host].domains[guest]?.isDefined == plan.guest.persistent && outcome == 0
       return .destination(.postChecked(isRight ? confirmation : nil, [Reason(.postCheckFailed, "not as planned")]))
     case .removeFiles: return try removeFiles(&work, guest, migration, at: host, outcome)
-    case .takeOver: return takeOver(guest, plan, at: host)
+    case .takeOver: return takeOver(guest, migration, plan, at: host)
     case .endCopy: return endCopy(work, guest, at: host, outcome)
     case .readView:
       guard hosts[host].daemon == .up else { return .backOff }
@@ -660,11 +660,13 @@ extension World {
     return .next
   }
 
-  private mutating func takeOver(_ guest: Int, _ plan: MigrationPlan, at host: Int) -> Progress {
+  private mutating func takeOver(_ guest: Int, _ migration: DestinationMigration, _ plan: MigrationPlan, at host: Int) -> Progress {
     guard hosts[host].daemon == .up else { return .backOff }
     guard let process = hosts[host].domains[guest]?.process else { return .destination(.tookOver(nil)) }
     if !process.runs {
       guard !process.isIncoming else { return .backOff }
+      let source = Catalogue.number(of: migration.source) ?? 0
+      guard migration.refusalToGoOn(seeing: sight(of: guest, at: source, from: host)) == nil else { return .destination(.copyKept) }
       start(guest, at: host, as: .running, by: .agent)
     }
     return .destination(.tookOver(hosts[host].domains[guest]?.isDefined == plan.guest.persistent ? Catalogue.confirmation : nil))

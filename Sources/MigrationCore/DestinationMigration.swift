@@ -28,7 +28,8 @@ public enum DestinationEvent: Sendable, Hashable, Codable {
   case tookOver(Confirmation?)
   /// No copy of the guest has a process here any more.
   case copyEnded
-  /// The copy of the guest, which was to be ended and removed by the operator's word, was left as it is: it runs, or may have run.
+  /// The copy of the guest, which was to be ended and removed by the operator's word, was left as it is: it runs, or may have run. Or the
+  /// guest was to go on here, and the copy stands still as it did, since the source has it.
   case copyKept
   /// The operator names the owner of a guest whose source is away.
   case ownerNamed(Owner, Reason)
@@ -57,7 +58,8 @@ public enum DestinationEffect: Sendable, Hashable, Codable {
   case readView
   /// End the view of the disks, where there is one.
   case endView
-  /// Let the guest go on here, look at it, apply `tookOver`.
+  /// Let the guest go on here, look at it, apply `tookOver`. Where it stands still, and the source's libvirt shows that it goes on there
+  /// (``DestinationMigration/refusalToGoOn(seeing:)``), apply `copyKept` instead.
   case takeOver
   /// End the guest's process here, whose disks stay; apply `copyEnded`. Where only a copy may be ended that has never run, it loses its
   /// definition too, and where it runs or may have run, apply `copyKept` instead.
@@ -113,7 +115,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case confirmed(Confirmation)
     /// The disks are read as they were at the switch. Can become: confirmed, releasing, endingCopy.
     case comparing(Confirmation)
-    /// By the operator's word the guest goes on here. Can become: releasing.
+    /// By the operator's word the guest goes on here. Can become: releasing; prepared where the source is seen to have it.
     case takingOver
     /// The guest is at the source, and a copy of it here is ended: by the operator's word here one that stands still, by their word at the
     /// source one that runs as well. Can become: prepared, removing.
@@ -276,10 +278,7 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     }
     switch (owner, observation.source) {
     case (.source, .absent): return Reason(.contradicted, "the libvirt of \(source.host) does not have the guest any more")
-    case (.destination, .active(_, job: .migration)):
-      return Reason(.contradicted, "the libvirt of \(source.host) still has a migration job on the guest")
-    case (.destination, .active(.running, _)), (.destination, .active(.runningMigrationCanceled, _)):
-      return Reason(.contradicted, "the guest runs at \(source.host), whose libvirt answers")
+    case (.destination, let there): if let refusal = refusalToGoOn(seeing: there) { return refusal }
     default: break
     }
     switch (owner, observation.destination) {
@@ -304,6 +303,20 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.destination, .absent) where !leavesNoDefinition:
       return Reason(.contradicted, "the guest is not at this host, the destination")
     default: return nil
+    }
+  }
+
+  /// Why the guest must not go on here by the operator's word; nil where nothing is seen against it. Looked at anew before it is resumed:
+  /// between the word and that an agent may have been away for days.
+  ///
+  /// - Parameter there: What the source's libvirt shows of the guest.
+  public func refusalToGoOn(seeing there: GuestSight) -> Reason? {
+    switch there {
+    case .active(_, job: .migration):
+      Reason(.contradicted, "the libvirt of \(source.host) still has a migration job on the guest")
+    case .active(.running, _), .active(.runningMigrationCanceled, _):
+      Reason(.contradicted, "the guest runs at \(source.host), whose libvirt answers")
+    default: nil
     }
   }
 
@@ -458,7 +471,8 @@ public struct DestinationMigration: Sendable, Hashable, Codable {
     case (.endingCopy(let reason, let evenRunning), .copyEnded):
       enter(.removing(evenRunning ? .rollback(reason) : .named(reason)))
       return []
-    case (.endingCopy(_, evenRunning: false), .copyKept), (.removing(.named), .copyKept):
+    // The source's agent, or the operator, decides anew.
+    case (.endingCopy(_, evenRunning: false), .copyKept), (.removing(.named), .copyKept), (.takingOver, .copyKept):
       enter(.prepared)
       return []
     case (.releasing, .filesKept):

@@ -17,15 +17,20 @@ extension Journal {
   }
 
   /// How many messages wait for the broker, and when the oldest of them was stored; nil where none waits, or an earlier version has
-  /// stored it. Reads two rows, however many there are: numbers grow, and messages leave in their order.
+  /// stored it. More than a thousand are not counted but told by their numbers, which grow: where the broker refuses the oldest of them,
+  /// there may be fewer.
   public func outboxStanding() throws(JournalError) -> (count: Int, oldest: Timestamp?) {
     try read("read how many messages are in the outbox") { db in
       let row = try Row.fetchOne(
         db.cachedStatement(
-          sql: "SELECT (SELECT min(number) FROM outbox) AS first, (SELECT max(number) FROM outbox) AS last"))
+          sql: """
+            SELECT (SELECT min(number) FROM outbox) AS first, (SELECT max(number) FROM outbox) AS last,
+              (SELECT count(*) FROM (SELECT number FROM outbox LIMIT 1001)) AS counted
+            """))
+      let counted: Int = row?["counted"] ?? 0
       guard let first = row?["first"] as Int64?, let last = row?["last"] as Int64? else { return (0, nil) }
       let stored = try Int64.fetchOne(db.cachedStatement(sql: "SELECT stored FROM outbox WHERE number = ?"), arguments: [first])
-      return (Int(last - first + 1), stored.map { Timestamp(milliseconds: $0) })
+      return (counted > 1000 ? Int(last - first + 1) : counted, stored.map { Timestamp(milliseconds: $0) })
     }
   }
 

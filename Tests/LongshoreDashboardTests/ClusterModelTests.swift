@@ -168,6 +168,7 @@ import Testing
     let progress = Sample.progress(at: 10, disks: [Sample.amount(1, of: 2)])
     model.apply(.progress(progress), at: Sample.time(10))
     #expect(model.alarms(at: Sample.time(39)).isEmpty)
+    #expect(model.alarms(at: Sample.time(3900)).isEmpty, "nothing is heard of it, which says nothing of its bytes")
     // Telling the same bytes again is no movement.
     model.apply(.progress(Sample.progress(at: 40, disks: [Sample.amount(1, of: 2)])), at: Sample.time(40))
     #expect(model.alarms(at: Sample.time(41)).map(\.severity) == [.warning])

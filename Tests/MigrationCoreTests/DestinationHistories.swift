@@ -64,6 +64,10 @@ extension DestinationHistory {
       events: toPrepared + [.ownerNamed(.destination, Reason(.ownerNamed, "beta")), .tookOver(nil), .filesKept, .confirm],
       phase: "released", told: "prepared released confirm-failed"),
     DestinationHistory(
+      name: "the operator names this host, and the guest is seen to run at the source before it goes on here",
+      events: toPrepared + [.ownerNamed(.destination, Reason(.ownerNamed, "beta")), .copyKept, .rollback, .filesRemoved],
+      phase: "rolledBack", told: "prepared rolled-back"),
+    DestinationHistory(
       name: "the operator names the source, and the guest runs here meanwhile",
       events: toPrepared + [.ownerNamed(.source, Reason(.ownerNamed, "alpha")), .copyKept, .confirm], phase: "postChecking",
       told: "prepared", outstanding: "postCheck"),

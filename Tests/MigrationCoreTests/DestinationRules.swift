@@ -25,7 +25,7 @@ struct DestinationStep {
     "postChecking": ["confirmed", "prepared", "removing for rollback", "takingOver", "endingCopy"],
     "confirmed": ["comparing", "releasing", "endingCopy"],
     "comparing": ["confirmed", "releasing", "endingCopy"],
-    "takingOver": ["releasing"],
+    "takingOver": ["releasing", "prepared"],
     "endingCopy": ["prepared", "removing for rollback", "removing as named"],
     "releasing": ["released"],
     "removing after failure": ["failed", "removing for rollback", "endingCopy"],

@@ -377,6 +377,10 @@ final class JoinedWalk {
         report(.filesRemoved, in: world)
       case .keepFiles: report(.filesKept)
       case .takeOver:
+        if [.paused, .held, .stopped].contains(state.world.destination), [.running, .runningAgain].contains(state.world.source) {
+          report(.copyKept)
+          continue
+        }
         var world = state.world
         if let broken = world.takeOver() { violations.insert("\(state.world): \(broken)") }
         let isHere = world.destination == .running

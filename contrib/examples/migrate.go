@@ -78,6 +78,8 @@ func main() {
 		ctx, "longshore.requests", cluster+"."+source, true, false, amqp.Publishing{
 			ContentType: "application/json", DeliveryMode: amqp.Persistent,
 			MessageId: id, CorrelationId: id, ReplyTo: address, Body: body,
+			// A day later it is not done any more.
+			Timestamp: time.Now(),
 		})
 	check(err)
 	if !confirm.Wait() {

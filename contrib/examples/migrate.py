@@ -12,6 +12,7 @@ import json
 import os
 import ssl
 import sys
+import time
 import urllib.parse
 import uuid
 
@@ -215,6 +216,8 @@ def migrate(channel, arguments):
                 message_id=request["id"],
                 correlation_id=request["id"],
                 reply_to=replies,
+                # A day later it is not done any more.
+                timestamp=int(time.time()),
             ),
             mandatory=True,
         )

@@ -8,6 +8,9 @@ internal import MigrationJournal
 struct HypervisorDestinationRunner: DestinationEffectRunner {
   let here: HostAddress
   let libvirt: LibvirtLink
+  /// The libvirts of both hosts, and which other hosts' are opened.
+  let hosts: BothHosts
+  let allowed: AllowedAddresses
   let journal: Journal
   let checks: DestinationChecks
   let layers: LayerProvider
@@ -66,7 +69,7 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     case .endView: await endView(of: migration)
     case .takeOver:
       await untilDone("let the guest go on here", migration, failed: { _ in nil }) {
-        .tookOver(try await takeOver(migration, plan))
+        try await takeOver(migration, plan)
       } report: {
         await report($0)
       }
@@ -89,12 +92,23 @@ struct HypervisorDestinationRunner: DestinationEffectRunner {
     await PatientWork(clock: clock, logger: logger).untilDone(operation, of: migration.id, failed: failed, report: report, work)
   }
 
-  /// Resumes the guest where it stands still, and looks at it. A guest that is not here needs nothing, nor does one that runs: the source's
-  /// handover lets it go on while this agent is away.
-  private func takeOver(_ migration: DestinationMigration, _ plan: MigrationPlan) async throws -> Confirmation? {
-    guard let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid), try await domain.isActive() else { return nil }
-    if case .paused = try await domain.state() { try await domain.resume() }
-    return try await postChecks.check(migration).0
+  /// Resumes the guest where it stands still, unless it is seen to go on at the source, and looks at it. A guest that is not here needs
+  /// nothing, nor does one that runs: the source's handover lets it go on while this agent is away.
+  private func takeOver(_ migration: DestinationMigration, _ plan: MigrationPlan) async throws -> DestinationEvent {
+    guard let domain = try await libvirt.connection().domain(uuid: plan.guest.uuid), try await domain.isActive() else {
+      return .tookOver(nil)
+    }
+    if case .paused = try await domain.state() {
+      let seen = await hosts.observe(plan.guest.uuid, atSource: plan.sourceLibvirtURI, allowed: allowed)
+      if let refusal = migration.refusalToGoOn(seeing: seen.source) {
+        logger.warning(
+          "The guest does not go on here, although the operator named this host",
+          metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(refusal)"])
+        return .copyKept
+      }
+      try await domain.resume()
+    }
+    return .tookOver(try await postChecks.check(migration).0)
   }
 
   private func endCopy(of uuid: String) async throws -> DestinationEvent {

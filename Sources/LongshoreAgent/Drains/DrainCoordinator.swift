@@ -102,7 +102,8 @@ actor DrainCoordinator {
   func plan(_ order: DrainOrder, id: MigrationID) async -> Reply.Body {
     if let refusal = refusal(of: order) { return .rejected([refusal]) }
     do {
-      return .drain(Drain.plan(id: id, order: order, host: here.host, survey: try await runner.survey(id, order), at: clock.now()))
+      let plan = Drain.plan(id: id, order: order, host: here.host, survey: try await runner.survey(id, order), at: clock.now())
+      return .drain(DrainStatus.fitting([plan])[0])
     } catch {
       let why = Reason.of(error, "make the survey").message
       return .rejected([Reason(.unavailable, "\(here.host) cannot plan the drain at present (\(why)): ask again later")])
@@ -124,7 +125,7 @@ actor DrainCoordinator {
   func list(includeEnded: Bool) async throws(JournalError) -> [DrainStatus] {
     var all: [DrainStatus] = []
     for drain in try journal.drains(includeEnded: includeEnded).migrations { all.append(await status(of: drain)) }
-    return all
+    return DrainStatus.fitting(all)
   }
 
   /// Does what somebody wants of a drain.
@@ -160,7 +161,9 @@ actor DrainCoordinator {
     return try journal.drain(id)
   }
 
-  private func status(of drain: Drain) async -> DrainStatus { drain.status(left: await left(of: drain), at: clock.now()) }
+  private func status(of drain: Drain) async -> DrainStatus {
+    DrainStatus.fitting([drain.status(left: await left(of: drain), at: clock.now())])[0]
+  }
 
   private func left(of drain: Drain) async -> [MigrationID: Double] {
     var parts: [MigrationID: Double] = [:]

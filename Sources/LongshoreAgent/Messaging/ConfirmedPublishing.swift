@@ -1,21 +1,45 @@
 internal import AMQP
 internal import Logging
+internal import MigrationCore
 internal import MigrationJournal
+internal import Synchronization
 
 /// Publishes messages that must not be lost, and returns when the broker has confirmed them.
 ///
 /// A cluster that has lost a node can go on badly with a channel though it is open (seen with RabbitMQ 3.10): what was on its way to
 /// the leader of a stream is never confirmed, and what goes to a quorum queue for the first time is refused until the leader's node is
 /// back. On another channel both work. So a message that is refused, or not confirmed in time, makes the connection be left for
-/// another one.
-struct ConfirmedPublishing: Sendable {
+/// another one. What is refused there as well its queue refuses, being full: for that the connection is left no more than once a minute.
+final class ConfirmedPublishing: Sendable {
+  /// For how long a queue's refusals are its own after the connection was left for one, in milliseconds.
+  private static let trialInterval: Int64 = 60_000
+
+  /// Where messages go.
+  private struct Place: Hashable {
+    let exchange: String
+    let routingKey: String
+  }
+
   let connection: AMQPConnection
   /// The broker's user whose connection it is.
   let user: String
   let clock: any HostClock
   let logger: Logger
-  /// Gets how long each message took to be confirmed, or to fail.
-  var published: @Sendable (_ time: Duration, _ isConfirmed: Bool) -> Void = { _, _ in }
+  /// When the connection was last left for a refusal, by the host's boot clock.
+  private let left = Mutex<[Place: Int64]>([:])
+  private let published: @Sendable (_ time: Duration, _ isConfirmed: Bool) -> Void
+
+  /// - Parameter published: Gets how long each message took to be confirmed, or to fail.
+  init(
+    connection: AMQPConnection, user: String, clock: any HostClock, logger: Logger,
+    published: @escaping @Sendable (_ time: Duration, _ isConfirmed: Bool) -> Void = { _, _ in }
+  ) {
+    self.connection = connection
+    self.user = user
+    self.clock = clock
+    self.logger = logger
+    self.published = published
+  }
 
   /// Publishes a message and waits for its confirm.
   ///
@@ -55,7 +79,7 @@ struct ConfirmedPublishing: Sendable {
       }
       func beginWaiting() {
         group.addTask {
-          try? await clock.wait(milliseconds: patience)
+          try? await self.clock.wait(milliseconds: patience)
           return .waited
         }
       }
@@ -63,20 +87,19 @@ struct ConfirmedPublishing: Sendable {
       var results = [(any Error)?](repeating: nil, count: messages.count)
       var unsettled = Set(messages.indices)
       var hasMoved = false
+      var refused: Int?
       while !unsettled.isEmpty, let happening = await group.next() {
         switch happening {
         case .settled(let number, let failure):
           results[number] = failure
           unsettled.remove(number)
           hasMoved = true
-          if (failure as? AMQPError)?.code == .nacked {
-            leave("The broker refuses a message: another connection is tried", messages[number])
-          }
+          if mustLeave(for: failure, of: messages[number]) { refused = refused ?? number }
         case .waited:
           // Under an alarm the broker takes nothing, on whatever connection.
           let isBlocked = if case .blocked = connection.state { true } else { false }
           // All that is under way fails with the connection.
-          if !hasMoved, !isBlocked, let number = unsettled.min() {
+          if !hasMoved, !isBlocked, !Task.isCancelled, let number = unsettled.min() {
             leave("The broker does not confirm a message: another connection is tried", messages[number])
           }
           hasMoved = false
@@ -84,6 +107,8 @@ struct ConfirmedPublishing: Sendable {
         }
       }
       group.cancelAll()
+      // Not before: what else is under way would fail with the connection.
+      if let refused { leave("The broker refuses a message: another connection is tried", messages[refused]) }
       return results
     }
   }
@@ -91,6 +116,21 @@ struct ConfirmedPublishing: Sendable {
   private enum Happening {
     case settled(Int, (any Error)?)
     case waited
+  }
+
+  /// Whether another connection is to be tried for a message. Noted, where it is.
+  private func mustLeave(for failure: (any Error)?, of message: OutboxMessage) -> Bool {
+    let place = Place(exchange: message.exchange, routingKey: message.routingKey)
+    let now = clock.now().bootMilliseconds
+    return left.withLock { left in
+      guard (failure as? AMQPError)?.code == .nacked else {
+        if failure == nil { left[place] = nil }
+        return false
+      }
+      guard left[place].map({ now - $0 >= Self.trialInterval }) ?? true else { return false }
+      left[place] = now
+      return true
+    }
   }
 
   private func leave(_ text: Logger.Message, _ message: OutboxMessage) {

@@ -268,6 +268,17 @@ struct Inbox: Service, CustomStringConvertible {
   // MARK: - Peer messages
 
   private func take(_ message: PeerMessage) async throws(JournalError) {
+    do throws(JournalError) {
+      try await handle(message)
+    } catch {
+      // Trying again is of no use, and would hold up all that comes after it.
+      guard error.isOfOneRecord else { throw error }
+      logger.error(
+        "A message of another agent is passed over: its migration's record cannot be read", metadata: [LogKeys.error: "\(error)"])
+    }
+  }
+
+  private func handle(_ message: PeerMessage) async throws(JournalError) {
     switch message.body {
     case .check(let plan): answerCheck(plan, message)
     case .checked(let checks, let facts): await dryRuns.deliver(DryRuns.Answer(checks: checks, facts: facts), to: message.migration)

@@ -3,11 +3,21 @@ internal import LongshoreMessages
 internal import MigrationJournal
 
 extension OutboxMessage {
-  /// A reply to a request, where the request says whereto.
+  /// A reply to a request, where the request says whereto. Nobody would read one that is too large: it says that instead.
   static func reply(_ reply: Reply, to request: AMQP.Message.Properties) -> OutboxMessage? {
     guard let address = request.replyTo, !address.isEmpty else { return nil }
+    var (reply, body) = (reply, MessageCoding.encode(reply))
+    if body.count > Wire.maximumMessageSize {
+      reply.body = .rejected([
+        Reason(
+          .tooLarge,
+          "the answer would have \(body.count) bytes, and at most \(Wire.maximumMessageSize) are read: ask for less, such as for one "
+            + "migration or drain by its id")
+      ])
+      body = MessageCoding.encode(reply)
+    }
     return OutboxMessage(
-      exchange: Wire.replies, routingKey: address, body: MessageCoding.encode(reply), contentType: Wire.jsonContentType,
+      exchange: Wire.replies, routingKey: address, body: body, contentType: Wire.jsonContentType,
       messageID: "\(reply.id?.text ?? "-")/\(reply.typeName)", correlationID: request.correlationID ?? reply.id?.text,
       type: reply.typeName, headers: TraceContext(request.headers)?.fields ?? [:], persistent: false)
   }

@@ -1,11 +1,14 @@
 internal import AMQP
 internal import Logging
 internal import LongshoreMessages
+internal import MigrationCore
 internal import MigrationJournal
 internal import ServiceLifecycle
 
 /// Publishes the journal's outbox in its order, many at once, and of each migration's events one at a time, since what follows one that
 /// the broker loses would overtake it. Messages leave the outbox when the broker has confirmed them, so each is published at least once.
+///
+/// What a queue refuses, as one does that is full, rests for a while, and holds up nothing but what must not overtake it.
 struct OutboxPublisher: Service, CustomStringConvertible {
   let description = "the outbox's publisher"
 
@@ -20,18 +23,35 @@ struct OutboxPublisher: Service, CustomStringConvertible {
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      await drain()
-      for await _ in changes { await drain() }
+      let (calls, call) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+      let forwarding = Task {
+        for await _ in changes { call.yield() }
+        call.finish()
+      }
+      var rests = OutboxRests()
+      var alarm: Task<Void, Never>?
+      call.yield()
+      for await _ in calls {
+        await drain(&rests)
+        alarm?.cancel()
+        alarm = rests.nextDue.map { due in
+          let left = max(0, due - clock.now().bootMilliseconds)
+          return Task { if (try? await clock.wait(milliseconds: left)) != nil { call.yield() } }
+        }
+      }
+      alarm?.cancel()
+      forwarding.cancel()
     }
   }
 
-  /// Publishes until the outbox is empty or the task is cancelled.
-  private func drain() async {
+  /// Publishes until nothing but what rests is in the outbox, or the task is cancelled.
+  private func drain(_ rests: inout OutboxRests) async {
     var waits = BackOffSteps()
     var failures = 0
     while !Task.isCancelled {
       do {
-        let messages = Self.independent(try journal.outbox(limit: Self.batch))
+        let waiting = try journal.outbox(limit: Self.batch + rests.count)
+        let messages = rests.awake(Self.independent(waiting), at: clock.now().bootMilliseconds)
         if messages.isEmpty { return }
         for _ in messages { CrashPoint.messageUnpublished.reached() }
         let results = await publishing.publish(messages, afterFailures: failures)
@@ -40,8 +60,11 @@ struct OutboxPublisher: Service, CustomStringConvertible {
         try journal.removeFromOutbox(done.map(\.row))
         for _ in done { CrashPoint.messageRemoved.reached() }
         if !done.isEmpty { failures = 0 }
-        let rows = Set(done.map(\.row))
-        if let failure = zip(messages, results).first(where: { !rows.contains($0.0.row) })?.1 { throw failure }
+        rests.end(done.map(\.row))
+        let refused = zip(messages, results).filter { ($0.1 as? AMQPError)?.code == .nacked }.map(\.0.row)
+        rests.begin(refused, at: clock.now().bootMilliseconds)
+        let settled = Set(done.map(\.row) + refused)
+        if let failure = zip(messages, results).first(where: { !settled.contains($0.0.row) })?.1 { throw failure }
         waits = BackOffSteps()
       } catch is CancellationError {
         return

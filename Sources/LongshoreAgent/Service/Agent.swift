@@ -123,7 +123,8 @@ struct Agent {
       images: images, credentials: configuration.nbdCredentials, offers: mailbox, turns: PathTurns(),
       places: places, peers: peers, clock: clock, logger: logger)
     let destinationRunner = HypervisorDestinationRunner(
-      here: here, libvirt: libvirt, journal: journal, checks: checks, layers: layers,
+      here: here, libvirt: libvirt, hosts: BothHosts(source: libvirt, destinations: destinations, clock: clock), allowed: allowed,
+      journal: journal, checks: checks, layers: layers,
       stubs: StubMaker(here: here, libvirt: libvirt, journal: journal, images: images, pools: pools),
       postChecks: PostChecks(libvirt: libvirt, images: images), views: diskViews, pools: pools, peers: peers, clock: clock, logger: logger)
     let housekeeping = HousekeeperCalls()
@@ -282,7 +283,12 @@ struct Agent {
   }
 
   private func work() async throws {
-    try await exporter.endLeftovers()
+    // A server that waits for a storage which stands still cannot be ended. Nothing of its name is served again, and its port is passed over.
+    do throws(ImageError) {
+      try await exporter.endLeftovers()
+    } catch {
+      logger.error("What an earlier run has served cannot be ended", metadata: [LogKeys.error: "\(error)"])
+    }
     diskViews.removeStale()
     await pacer.use { [coordinator] in await coordinator.bandwidthClaims }
     try await coordinator.resume()

@@ -62,6 +62,8 @@ struct Housekeeper: Service, CustomStringConvertible {
   }
 
   private func prune() async {
+    // A clock that is ahead at the boot is believed only when there was time to put it right.
+    guard clock.now().bootMilliseconds >= SetAsideDisks.settlingTime else { return }
     let now = clock.now().wall
     do {
       while try journal.forgetMigrations(endedBefore: now.adding(milliseconds: -Self.historyAge), limit: Self.forgottenAtOnce)

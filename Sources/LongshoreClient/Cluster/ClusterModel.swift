@@ -394,7 +394,7 @@ package struct ClusterModel: Sendable {
   package func alarms(at now: Timestamp) -> [Alarm] {
     var alarms: [Alarm] = []
     for record in live.values {
-      guard let (severity, text) = record.trouble(at: now) else { continue }
+      guard let (severity, text) = record.trouble else { continue }
       alarms.append(
         Alarm(
           key: "migration \(record.id)", severity: severity, text: "\(record.guest.name): \(text)", reasons: record.reasons,
@@ -437,21 +437,22 @@ extension MigrationRecord {
   }
 
   /// What is the matter with it, in a sentence without a full stop; nil where nothing is.
-  package func trouble(at now: Timestamp) -> (ClusterModel.Alarm.Severity, String)? {
+  package var trouble: (ClusterModel.Alarm.Severity, String)? {
     guard end == nil else { return nil }
     if phase == .needsAttention { return (.alarm, "it needs attention, the agents cannot decide alone") }
     if isUnknownToSource { return (.warning, "\(source) does not know the migration any more") }
     if phase == .transferring, !reasons.isEmpty { return (.warning, "the transfer does not come to its end") }
-    if let still = stillFor(at: now) {
+    if let still = stillFor {
       return (.warning, "no byte has moved for \(Quantity.seconds(Double(still / 1000)))")
     }
     return nil
   }
 
-  /// For how long no byte has moved in its transfer, in milliseconds; nil while bytes move, or need not.
-  package func stillFor(at now: Timestamp) -> Int64? {
-    guard end == nil, phase == .transferring, let movedAt else { return nil }
-    let still = now.milliseconds - movedAt.milliseconds
-    return still > ClusterModel.stillAfter ? still : nil
+  /// For how long no byte has moved in its transfer, by its own progress, in milliseconds; nil while bytes move, or need not. Where nothing
+  /// is heard of it, nobody knows whether they do.
+  package var stillFor: Int64? {
+    guard end == nil, phase == .transferring, let movedAt, let progressAt else { return nil }
+    let still = progressAt.milliseconds - movedAt.milliseconds
+    return still >= ClusterModel.stillAfter ? still : nil
   }
 }

@@ -48,7 +48,7 @@ enum MigrationPage {
   // MARK: What to do
 
   private static func advice(_ record: MigrationRecord, at now: Timestamp) -> HTML {
-    guard let trouble = record.trouble(at: now) else { return record.phase == .failed ? afterFailure(record) : .none }
+    guard let trouble = record.trouble else { return record.phase == .failed ? afterFailure(record) : .none }
     let isAlarm = trouble.0 == .alarm
     var steps: [HTML] = []
     if record.phase == .needsAttention {
@@ -186,7 +186,7 @@ enum MigrationPage {
       """
       <div class="whole" id="whole">\(Piece.bar(record.bar, of: record.guest.name, dirtyRate: dirty, isEnded: record.end != nil))</div>
       \(isCopying ? "<dl class=\"facts\">\(facts.compactMap(\.self))</dl>" : .none as HTML)
-      \(parts)\(compared)\(record.end == nil && record.trouble(at: now) == nil ? Piece.reasons(record.reasons) : .none)
+      \(parts)\(compared)\(record.end == nil && record.trouble == nil ? Piece.reasons(record.reasons) : .none)
       """)
   }
 

@@ -90,7 +90,7 @@ enum OverviewPage {
     let left: HTML =
       isMoving ? progress?.remainingSeconds.map { seconds -> HTML in "\(Quantity.seconds(seconds))" } ?? "–" : "–"
     let trouble =
-      record.phase == .needsAttention ? nil : record.trouble(at: now).map { _, text -> HTML in "<p class=\"trouble\">\(text)</p>" }
+      record.phase == .needsAttention ? nil : record.trouble.map { _, text -> HTML in "<p class=\"trouble\">\(text)</p>" }
     let bar =
       record.phase == .verifying
       ? record.verification.map { Piece.bar($0, of: "\(record.guest.name), comparison:", dirtyRate: nil) }

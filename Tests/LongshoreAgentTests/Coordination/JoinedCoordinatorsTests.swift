@@ -97,6 +97,8 @@ struct JoinedCoordinatorsTests {
       body: { pair in
         try await pair.source.accept(id, patience: patience)
         await pair.clock.waitUntilPending(patience.firstAnswer)
+        // The question is asked, and is to be repeated.
+        await pair.clock.waitUntilPending(1000)
         pair.clock.advance(milliseconds: patience.firstAnswer)
         await pair.source.wait(for: .failed)
         await held.wait { $0.contains { $0.body.typeName == "rollback" } }

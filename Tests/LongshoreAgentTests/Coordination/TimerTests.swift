@@ -19,6 +19,8 @@ struct TimerTests {
     let station = try Station(source: Success.source)
     try await station.accept(id, patience: patience)
     await station.clock.waitUntilPending(patience.firstAnswer)
+    // The question is asked, and is to be repeated.
+    await station.clock.waitUntilPending(1000)
     station.clock.advance(milliseconds: patience.firstAnswer)
     await station.wait(for: .failed)
 
