@@ -2,8 +2,6 @@ import AMQP
 import LongshoreMessages
 
 extension AMQPOrchestratorLink {
-  /// How many letters are read at once: the broker holds a place in memory for each.
-  private static let letterLimit = 1000
   /// How long to wait for the next letter: those that another reader holds do not come.
   private static let letterPatience = Duration.seconds(2)
 
@@ -21,7 +19,7 @@ extension AMQPOrchestratorLink {
   public func sortDeadLetters(
     _ judge: @Sendable ([DeadLetter]) async throws -> [DeadLetter.Fate]
   ) async throws -> [DeadLetter.Sorted] {
-    let count = min(try await countDeadLetters(), Self.letterLimit)
+    let count = min(try await countDeadLetters(), DeadLetter.mostAtOnce)
     let deliveries = try await deadLetters(count)
     let letters = deliveries.map { DeadLetter($0) }
     var sorted: [DeadLetter.Sorted] = []

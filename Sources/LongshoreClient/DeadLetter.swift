@@ -4,6 +4,9 @@ public import LongshoreMessages
 
 /// A message that an agent could not use, as it is among the dead letters.
 public struct DeadLetter: Sendable, Hashable {
+  /// How many are looked at at once: the broker holds a place in memory for each.
+  public static let mostAtOnce = 1000
+
   /// What is to become of a dead letter.
   public enum Fate: Sendable, Hashable {
     /// It stays where it is.

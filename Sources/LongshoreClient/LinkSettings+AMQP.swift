@@ -35,6 +35,16 @@ extension LinkSettings {
     return configuration
   }
 
+  /// Refuses settings with which no connection can be made, whatever the broker does.
+  package func validate() throws(LinkError) {
+    let configuration = try configuration()
+    do throws(AMQPError) {
+      _ = try AMQPConnection(configuration: configuration, logger: logger)
+    } catch {
+      throw LinkError(error, while: "reading the settings")
+    }
+  }
+
   /// The connection's log: none, or all of it on the standard error stream.
   var logger: Logger {
     guard isVerbose else { return Logger(label: "longshore") { _ in SwiftLogNoOpLogHandler() } }

@@ -117,6 +117,13 @@ import Testing
     #expect(harness.error.text.contains("  - beta is away [undecided]\nNothing is deleted, and the guest is locked"))
   }
 
+  @Test(arguments: ["dashboard", "gateway --keys /dev/null"], ["--broker amqp://h --ca-file /x.pem", "--broker http://h"])
+  func whatIsServedNeedsSettingsThatCanWork(command: String, settings: String) async throws {
+    let harness = CommandHarness()
+    #expect(try await harness.run("\(command) \(settings)".split(separator: " ").map(String.init)) == .usage)
+    #expect(harness.error.text.contains("reading the settings") && !harness.error.text.contains("listens on"))
+  }
+
   @Test func ctrlCDetachesAndCancelsNothing() async throws {
     var harness = CommandHarness()
     harness.link = Self.openLink()

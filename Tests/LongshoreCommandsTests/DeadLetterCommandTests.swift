@@ -123,6 +123,22 @@ import Testing
     #expect(none.error.text == "No dead letters.\n")
   }
 
+  @Test func thatMoreMayBeThereIsSaid() async throws {
+    let many = (0..<DeadLetter.mostAtOnce).map { DeadLetter(messageID: "x-\($0)", body: []) }
+    let id = many[0].id
+    for words in [["list"], ["show", id], ["requeue", "--all"], ["drop", id, "--yes"]] {
+      let harness = harness(.success(many))
+      #expect(try await harness.run(["dead-letters"] + words) == .done)
+      #expect(harness.error.text.contains("The first 1000 dead letters were looked at, and more may be there: run it again"))
+    }
+    let unknown = harness(.success(many))
+    #expect(try await unknown.run("dead-letters", "show", "zz") == .refused)
+    #expect(unknown.error.text.contains("The first 1000 were looked at, and more may be there: run it again"))
+    let fewer = harness(.success(Array(many.dropLast())))
+    #expect(try await fewer.run("dead-letters", "list") == .done)
+    #expect(!fewer.error.text.contains("more may be there"))
+  }
+
   @Test func aUserMayHaveToBeAllowed() async throws {
     let harness = harness(.failure(LinkError(.notPermitted, "access to queue refused", while: "asking for the dead letters")))
     #expect(try await harness.run("dead-letters") == .notPermitted)

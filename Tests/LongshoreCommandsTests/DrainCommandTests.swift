@@ -81,7 +81,7 @@ import Testing
       [
         .drain(Self.drain(.planning, [])), .drain(Self.drain(.moving, [Self.guest("web-1", .moving), Self.blocked])),
         .drain(Self.drain(.incomplete, [Self.guest("web-1", .moved), Self.blocked], seconds: 80)),
-      ], signals: [.redraw, .redraw])
+      ], signals: [.second, .second])
     #expect(try await harness.run("drain", "alpha") == .failed)
     #expect(
       harness.error.text
@@ -107,6 +107,27 @@ import Testing
     #expect(left.error.text.hasSuffix("longshore drains cancel d-1         stops it\n"))
     let refused = self.harness([.rejected([Reason(.drainRuns, "alpha is being drained already by d-0")])])
     #expect(try await refused.run("drain", "alpha") == .refused)
+  }
+
+  @Test func ctrlCDoesNotWaitForAQuestionThatIsUnderWay() async throws {
+    var harness = CommandHarness()
+    harness.signals = [.second, .second, .redraw, .interrupt]
+    harness.link = FakeLink(
+      answer: { _, request in
+        .success(Reply(to: request.id, from: Sample.alpha, body: .drain(Self.drain(.moving, [Self.guest("web-1", .moving)]))))
+      }, hangs: { if case .drainStatus = $0.command { true } else { false } })
+    #expect(try await harness.run("drain", "alpha") == .interrupted)
+    #expect(harness.error.text.contains("Detached; the drain of alpha goes on."))
+    #expect(harness.link.asked.count { if case .drainStatus = $0.request.command { true } else { false } } <= 1)
+  }
+
+  @Test func anOrderWithoutAnAnswerMayStillBeTaken() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink()
+    #expect(try await harness.run("drain", "alpha", "--id", "d-1") == .noAnswer)
+    #expect(harness.error.text.contains("`longshore drains show d-1` tells; repeat it with `--id d-1`"))
+    #expect(try await harness.run("drain", "alpha", "--id", "d-2", "--dry-run") == .noAnswer)
+    #expect(!harness.error.text.contains("d-2"), "a plan changes nothing")
   }
 
   @Test(arguments: [20, 40, 80, 120]) func noLineIsWiderThanTheTerminal(width: Int) {

@@ -23,12 +23,17 @@ final class FakeLink: OrchestratorLink {
   /// Letters that cannot be sent again, by id.
   private let unsendable: [String: LinkError]
 
+  /// Questions that are never answered.
+  private let hangs: @Sendable (Request) -> Bool
+
   /// Hosts that answer at once. The closures may tell events through the link that they get.
   init(
     answer: @escaping @Sendable (FakeLink, Request) -> Result<Reply, LinkError> = { _, _ in .failure(.silence) },
     answers: @escaping @Sendable (FakeLink, Request) -> Result<[Reply], LinkError> = { _, _ in .success([]) },
-    letters: Result<[DeadLetter], LinkError> = .success([]), unsendable: [String: LinkError] = [:]
+    letters: Result<[DeadLetter], LinkError> = .success([]), unsendable: [String: LinkError] = [:],
+    hangs: @escaping @Sendable (Request) -> Bool = { _ in false }
   ) {
+    self.hangs = hangs
     self.letters = letters
     self.unsendable = unsendable
     (notices, teller) = AsyncStream.makeStream()
@@ -58,6 +63,13 @@ final class FakeLink: OrchestratorLink {
 
   func ask(_ request: Request, of host: HostAddress, within time: Duration) async throws(LinkError) -> Reply {
     log.withLock { $0.append(Asked(request: request, routingKey: host.routingKey)) }
+    if hangs(request) {
+      let (nothing, teller) = AsyncStream.makeStream(of: Void.self)
+      // It ends with the task that asks.
+      for await _ in nothing {}
+      teller.finish()
+      throw .silence
+    }
     return try answer(self, request).get()
   }
 

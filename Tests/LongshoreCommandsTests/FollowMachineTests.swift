@@ -121,6 +121,24 @@ import Testing
     #expect(!watch.hasEnded)
   }
 
+  @Test func anOldNeedForAttentionDoesNotEndAnOrderThatHasGotOverIt() {
+    let events = [Sample.event(2, .needsAttention), Sample.event(3, .confirming), Sample.completed(4)]
+    var order = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(
+      order.apply(.status(Sample.status(.completed, events: events))) == [
+        .show(.event(events[0])), .show(.event(events[1])), .show(.event(events[2])), .end(.ended(events[2])),
+      ])
+    var needy = FollowMachine(ordering: Sample.migration, until: .attention)
+    let status = Sample.status(.needsAttention, events: [events[0]])
+    #expect(needy.apply(.status(status)) == [.show(.event(events[0])), .end(.needsAttention(events[0]))])
+    let again = [events[0], events[1], Sample.event(4, .needsAttention)]
+    var twice = FollowMachine(ordering: Sample.migration, until: .attention)
+    #expect(
+      twice.apply(.status(Sample.status(.needsAttention, events: again))) == [
+        .show(.event(again[0])), .show(.event(again[1])), .show(.event(again[2])), .end(.needsAttention(again[2])),
+      ])
+  }
+
   @Test func disksThatDifferAreAnAlarmThatTheEndFollows() {
     let alarm = Sample.event(5, .needsAttention) { $0.reasons = [Reason(.contentDiffers, "disk vdb differs")] }
     var order = FollowMachine(ordering: Sample.migration, until: .attention)

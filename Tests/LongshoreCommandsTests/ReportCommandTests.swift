@@ -62,6 +62,38 @@ import Testing
     #expect(again.error.text.contains("there already") && FileManager.default.contents(atPath: path) == written)
   }
 
+  @Test(arguments: ["json", "yaml"]) func isAValueInAFileToo(format: String) async throws {
+    let path = "/tmp/longshore-report-\(UUID().uuidString).\(format)"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let harness = harness()
+    #expect(try await harness.run("report", "m-1", "-o", path, "--format", format) == .done)
+    #expect(harness.output.text == path + "\n")
+    let streamed = self.harness()
+    #expect(try await streamed.run("report", "m-1", "--format", format) == .done)
+    #expect(FileManager.default.contents(atPath: path) == Data(streamed.output.text.utf8))
+    #expect(streamed.output.text.contains("log of the agent"))
+  }
+
+  @Test func whatIsMissingIsSaid() async throws {
+    var harness = CommandHarness()
+    let report = HostReport(time: Sample.time(2), hosts: [Sample.alpha.host, Sample.beta.host], sections: [.init("host", "alpha\n")])
+    harness.link = FakeLink(answers: { _, _ in .success([Sample.reply(.report(report), from: Sample.beta)]) })
+    #expect(try await harness.run("report", "m-1", "--output", "-") == .done)
+    #expect(harness.error.text.contains("alpha has not answered: its half is missing."))
+    let told = self.harness()
+    #expect(try await told.run("report", "m-1", "--output", "-") == .done)
+    #expect(told.error.text == "alpha has told nothing of the migration: its half is missing. Ask again when it tells.\n")
+
+    var away = CommandHarness()
+    away.link = FakeLink(answers: { _, _ in .success([Sample.reply(.rejected([Reason(.unavailable, "its journal is away")]))]) })
+    #expect(try await away.run("report", "m-1", "--output", "-") == .refused)
+    #expect(away.error.text.contains("its journal is away") && away.error.text.contains("is not told"))
+
+    var silent = CommandHarness()
+    silent.link = FakeLink(answers: { _, _ in .success([]) })
+    #expect(try await silent.run("report", "m-1", "--output", "-") == .noAnswer)
+  }
+
   @Test func aMigrationThatNobodyKnowsIsRefused() async throws {
     let harness = harness()
     #expect(try await harness.run("report", "m-2") == .refused)

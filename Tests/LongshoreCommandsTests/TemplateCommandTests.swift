@@ -84,7 +84,7 @@ import Testing
       [
         .templateWork(Self.work(.prefetch, .queued)), .templateWork(Self.work(.prefetch, .working, [Self.file(.working)], done: 64 << 20)),
         .templateWork(Self.work(.prefetch, .done, [Self.file(.copied)], done: 256 << 20)),
-      ], signals: [.redraw, .redraw])
+      ], signals: [.second, .second])
     #expect(
       try await harness.run(
         "templates", "prefetch", "primary/debian-12.qcow2", "--from", "alpha", "--to", "beta", "--pool", "fast", "--template-pool", "slow")
@@ -114,7 +114,7 @@ import Testing
   }
 
   @Test func aPrefetchGoesOnAfterCtrlC() async throws {
-    let harness = harness([.templateWork(Self.work(.prefetch, .working, [Self.file(.working)]))], signals: [.redraw, .interrupt])
+    let harness = harness([.templateWork(Self.work(.prefetch, .working, [Self.file(.working)]))], signals: [.second, .interrupt])
     #expect(try await harness.run("templates", "prefetch", "debian-12.qcow2", "--from", "alpha", "--to", "beta") == .interrupted)
     #expect(harness.error.text.contains("The copying goes on at beta."))
     #expect(harness.error.text.contains("`longshore templates cancel w-1 --host beta` stops it."))
@@ -172,6 +172,34 @@ import Testing
     let harness = harness([.templateWork(Self.work(.verify, .working, [Self.file(.working)]))], signals: [.interrupt])
     #expect(try await harness.run("templates", "verify", "--host", "beta") == .interrupted)
     #expect(commands(harness).last == .cancel(migration: Sample.id("w-1")))
+  }
+
+  @Test func whatWasBegunIsStoppedWhereTheOtherHostDoesNotAnswer() async throws {
+    for cancels in [true, false] {
+      var harness = CommandHarness()
+      harness.link = FakeLink(answer: { _, request in
+        switch request.command {
+        case .verifyTemplates where request.host?.host == Sample.beta.host:
+          .success(Reply(to: request.id, from: Sample.beta, body: .templateWork(Self.work(.verify, .working))))
+        case .cancel where cancels: .success(Reply(to: request.id, from: Sample.beta, body: .accepted))
+        default: .failure(.silence)
+        }
+      })
+      #expect(try await harness.run("templates", "verify", "--host", "beta", "--against", "alpha") == .noAnswer)
+      // The one that has not answered may still begin.
+      #expect(commands(harness).suffix(2) == [.cancel(migration: Sample.id("w-1")), .cancel(migration: Sample.id("new"))])
+      #expect(harness.link.asked.suffix(2).map(\.routingKey) == ["lab.beta", "lab.alpha"])
+      let advice = ["beta may read on; `longshore templates cancel w-1 --host beta` stops it.", "alpha may read on; "]
+      #expect(advice.allSatisfy { harness.error.text.contains($0) == !cancels })
+    }
+  }
+
+  @Test func anOrderOfACopyWithoutAnAnswerMayStillBeTaken() async throws {
+    var harness = CommandHarness()
+    harness.link = FakeLink()
+    #expect(try await harness.run("templates", "prefetch", "debian-12.qcow2", "--from", "alpha", "--to", "beta") == .noAnswer)
+    #expect(harness.error.text.contains("the order may still be taken for a minute"))
+    #expect(harness.error.text.contains("`longshore templates cancel new --host beta` stops it"))
   }
 
   // MARK: - cancel

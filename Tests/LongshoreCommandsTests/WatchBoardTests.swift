@@ -75,6 +75,33 @@ import Testing
     #expect(board.lines(at: Sample.time(2), width: 79, style: .plain).last?.hasPrefix("2 moving, 0 waiting.") == true)
   }
 
+  @Test("what needs attention stands first and says so, by its event and by what a host lists, until it goes on")
+  func attention() {
+    var board = Self.board(2)
+    func lines() -> [String] { board.lines(at: Sample.time(3), width: 100, style: .plain) }
+    board.apply(.event(Sample.event(4, .needsAttention, of: Sample.id("m-1")) { $0.guest.name = "guest-1" }), at: Sample.time(2))
+    board.apply(.progress(Self.progress(1, done: 50)), at: Sample.time(3))
+    #expect(lines()[0].hasPrefix("guest-1") && lines()[0].hasSuffix("needs attention, see `longshore status m-1`"))
+    #expect(lines()[1].hasPrefix("guest-0") && lines()[1].contains("disks"))
+    #expect(lines()[2].hasPrefix("1 needs attention, 1 moving, 0 waiting."))
+    board.apply(.event(Sample.event(5, .confirming, of: Sample.id("m-1")) { $0.guest.name = "guest-1" }), at: Sample.time(3))
+    #expect(lines()[2].hasPrefix("2 moving, 0 waiting."))
+
+    var status = Sample.status(.needsAttention)
+    status.id = Sample.id("m-0")
+    board.apply(status, at: Sample.time(3))
+    #expect(lines()[0].hasPrefix("guest-0") && lines()[0].contains("needs attention"))
+    status.phase = .transferring
+    board.apply(status, at: Sample.time(3))
+    #expect(!lines()[0].contains("needs attention"))
+    // Asked before its last event, and answered after it.
+    status.id = Sample.id("m-1")
+    status.phase = .needsAttention
+    status.updatedAt = Sample.time(-1)
+    board.apply(status, at: Sample.time(3))
+    #expect(lines()[2].hasPrefix("2 moving, 0 waiting."))
+  }
+
   @Test("what has ended goes, and what is not heard of says so")
   func ended() {
     var board = Self.board(2)

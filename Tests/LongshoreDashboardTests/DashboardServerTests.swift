@@ -149,6 +149,15 @@ import Testing
     }
   }
 
+  @Test("A proxy is told that what changes is not to be gathered")
+  func proxies() async throws {
+    try await RunningDashboard.with(Self.busy()) { dashboard in
+      let answer = try await HTTPConnection.send("HEAD", "/live?page=%2F", to: dashboard.port)
+      #expect(answer.status == 200 && answer.headers["x-accel-buffering"] == "no")
+      #expect(answer.headers["content-type"] == "text/event-stream; charset=utf-8")
+    }
+  }
+
   @Test("A browser is told its page once, and then what has changed")
   func live() async throws {
     try await RunningDashboard.with(Self.busy()) { dashboard in

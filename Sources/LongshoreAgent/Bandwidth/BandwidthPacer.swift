@@ -24,10 +24,15 @@ actor BandwidthPacer {
 
   /// By what a connection of a process is known to carry a migration.
   enum Mark: Sendable, Hashable {
-    /// It was opened to a host, by one of its addresses: a guest's.
-    case opened(to: Set<String>)
+    /// It was opened to a host, by one of its addresses, of which there are none while the host could not be looked up: a guest's.
+    case opened(to: String, addresses: Set<String>)
     /// It came to a port on which the process listens: a server's.
     case accepted(port: UInt16)
+
+    /// The host that is to be looked up before any connection can be told from others; nil where none is.
+    var unresolved: String? {
+      if case .opened(let host, let addresses) = self, addresses.isEmpty { host } else { nil }
+    }
   }
 
   /// How often connections are looked at, in milliseconds.
@@ -36,6 +41,8 @@ actor BandwidthPacer {
   private static let idleInterval: Int64 = 500
   /// For how long a reading of the time zone is used, in milliseconds.
   private static let zoneAge: Int64 = 600_000
+  /// How long a host that could not be looked up is left alone, in milliseconds.
+  private static let lookupInterval: Int64 = 1000
 
   /// A connection that carries a migration.
   fileprivate struct Connection: Sendable {
@@ -48,7 +55,7 @@ actor BandwidthPacer {
     var payload: UInt64 = 0
     var segmentSize: UInt32 = 1448
     var isHeld = true
-    /// The pace that it has, in bytes of payload a second; nil where it was not set, or is unlimited.
+    /// The pace that it has, in bytes of payload a second; nil where it is unlimited. Another run of the agent may have set it.
     var pace: UInt64?
   }
 
@@ -57,11 +64,12 @@ actor BandwidthPacer {
     let migration: MigrationID
     let peer: NodeName
     let sockets: ProcessSockets
-    let mark: Mark
+    var mark: Mark
     var connections: [UInt64: Connection] = [:]
     /// Sockets that carry something else.
     var others: Set<UInt64> = []
     var wasSeen = false
+    /// Why the last look at it, or for its host, has failed; nil where that succeeded.
     var refusal: ImageError?
   }
 
@@ -72,7 +80,12 @@ actor BandwidthPacer {
   private var carriers: [Int: Carrier] = [:]
   private var count = 0
   private var rounds = BandwidthRounds()
-  private var refusals: [MigrationID: Reason] = [:]
+  /// Why processes of migrations cannot be followed, or will not show their connections.
+  private var failures: [MigrationID: ImageError] = [:]
+  /// The migrations of which it was warned that they are not paced.
+  private var warned: Set<MigrationID> = []
+  /// What is followed whose host is being looked up, or was in vain a moment ago.
+  private var lookups: Set<Int> = []
   private var zone: (zone: LocalTime, at: Int64)?
   private var running: Task<Void, Never>?
   /// How many threads look at connections or set them now, and what is closed when none does any more.
@@ -101,16 +114,20 @@ actor BandwidthPacer {
     guard let endpoint = migration.preparation?.endpoint else { return nil }
     do throws(ImageError) {
       let guest = migration.guest
-      let (sockets, addresses) = try await BlockingWork.run { () throws(ImageError) in
+      let (sockets, found) = try await BlockingWork.run { () throws(ImageError) in
         let process = try QEMUProcess(guest: guest.name, uuid: guest.uuid)
         defer { process.close() }
-        return (try ProcessSockets(pid: process.pid), HostLookup.addresses(of: endpoint.migrationAddress))
+        return (try ProcessSockets(pid: process.pid), Self.addresses(of: endpoint.migrationAddress))
       }
       guard let sockets else { return nil }
+      // From here on what is followed tells itself what keeps it from being paced.
+      failures[migration.id] = nil
       return await add(
-        Carrier(migration: migration.id, peer: migration.destination.host, sockets: sockets, mark: .opened(to: addresses)))
+        Carrier(
+          migration: migration.id, peer: migration.destination.host, sockets: sockets,
+          mark: .opened(to: endpoint.migrationAddress, addresses: found.addresses), refusal: found.failure))
     } catch {
-      refuse(migration.id, error)
+      refuse(await present(migration.bandwidthClaim), error)
       return nil
     }
   }
@@ -121,7 +138,7 @@ actor BandwidthPacer {
       guard let sockets = try ProcessSockets(pid: export.process.pid) else { return nil }
       return await add(Carrier(migration: migration, peer: peer, sockets: sockets, mark: .accepted(port: export.endpoint.port)))
     } catch {
-      refuse(migration, error)
+      refuse(await present(BandwidthClaim(migration: migration, peer: peer)), error)
       return nil
     }
   }
@@ -134,7 +151,10 @@ actor BandwidthPacer {
   }
 
   /// Forgets why the connections of a migration that has ended could not be paced.
-  func forget(_ id: MigrationID) { refusals[id] = nil }
+  func forget(_ id: MigrationID) {
+    failures[id] = nil
+    warned.remove(id)
+  }
 
   private func closeReleased() {
     guard working == 0 else { return }
@@ -169,8 +189,28 @@ actor BandwidthPacer {
     return budgets
   }
 
-  /// Why the budgets do not hold for a migration as they should; nil where they do.
-  func refusal(of id: MigrationID) -> Reason? { refusals[id] }
+  /// What the budgets leave to a migration now where nothing else moves, in bytes a second; nil where none holds for it.
+  func budget(of migration: SourceMigration) async -> UInt64? { rate(for: await present(migration.bandwidthClaim)) }
+
+  /// A claim as it is now: limits are changed while a migration runs.
+  private func present(_ claim: BandwidthClaim) async -> BandwidthClaim {
+    await claims().first { $0.migration == claim.migration } ?? claim
+  }
+
+  private func rate(for claim: BandwidthClaim) -> UInt64? {
+    outlook(to: claim.peer, fixed: claim.limit).rate(at: clock.now().wall)
+  }
+
+  /// Why the budgets do not hold for a migration as they should; nil where they do, and where there are none now.
+  func refusal(of migration: SourceMigration) async -> Reason? {
+    let claim = await present(migration.bandwidthClaim)
+    guard let failure = failure(of: migration.id), rate(for: claim) != nil else { return nil }
+    warn(about: claim)
+    return Reason(
+      .bandwidthNotPaced,
+      "the bandwidth budgets do not hold for what is copied, but for libvirt's own cap, which is the same for memory and each disk and is not shared with other migrations: \(failure); it takes CAP_SYS_PTRACE, Linux 5.6, and an address of the other host"
+    )
+  }
 
   /// The budgets for what goes to a host, now and in the time to come.
   ///
@@ -184,9 +224,7 @@ actor BandwidthPacer {
   /// The cap with which libvirt has to begin a transfer, in MiB/s, for memory and for each disk; nil where its connections are paced, or
   /// nothing limits it. What libvirt is told then stays for the disks: it is the part of the budget that there is now.
   func cap(of migration: SourceMigration) async -> UInt64? {
-    guard let rate = outlook(to: migration.destination.host, fixed: migration.bandwidthClaim.limit).rate(at: clock.now().wall) else {
-      return nil
-    }
+    guard let cap = await unpacedCap(of: migration) else { return nil }
     let guest = migration.guest
     do throws(ImageError) {
       try await BlockingWork.run { () throws(ImageError) in
@@ -198,19 +236,33 @@ actor BandwidthPacer {
       }
       return nil
     } catch {
-      refuse(migration.id, error)
-      return max(1, (rate >> 20) / UInt64((migration.inspection?.plan.disks.count ?? 0) + 1))
+      refuse(await present(migration.bandwidthClaim), error)
+      return cap
     }
   }
 
-  private func refuse(_ id: MigrationID, _ error: ImageError) {
-    guard refusals[id] == nil else { return }
-    let reason = Reason(
-      .bandwidthNotPaced,
-      "the bandwidth budgets do not hold for what is copied, but for libvirt's own cap, which is the same for memory and each disk and is not shared with other migrations: \(error.message); the agent needs CAP_SYS_PTRACE, and Linux 5.6"
-    )
-    refusals[id] = reason
-    logger.warning("Connections cannot be paced", metadata: [LogKeys.migration: "\(id)", LogKeys.error: "\(error)"])
+  /// The cap by which a migration keeps to the budgets of this moment where its connections are not paced, in MiB/s, for memory and for
+  /// each disk; nil where none holds for it.
+  func unpacedCap(of migration: SourceMigration) async -> UInt64? {
+    guard let rate = await budget(of: migration) else { return nil }
+    return max(1, (rate >> 20) / UInt64((migration.inspection?.plan.disks.count ?? 0) + 1))
+  }
+
+  /// Notes why a process cannot be followed, whatever holds now: a budget may begin later.
+  private func refuse(_ claim: BandwidthClaim, _ error: ImageError) {
+    failures[claim.migration] = error
+    warn(about: claim)
+  }
+
+  private func failure(of id: MigrationID) -> ImageError? {
+    failures[id] ?? carriers.values.first { $0.migration == id && $0.refusal != nil }?.refusal
+  }
+
+  /// Warns once of a migration that is not paced: as soon as a budget holds for it, before which nothing is missing.
+  private func warn(about claim: BandwidthClaim) {
+    guard let failure = failure(of: claim.migration), rate(for: claim) != nil, warned.insert(claim.migration).inserted else { return }
+    logger.warning(
+      "Connections cannot be paced", metadata: [LogKeys.migration: "\(claim.migration)", LogKeys.error: "\(failure)"])
   }
 
   // MARK: - Rounds
@@ -233,6 +285,7 @@ actor BandwidthPacer {
     for carrier in carriers.values where !known.contains(carrier.migration) && !all.contains(where: { $0.migration == carrier.migration }) {
       all.append(BandwidthClaim(migration: carrier.migration, peer: carrier.peer))
     }
+    for claim in all { warn(about: claim) }
     let now = clock.now()
     let budgets = self.budgets
     let isLimited =
@@ -240,7 +293,8 @@ actor BandwidthPacer {
       || carriers.values.contains { carrier in
         budgets.links[carrier.peer] != nil || all.contains { $0.migration == carrier.migration && $0.limit != nil }
       }
-    guard isLimited || carriers.values.contains(where: { $0.connections.values.contains { $0.pace != nil } }) else {
+    // What was not seen yet may have a pace of another run of the agent.
+    guard isLimited || carriers.values.contains(where: { !$0.wasSeen || $0.connections.values.contains { $0.pace != nil } }) else {
       rounds = BandwidthRounds()
       return false
     }
@@ -267,14 +321,40 @@ actor BandwidthPacer {
 
   /// Finds the connections of all that is followed, and reads what was sent over them.
   private func look() async {
-    let before = carriers
+    lookUp()
+    // While a host has no address, every connection to it would be taken for something else.
+    let before = carriers.filter { $0.value.mark.unresolved == nil }
     working += 1
     let seen = try? await BlockingWork.run { () throws(ImageError) in before.mapValues { Self.look(at: $0) } }
     working -= 1
     closeReleased()
-    for (key, carrier) in seen ?? [:] where carriers[key] != nil {
-      carriers[key] = carrier
-      if let refusal = carrier.refusal { refuse(carrier.migration, refusal) }
+    for (key, carrier) in seen ?? [:] where carriers[key] != nil { carriers[key] = carrier }
+  }
+
+  /// Looks up the hosts that could not be looked up before. Nobody waits for it: servers that do not answer keep it for long, and what
+  /// goes to other hosts is paced meanwhile.
+  private func lookUp() {
+    for (key, carrier) in carriers {
+      guard let host = carrier.mark.unresolved, lookups.insert(key).inserted else { continue }
+      Task {
+        let found = try? await BlockingWork.run { () throws(ImageError) in Self.addresses(of: host) }
+        if let found, found.failure == nil {
+          carriers[key]?.mark = .opened(to: host, addresses: found.addresses)
+        } else {
+          if let failure = found?.failure { carriers[key]?.refusal = failure }
+          try? await clock.wait(milliseconds: Self.lookupInterval)
+        }
+        lookups.remove(key)
+      }
+    }
+  }
+
+  /// The addresses of a host, or why there are none. Blocks while servers are asked.
+  private static func addresses(of host: String) -> (addresses: Set<String>, failure: ImageError?) {
+    do throws(ImageError) {
+      return (try HostLookup.addresses(of: host), nil)
+    } catch {
+      return ([], error)
     }
   }
 
@@ -285,6 +365,8 @@ actor BandwidthPacer {
     carrier.connections = carrier.connections.filter { present.contains($0.key) }
     carrier.others.formIntersection(present)
     do throws(ImageError) {
+      // Without the right to trace the process its sockets are not listed either.
+      if places.isEmpty { try carrier.sockets.checkPermission() }
       var listening: Set<UInt16>?
       for place in places where !carrier.others.contains(place.inode) {
         var connection: Connection
@@ -317,7 +399,8 @@ actor BandwidthPacer {
     at place: ProcessSockets.Place, of carrier: Carrier, _ listening: Set<UInt16>
   ) throws(ImageError) -> (connection: Connection?, Void)? {
     guard
-      let seen = try carrier.sockets.with(place, { socket in (ends: socket.ends, counters: socket.counters, port: socket.listeningPort) })
+      let seen = try carrier.sockets.with(
+        place, { socket in (ends: socket.ends, counters: socket.counters, port: socket.listeningPort, pace: socket.pace) })
     else { return nil }
     guard let ends = seen.ends, let counters = seen.counters, seen.port == nil else {
       // A connection that is being opened has no other end yet.
@@ -325,12 +408,14 @@ actor BandwidthPacer {
     }
     let isOfMigration =
       switch carrier.mark {
-      case .opened(let addresses): addresses.contains(ends.remote) && !listening.contains(ends.localPort)
+      case .opened(_, let addresses): addresses.contains(ends.remote) && !listening.contains(ends.localPort)
       case .accepted(let port): ends.localPort == port
       }
     guard isOfMigration else { return (nil, ()) }
     return (
-      Connection(place: place, headers: ends.headers, isOld: !carrier.wasSeen, segments: carrier.wasSeen ? 0 : counters.segments), ()
+      Connection(
+        place: place, headers: ends.headers, isOld: !carrier.wasSeen, segments: carrier.wasSeen ? 0 : counters.segments, pace: seen.pace),
+      ()
     )
   }
 

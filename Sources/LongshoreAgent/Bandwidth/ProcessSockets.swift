@@ -156,8 +156,17 @@ struct TCPSocket {
     }
   }
 
-  /// The most that the kernel sends over it, in bytes of payload a second; nil for no limit. It holds until it is set anew. Nothing else
-  /// of the host has to be set up: TCP itself keeps the pace (Linux 4.13).
+  /// The most that the kernel sends over it now, in bytes of payload a second; nil for no limit.
+  var pace: UInt64? {
+    var pace = UInt64.max
+    var size = socklen_t(MemoryLayout<UInt64>.size)
+    guard getsockopt(descriptor, SOL_SOCKET, Self.maximumPacingRate, &pace, &size) == 0, size == MemoryLayout<UInt64>.size, pace != .max
+    else { return nil }
+    return pace
+  }
+
+  /// Sets the most that the kernel sends over it, in bytes of payload a second; nil for no limit. It holds until it is set anew. Nothing
+  /// else of the host has to be set up: TCP itself keeps the pace (Linux 4.13).
   ///
   /// With it what waits in the connection is limited, so that it does not wait for long: what QEMU sends last it sends while the guest
   /// stands still.

@@ -289,6 +289,14 @@ actor MigrationCoordinator {
     return motions
   }
 
+  /// Whether a migration out of this host has copied all, and only has to be settled.
+  func hasTransferred(_ id: MigrationID) -> Bool {
+    switch migrations.sources[id]?.phase {
+    case .deciding, .settling, .confirming, .verifying, .retiring, .releasing: true
+    default: false
+    }
+  }
+
   /// How many migrations run, out of and into this host.
   var running: Int { migrations.count }
 

@@ -2,14 +2,16 @@ internal import Glibc
 
 /// Questions about hosts by name or address.
 enum HostLookup {
-  /// The addresses of a name, or of an address itself, in digits; none where it has none. Blocks while servers are asked.
-  static func addresses(of host: String) -> Set<String> { Set(resolve(host).compactMap(\.digits)) }
+  /// The addresses of a name, or of an address itself, in digits. Blocks while servers are asked.
+  ///
+  /// - Throws: `ImageError` where it has none, or no server answers.
+  static func addresses(of host: String) throws(ImageError) -> Set<String> { Set(try resolve(host).compactMap(\.digits)) }
 
   /// Whether a name or address is one of this host's. Blocks while servers are asked.
-  static func isOfThisHost(_ host: String) -> Bool { resolve(host).contains(where: \.isOfThisHost) }
+  static func isOfThisHost(_ host: String) -> Bool { ((try? resolve(host)) ?? []).contains(where: \.isOfThisHost) }
 
-  private static func resolve(_ host: String) -> [SocketAddress] {
-    (try? SocketAddress.resolve(host, port: 0, passive: false, operation: "look up \(host)")) ?? []
+  private static func resolve(_ host: String) throws(ImageError) -> [SocketAddress] {
+    try SocketAddress.resolve(host, port: 0, passive: false, operation: "look up \(host)")
   }
 }
 

@@ -7,6 +7,8 @@ actor ProgressBoard {
   private static let interval: Int64 = 1000
   /// How long a broker that does not confirm keeps back what comes next, in milliseconds.
   private static let patience: Int64 = 5000
+  /// For how long nothing more is taken of a migration that was removed, in milliseconds.
+  private static let lateness: Int64 = 60_000
 
   private let here: HostAddress
   private let connection: AMQPConnection
@@ -16,6 +18,8 @@ actor ProgressBoard {
   private var judgements: [MigrationID: (notices: [Reason], isStuck: Bool)] = [:]
   private var publishedAt: [MigrationID: Int64] = [:]
   private var inFlight: Set<MigrationID> = []
+  /// When migrations were removed, in milliseconds of the boot clock: what is told of them may be late.
+  private var removedAt: [MigrationID: Int64] = [:]
   private var count = 0
   /// What of each migration's bytes was counted, or was copied before this run of the agent.
   private var counted: [MigrationID: CopiedBytes] = [:]
@@ -41,9 +45,9 @@ actor ProgressBoard {
   func progress(of id: MigrationID) -> Progress? { latest[id] }
 
   /// Takes a migration's progress, and publishes it unless the last one is younger than a second or still on its way. What comes from a
-  /// task that is cancelled is late: the migration may be forgotten already.
+  /// task that is cancelled is late: the transfer has ended, or the migration may be forgotten already.
   func post(_ progress: Progress, of id: MigrationID) {
-    guard !Task.isCancelled else { return }
+    guard !Task.isCancelled, removedAt[id] == nil else { return }
     let progress = judged(progress, of: id)
     latest[id] = progress
     let now = clock.now()
@@ -76,7 +80,7 @@ actor ProgressBoard {
   /// Takes what is judged of a migration's transfer: what keeps it from its end goes with its progress from now on, and where it is
   /// stuck no end is predicted.
   func note(_ notices: [Reason], isStuck: Bool, of id: MigrationID) {
-    guard !Task.isCancelled else { return }
+    guard !Task.isCancelled, latest[id] != nil else { return }
     judgements[id] = (notices, isStuck)
   }
 
@@ -88,6 +92,12 @@ actor ProgressBoard {
     return progress
   }
 
+  /// Drops what was told of a transfer that has ended: it is not what is copied now. What was counted of it stays.
+  func end(of id: MigrationID) {
+    latest[id] = nil
+    judgements[id] = nil
+  }
+
   /// Forgets a migration that has ended, and counts what of its bytes was not told before.
   func remove(_ migration: SourceMigration) {
     let id = migration.id
@@ -95,10 +105,12 @@ actor ProgressBoard {
       let all = CopiedBytes(disk: totals.diskBytes, memory: totals.memoryBytes, template: migration.preparation?.templateBytes ?? 0)
       count(all, of: id, isNew: startedAt.milliseconds(until: migration.acceptedAt) >= 0)
     }
-    latest[id] = nil
-    judgements[id] = nil
+    end(of: id)
     publishedAt[id] = nil
     counted[id] = nil
+    let now = clock.now().bootMilliseconds
+    removedAt = removedAt.filter { now - $0.value < Self.lateness }
+    removedAt[id] = now
   }
 
   /// Counts what was copied since the last time; of a migration that another run of the agent has begun, since it is followed here.

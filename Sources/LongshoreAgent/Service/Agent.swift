@@ -168,7 +168,10 @@ struct Agent {
           questions: OfferQuestions(here: here, peers: peers, cluster: peers, mailbox: hostOffers, clock: clock), dryRuns: dryRuns,
           peers: peers, pacer: pacer, clock: clock, logger: logger),
         door: door, ends: ends, clock: clock, logger: logger),
-      left: { await progress.progress(of: $0)?.partLeft }, outboxChanged: outboxChanged, logger: logger)
+      left: { id in
+        if let left = await progress.progress(of: id)?.partLeft { return left }
+        return await coordinator.hasTransferred(id) ? 0 : nil
+      }, outboxChanged: outboxChanged, logger: logger)
     let setAside = SetAsideDisks(journal: journal, pulse: pulse, storage: storage, clock: clock, logger: logger)
     let orphans = Orphans(
       here: here, journal: journal, libvirt: libvirt, exporter: exporter, pulse: pulse, isServed: { await offers.serves($0) },

@@ -94,9 +94,8 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     var told: Stage?
     while !Task.isCancelled {
       if let sample = await progress.progress(of: migration.id), sample.phase == .transferring {
-        // libvirt sets the cap of memory anew when it begins to copy memory.
         let stage = sample.memory == nil ? Stage.disks : .memory
-        if told != stage, await tell(course, migration) { told = stage }
+        if told != stage, await tell(course, migration, in: stage) { told = stage }
         await judge(sample, course, migration, report: report)
       }
       try? await clock.wait(milliseconds: Self.judgeInterval)
@@ -113,7 +112,7 @@ struct HypervisorSourceRunner: SourceEffectRunner {
   private func judge(
     _ sample: Progress, _ course: TransferCourse, _ migration: SourceMigration, report: (SourceEvent) async -> Void
   ) async {
-    let unpaced = await [pacer.refusal(of: migration.id)].compactMap(\.self)
+    let unpaced = await [pacer.refusal(of: migration)].compactMap(\.self)
     if let suspension = course.suspension {
       return await progress.note([suspension] + unpaced, isStuck: false, of: migration.id)
     }
@@ -125,15 +124,15 @@ struct HypervisorSourceRunner: SourceEffectRunner {
     await report(.downtimeRaised(toMs: milliseconds, reason))
   }
 
-  /// Tells libvirt a transfer's limits. Returns whether it took them.
-  private func tell(_ course: TransferCourse, _ migration: SourceMigration) async -> Bool {
+  /// Tells libvirt a transfer's limits, of which the cap holds for memory alone if it is told while memory is copied: earlier, libvirt
+  /// would begin each disk's mirror with it, which nobody can change afterwards. Returns whether it took them.
+  private func tell(_ course: TransferCourse, _ migration: SourceMigration, in stage: Stage) async -> Bool {
     do {
       guard let domain = try await source.connection().domain(uuid: migration.guest.uuid) else { return false }
       if let downtime = course.downtimeMs { try await domain.setMaxDowntime(milliseconds: downtime) }
-      // Where nothing is paced, libvirt's cap on memory is all of a new budget that can be kept.
-      let isPaced = await pacer.refusal(of: migration.id) == nil
-      if let cap = course.memoryMiBps ?? (isPaced ? nil : course.bandwidthMiBps) {
+      if stage == .memory, let cap = await memoryCap(course, migration) {
         try await domain.setMigrationSpeed(mebibytesPerSecond: UInt(cap))
+        await notes.noteLimit(of: migration.id)
       }
       return true
     } catch {
@@ -141,6 +140,13 @@ struct HypervisorSourceRunner: SourceEffectRunner {
         "libvirt did not take the transfer's limits", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.error: "\(error)"])
       return false
     }
+  }
+
+  /// The cap on memory that libvirt is to be told, in MiB/s; nil leaves it as the transfer began. Where connections are not paced, it
+  /// is all that can be kept of budgets that have changed since.
+  private func memoryCap(_ course: TransferCourse, _ migration: SourceMigration) async -> UInt64? {
+    if let cap = course.memoryMiBps { return cap }
+    return await pacer.refusal(of: migration) == nil ? nil : await pacer.unpacedCap(of: migration)
   }
 
   /// Suspends the guest once its transfer runs, until cancelled. libvirt lets it go on: at the destination when it has moved, here when

@@ -115,7 +115,7 @@ struct Standstill: Sendable {
     do throws(ImageError) {
       let process = try QEMUProcess(guest: migration.guest.name, uuid: migration.guest.uuid)
       defer { process.close() }
-      let addresses = try await BlockingWork.run { HostLookup.addresses(of: endpoint.migrationAddress) }
+      let addresses = try await BlockingWork.run { () throws(ImageError) in try HostLookup.addresses(of: endpoint.migrationAddress) }
       let ended = try await QEMUConnections().end(of: process.pid, to: addresses)
       guard !ended.isEmpty else { return false }
       logger.warning(

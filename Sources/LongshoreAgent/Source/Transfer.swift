@@ -10,6 +10,8 @@ struct Transfer: Sendable {
   static let pollInterval: Int64 = 500
   /// How often the source is looked at while libvirt's call runs, in milliseconds: the shortest patience that can be set.
   private static let watchInterval: Int64 = 1000
+  /// The cap that libvirt has for a guest until it is told another one, in MiB/s (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`): none.
+  private static let unlimitedMiBps = UInt64(Int64.max >> 20)
 
   let migration: SourceMigration
   let source: LibvirtLink
@@ -47,12 +49,13 @@ struct Transfer: Sendable {
     let pacing = await pacer.follow(migration)
     let polling = Task { await poll(counters) }
     let watching = Task { await standstill.watch(counters) }
-    defer {
-      polling.cancel()
-      watching.cancel()
-    }
     let end = await transfer()
+    // They are not waited for: a call that still waits for QEMU may not return. The board takes nothing more of what is cancelled.
+    polling.cancel()
+    watching.cancel()
+    await progress.end(of: migration.id)
     await pacer.release(pacing)
+    if case .transferEnded(error: nil, _)? = end { await notes.noteSuccess(of: migration.id) }
     return end
   }
 
@@ -147,10 +150,9 @@ struct Transfer: Sendable {
     let persistent = inspection.plan.guest.persistent ? try await domain.xml([.inactive, .secure]) : nil
     if inspection.autostart { try await domain.setAutostart(false) }
     CrashPoint.autostartTurnedOff.reached()
-    if let downtime = migration.course.downtimeMs {
-      // Accepted before the migration runs only by some versions; it is set again while it runs.
-      try? await domain.setMaxDowntime(milliseconds: downtime)
-    }
+    // Accepted before the migration runs only by some versions; it is set again while it runs. Also where nobody said anything: what an
+    // earlier migration of the guest was allowed may be left.
+    try? await domain.setMaxDowntime(milliseconds: migration.course.means.downtimeMs)
     let writesWait = await writesWait(on: domain)
     // A connection of its own: the call holds one of a server's five places for as long as the migration lasts.
     let connection = try await LibvirtConnection.open(source.uri)
@@ -231,7 +233,8 @@ struct Transfer: Sendable {
     parameters.disks = plan.disks.map(\.target.text)
     parameters.uri = "tcp://\(preparation.endpoint.migrationAddress.bracketedIfIPv6)"
     parameters.tlsDestination = preparation.endpoint.tlsName
-    parameters.bandwidth = cap
+    // Named in any case: a cap that was told in the wrong moment stays with the guest, and would hold for this transfer.
+    parameters.bandwidth = cap ?? Self.unlimitedMiBps
     return parameters
   }
 
@@ -331,6 +334,7 @@ struct Transfer: Sendable {
     let accepted = Double(migration.acceptedAt.bootMilliseconds) / 1000
     var progress = TransferProgress(
       guest: migration.guest, memoryKiB: migration.inspection?.plan.guest.memoryKiB ?? 0, acceptedSeconds: accepted)
+    var disks: [Progress.Disk] = []
     while !Task.isCancelled {
       if let connection = try? await source.connection(),
         let domain = try? await connection.domain(uuid: migration.guest.uuid),
@@ -338,10 +342,11 @@ struct Transfer: Sendable {
       {
         CrashPoint.migrateCalled.reached()
         let now = Double(clock.now().bootMilliseconds) / 1000
-        let disks = await disks(of: domain)
+        disks = await self.disks(of: domain, after: disks)
         counters.note(statistics, disks: disks)
         var sample = progress.progress(statistics, disks: disks, at: now)
         sample.budgetBps = await pacer.allotment(of: migration.id)
+        if await pacer.budget(of: migration) != nil { await notes.noteLimit(of: migration.id) }
         if let rate = sample.rateBps { await notes.note(rate: rate, of: migration.id, to: migration.destination.host) }
         await self.progress.post(sample, of: migration.id)
       }
@@ -349,10 +354,15 @@ struct Transfer: Sendable {
     }
   }
 
-  private func disks(of domain: Domain) async -> [Progress.Disk] {
+  /// How far the disks are. One that has no mirror any more, as at the switch, stays as it was seen last.
+  private func disks(of domain: Domain, after last: [Progress.Disk]) async -> [Progress.Disk] {
     var disks: [Progress.Disk] = []
     for disk in migration.inspection?.plan.disks ?? [] {
       let job = try? await domain.blockJob(disk: disk.target.text)
+      if job == nil, let seen = last.first(where: { $0.target == disk.target }) {
+        disks.append(seen)
+        continue
+      }
       // An end of 1 means that QEMU does not know it yet.
       let total = job.map { $0.end > 1 ? $0.end : disk.allocation } ?? disk.allocation
       let done = job.map { min($0.current, total) } ?? 0

@@ -22,6 +22,16 @@ struct CommandSession: Sendable {
     try await environment.openLink(settings, subscription, use)
   }
 
+  /// Refuses settings with which no connection can be made, for commands that serve while the broker is away: they would try for ever.
+  /// - Throws: ``CommandFailure``.
+  func requireBrokerSettings() throws(CommandFailure) {
+    do throws(LinkError) {
+      try settings.validate()
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
   /// A request of this moment that hosts refuse once nobody waits for its answer any more.
   func request(_ command: Request.Command, host: HostAddress? = nil, within time: Duration) -> Request {
     Request(id: environment.makeID(), host: host, notAfter: deadline(after: time), command: command)
@@ -36,9 +46,10 @@ struct CommandSession: Sendable {
   func write(_ lines: [String]) { environment.writeResult(lines.map { $0 + "\n" }.joined()) }
 
   /// Writes the result: a value for programs, in JSON or in YAML.
-  func writeValue(_ value: some Encodable) {
-    environment.writeResult(options.format == .yaml ? ValueOutput.yaml(value) : ValueOutput.json(value))
-  }
+  func writeValue(_ value: some Encodable) { environment.writeResult(text(of: value)) }
+
+  /// A value for programs, in JSON or in YAML.
+  func text(of value: some Encodable) -> String { options.format == .yaml ? ValueOutput.yaml(value) : ValueOutput.json(value) }
 
   /// Writes what went wrong.
   func complain(_ lines: [String]) { environment.writeProgress(lines.map { $0 + "\n" }.joined()) }

@@ -17,7 +17,7 @@ struct DashboardSubcommand: OperatorCommand {
         longshore dashboard
         longshore dashboard --listen 127.0.0.1:9000 --history 24h
 
-      \(CommandExit.help([.done, .notPermitted, .usage]))
+      \(CommandExit.help([.done, .usage]))
       """)
 
   @Option(
@@ -46,6 +46,7 @@ struct DashboardSubcommand: OperatorCommand {
         .usage, "the action token has \(token.count) characters, and needs \(Dashboard.shortestToken)", while: "reading the settings",
         advice: "Make one: openssl rand -hex 32")
     }
+    try session.requireBrokerSettings()
     let options = Dashboard.Options(host: host, port: port, history: history, actionToken: token)
     let dashboard = Dashboard(options, link: session.settings) { port in
       session.complain(["The dashboard listens on http://\(host.contains(":") ? "[\(host)]" : host):\(port)/"])

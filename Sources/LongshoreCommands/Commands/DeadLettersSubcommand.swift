@@ -50,6 +50,7 @@ struct DeadLettersList: OperatorCommand {
         case .table:
           session.write(DeadLetterText.list(letters, zone: session.environment.zone, style: session.policy.result))
         }
+        session.complainOfMore(than: letters)
         return []
       }
       return .done
@@ -87,6 +88,7 @@ struct DeadLettersShow: OperatorCommand {
           let texts = chosen.map { DeadLetterText.letter($0, zone: session.environment.zone, style: session.policy.result) }
           session.write(Array(texts.joined(separator: [""])))
         }
+        session.complainOfMore(than: letters)
         return []
       }
       return .done
@@ -123,6 +125,7 @@ struct DeadLettersRequeue: OperatorCommand {
             .refused, "the letter \(other.id) is no request but a message between agents", while: "sending dead letters again",
             advice: "`longshore dead-letters drop \(other.id)`: agents repeat what matters by themselves.")
         }
+        session.complainOfMore(than: letters)
         return letters.map { chosen.contains($0.id) ? .sendAgain : .keep }
       }
       let chosen = sorted.filter { $0.fate == .sendAgain }
@@ -160,6 +163,7 @@ struct DeadLettersDrop: OperatorCommand {
     return try await session.withLink(.nothing) { [selection = letters, yes] link in
       let sorted = try await link.sortDeadLetters { letters in
         let chosen = try selection.choose(from: letters)
+        session.complainOfMore(than: letters)
         let ids = Set(chosen.map(\.id))
         guard !chosen.isEmpty else { return [] }
         let what = Quantity.count(chosen.count, "dead letter")
@@ -201,7 +205,10 @@ struct LetterSelection: ParsableArguments {
       guard found.count == 1, let one = found.first else {
         throw CommandFailure(
           .refused, found.isEmpty ? "no dead letter has the id \(id)" : "\(found.count) dead letters have ids that begin with \(id)",
-          while: "reading the dead letters", advice: "`longshore dead-letters list` shows them.")
+          while: "reading the dead letters",
+          advice: letters.count < DeadLetter.mostAtOnce
+            ? "`longshore dead-letters list` shows them."
+            : "The first \(DeadLetter.mostAtOnce) were looked at, and more may be there: run it again when those are gone.")
       }
       chosen.insert(one)
     }
@@ -210,6 +217,14 @@ struct LetterSelection: ParsableArguments {
 }
 
 extension CommandSession {
+  /// Says that there may be more letters, where so many were read as are read at once.
+  fileprivate func complainOfMore(than letters: [DeadLetter]) {
+    guard letters.count >= DeadLetter.mostAtOnce else { return }
+    complain([
+      "The first \(letters.count) dead letters were looked at, and more may be there: run it again when those are gone."
+    ])
+  }
+
   /// Tells what becomes of letters.
   fileprivate func tell(_ letters: [DeadLetter], _ fate: String) {
     switch options.format {

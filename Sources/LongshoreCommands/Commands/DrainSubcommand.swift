@@ -117,7 +117,18 @@ struct DrainSubcommand: OperatorCommand {
     let request = Request(
       id: id ?? session.environment.makeID(), host: address, notAfter: session.deadline(after: time), command: .drain(order))
     return try await session.withLink(.nothing) { [host, dryRun, detach] link in
-      let reply = try await link.ask(request, of: address, within: time)
+      let reply: Reply
+      do throws(LinkError) {
+        reply = try await link.ask(request, of: address, within: time)
+      } catch {
+        var failure = CommandFailure(error)
+        if error.code == .noAnswer, !dryRun {
+          let id = request.id
+          failure.advice =
+            "the order may still be taken for a minute: `longshore drains show \(id)` tells; repeat it with `--id \(id)`, and it is one drain."
+        }
+        throw failure
+      }
       guard case .drain(let drain) = reply.body else { return session.refused(reply, "\(host) is not drained") }
       if dryRun { return session.tell(plan: drain) }
       if detach {

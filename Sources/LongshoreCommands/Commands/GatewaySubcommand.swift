@@ -58,6 +58,7 @@ struct GatewaySubcommand: OperatorCommand {
   func perform(_ session: CommandSession) async throws -> CommandExit {
     let reader = SettingsReader(environment: session.environment.variables, file: connection.config)
     let place = try await reader.gateway(listen: listen, keys: keys, certificate: tlsCertificate, key: tlsKey)
+    try session.requireBrokerSettings()
     let host = place.host
     var options = Gateway.Options(host: host, port: place.port, keyFile: place.keys, history: history)
     options.tls = place.tls

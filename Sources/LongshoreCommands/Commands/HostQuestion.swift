@@ -26,11 +26,7 @@ struct HostQuestion {
       replies.append(reply)
       if isEnough(reply) { break }
     }
-    guard !replies.isEmpty else {
-      throw CommandFailure(
-        .noAnswer, "no host answered within \(Quantity.seconds(Double(time.components.seconds)))", while: operation,
-        advice: "Give them more time with --timeout; check that longshored runs on the hosts.")
-    }
+    guard !replies.isEmpty else { throw nobodyAnswered }
     return replies
   }
 
@@ -60,17 +56,20 @@ struct HostQuestion {
       // That it knows nothing of it is an answer; that it does not tell is none.
       if case .rejected(let reasons) = reply.body, !reasons.contains(where: { $0.code == .unknownMigration }) { refusals.append(reply) }
     }
-    guard !answered.isEmpty else {
-      throw CommandFailure(
-        .noAnswer, "no host answered within \(Quantity.seconds(Double(time.components.seconds)))", while: operation,
-        advice: "Give them more time with --timeout; check that longshored runs on the hosts.")
-    }
+    guard !answered.isEmpty else { throw nobodyAnswered }
     if session.complainOfRefusals(in: refusals) {
       throw CommandFailure(.refused, "whether the migration \(migration) is known is not told", while: operation, advice: nil)
     }
     throw CommandFailure(
       .refused, "no host that answered knows the migration \(migration) (\(answered.sorted().joined(separator: ", ")))",
       while: operation, advice: "`longshore list --all` shows the migrations that are known.")
+  }
+
+  /// That no host has answered.
+  var nobodyAnswered: CommandFailure {
+    CommandFailure(
+      .noAnswer, "no host answered within \(Quantity.seconds(Double(time.components.seconds)))", while: operation,
+      advice: "Give them more time with --timeout; check that longshored runs on the hosts.")
   }
 
   private var operation: String { "asking the hosts of cluster \(session.cluster)" }

@@ -11,7 +11,8 @@ struct ReportSubcommand: OperatorCommand {
     discussion: """
       All hosts are asked: what their journals have of the migration, its events and files, the guest's definition, libvirt's log of its \
       QEMU, and the agents' last lines about it. Passwords and keys are taken out. Names, paths and addresses stay: read the file before \
-      you hand it on. A file that is there is not overwritten.
+      you hand it on. A file that is there is not overwritten. With --format the hosts' answers go to standard output, where no file is \
+      named.
 
       EXAMPLES:
         longshore report 6f1c5a52-2b0e-4c6e-9d0a-0c3a1f6f7a11
@@ -47,19 +48,34 @@ struct ReportSubcommand: OperatorCommand {
         // The others know nothing of it.
         if Set(report.hosts).isSubset(of: reports.map(\.host.host)) { break }
       }
+      guard !replies.isEmpty else { throw HostQuestion(session: session, link: link, time: timeout).nobodyAnswered }
       reports.sort { $0.host.host.text < $1.host.host.text }
+      // That a host knows nothing of it is an answer; that it does not tell is none.
+      let isUntold = session.complainOfRefusals(
+        in: replies.filter { reply in
+          if case .rejected(let reasons) = reply.body { !reasons.contains { $0.code == .unknownMigration } } else { false }
+        })
       guard !reports.isEmpty else {
+        if isUntold {
+          throw CommandFailure(
+            .refused, "whether the migration \(id) is known is not told", while: "asking the hosts of cluster \(session.cluster)")
+        }
         let hosts = replies.map(\.from.host.text).sorted().joined(separator: ", ")
         throw CommandFailure(
           .refused, "no host that answered knows the migration \(id) (\(hosts))", while: "asking the hosts of cluster \(session.cluster)",
           advice: "`longshore list --all` shows the migrations that are known.")
       }
-      if session.options.format.isForPrograms {
-        session.writeValue(replies.filter { $0.typeName == "report" })
-        return .done
+      let answered = Set(replies.map(\.from.host))
+      for host in Set(reports.flatMap(\.report.hosts)).subtracting(reports.map(\.host.host)).sorted(by: { $0.text < $1.text }) {
+        let why = answered.contains(host) ? "has told nothing of the migration" : "has not answered"
+        session.complain(["\(host) \(why): its half is missing. Ask again when it tells."])
       }
-      let text = ReportText.text(of: id, reports, madeAt: session.environment.now())
-      let path = file ?? "longshore-report-\(id).txt"
+      let isForPrograms = session.options.format.isForPrograms
+      let text =
+        isForPrograms
+        ? session.text(of: replies.filter { $0.typeName == "report" })
+        : ReportText.text(of: id, reports, madeAt: session.environment.now())
+      let path = file ?? (isForPrograms ? "-" : "longshore-report-\(id).txt")
       guard path != "-" else {
         session.environment.writeResult(text)
         return .done

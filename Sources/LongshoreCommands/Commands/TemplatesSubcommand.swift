@@ -91,9 +91,10 @@ struct TemplatesVerifySubcommand: OperatorCommand {
         longshore templates verify primary/debian-12.qcow2 --host beta --format json
 
       \(CommandExit.help(
-        [.done, .failed, .refused, .notPermitted, .unknownOutcome, .usage, .brokerUnreachable, .noAnswer, .interrupted],
+        [.done, .failed, .cancelled, .refused, .notPermitted, .unknownOutcome, .usage, .brokerUnreachable, .noAnswer, .interrupted],
         meanings: [
           .done: "all is as it was remembered, and as on the other host", .failed: "a template differs or cannot be read",
+          .cancelled: "a host has not read all, because somebody has stopped it or it cannot",
           .refused: "refused (an unknown host, pool or template)", .unknownOutcome: "the agent was restarted meanwhile; order it again",
           .interrupted: "Ctrl-C; nothing is read any more",
         ]))
@@ -135,22 +136,66 @@ struct TemplatesVerifySubcommand: OperatorCommand {
     let selection = TemplateSelection(template: template?.template, pool: template?.pool ?? pool)
     return try await session.withLink(.nothing) { [host, against, timeout] link in
       let question = HostQuestion(session: session, link: link, time: timeout)
-      var begun: [WorkFollower.Followed] = []
-      for host in [host, against].compactMap(\.self) {
-        let reply = try await question.ask(.verifyTemplates(selection), of: host)
-        guard let work = session.work(in: reply) else { return .refused }
-        begun.append(WorkFollower.Followed(host: host, work: work))
+      var readings: [Reading] = []
+      do {
+        var begun: [WorkFollower.Followed] = []
+        for host in [host, against].compactMap(\.self) {
+          let address = HostAddress(cluster: session.cluster, host: host)
+          let request = session.request(.verifyTemplates(selection), host: address, within: timeout)
+          let reply: Reply
+          do throws(LinkError) {
+            reply = try await link.ask(request, of: address, within: timeout)
+          } catch {
+            if error.code == .noAnswer { readings.append(Reading(host: host, id: request.id, isTaken: false)) }
+            throw error
+          }
+          guard let work = session.work(in: reply) else {
+            _ = await Self.stop(readings, question)
+            return .refused
+          }
+          readings.append(Reading(host: host, id: work.id, isTaken: true))
+          begun.append(WorkFollower.Followed(host: host, work: work))
+        }
+        switch try await WorkFollower(session: session, question: question).follow(begun) {
+        case .ended(let followed): return tell(followed, session)
+        case .interrupted(let followed):
+          let running = followed.filter { !$0.work.phase.isTerminal }
+          let isStopped = await Self.stop(running.map { Reading(host: $0.host, id: $0.work.id, isTaken: true) }, question)
+          session.complain([isStopped ? "Interrupted; nothing is read any more." : "Interrupted."])
+          return .interrupted
+        }
+      } catch {
+        _ = await Self.stop(readings, question)
+        throw error
       }
-      let followed: [WorkFollower.Followed]
-      switch try await WorkFollower(session: session, question: question).follow(begun) {
-      case .ended(let all): followed = all
-      case .interrupted(let all):
-        for one in all where !one.work.phase.isTerminal { _ = try? await question.ask(.cancel(migration: one.work.id), of: one.host) }
-        session.complain(["Interrupted; nothing is read any more."])
-        return .interrupted
-      }
-      return tell(followed, session)
     }
+  }
+
+  /// What a host was told to read.
+  private struct Reading {
+    var host: NodeName
+    var id: MigrationID
+    /// Whether the host has said that it reads; one that has not answered may still begin.
+    var isTaken: Bool
+  }
+
+  /// Stops what hosts read, and names those that may read on.
+  /// - Returns: Whether nothing is read any more.
+  private static func stop(_ readings: [Reading], _ question: HostQuestion) async -> Bool {
+    var isStopped = true
+    for reading in readings {
+      switch (try? await question.ask(.cancel(migration: reading.id), of: reading.host))?.body {
+      case .accepted: continue
+      // A host that was started again meanwhile reads nothing of it.
+      case .rejected(let reasons) where reading.isTaken && reasons.contains(where: { $0.code == .unknownMigration }): continue
+      default: break
+      }
+      isStopped = false
+      question.session.complain([
+        "\(reading.host) may read on; `longshore templates cancel \(reading.id) --host \(reading.host)` stops it."
+      ])
+    }
+    return isStopped
   }
 
   private func tell(_ followed: [WorkFollower.Followed], _ session: CommandSession) -> CommandExit {
@@ -243,7 +288,20 @@ struct TemplatesPrefetchSubcommand: OperatorCommand {
     let order = PrefetchOrder(template: name, from: from, pool: template.pool, destinationPool: pool, layerPool: templatePool)
     return try await session.withLink(.nothing) { [to, timeout] link in
       let question = HostQuestion(session: session, link: link, time: timeout)
-      guard let begun = session.work(in: try await question.ask(.prefetchTemplate(order), of: to)) else { return .refused }
+      let address = HostAddress(cluster: session.cluster, host: to)
+      let request = session.request(.prefetchTemplate(order), host: address, within: timeout)
+      let reply: Reply
+      do throws(LinkError) {
+        reply = try await link.ask(request, of: address, within: timeout)
+      } catch {
+        var failure = CommandFailure(error)
+        if error.code == .noAnswer {
+          failure.advice =
+            "the order may still be taken for a minute: the same command follows it; `longshore templates cancel \(request.id) --host \(to)` stops it."
+        }
+        throw failure
+      }
+      guard let begun = session.work(in: reply) else { return .refused }
       switch try await WorkFollower(session: session, question: question).follow([.init(host: to, work: begun)]) {
       case .interrupted:
         session.complain([

@@ -92,7 +92,7 @@ struct WatchSubcommand: OperatorCommand {
         case .signal(.interrupt):
           session.environment.writeProgress(block.erase(width: width))
           return .interrupted
-        case .signal(.redraw): break
+        case .signal(.redraw), .signal(.second): break
         case .status(let status): board.apply(status, at: now)
         case .notice(let notice):
           board.apply(notice, at: now)

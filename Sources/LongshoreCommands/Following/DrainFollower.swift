@@ -28,24 +28,39 @@ struct DrainFollower {
     session.environment.writeProgress(presenter.present(drain, at: session.environment.now()))
     defer { session.environment.writeProgress(presenter.end()) }
     guard !drain.phase.isTerminal else { return .ended(drain) }
-    for await signal in session.environment.signals() {
-      switch signal {
-      case .interrupt: return .interrupted(drain)
-      case .redraw:
-        do {
-          drain = try await ask(drain)
+    let outcome: Outcome? = try await RepeatedQuestion<Result<DrainStatus, any Error>>.run(
+      session.environment.signals(),
+      question: {
+        let asked = drain
+        return { await answer(asked) }
+      },
+      hear: { happening -> Outcome? in
+        switch happening {
+        case .signal(.interrupt): return .interrupted(drain)
+        case .signal(.second): return nil
+        case .signal(.redraw): break
+        case .answer(.success(let status)):
+          drain = status
           failures = 0
           heardAt = session.environment.now()
-        } catch let error as LinkError {
+        case .answer(.failure(let error)):
+          guard error is LinkError else { throw error }
           failures += 1
           guard failures < Self.patience else { throw error }
         }
         let silence = failures > 0 ? session.environment.now().milliseconds - heardAt.milliseconds : nil
         session.environment.writeProgress(presenter.present(drain, at: session.environment.now(), silentFor: silence))
-        if drain.phase.isTerminal { return .ended(drain) }
-      }
+        return drain.phase.isTerminal ? .ended(drain) : nil
+      })
+    return outcome ?? .interrupted(drain)
+  }
+
+  private func answer(_ drain: DrainStatus) async -> Result<DrainStatus, any Error> {
+    do {
+      return .success(try await ask(drain))
+    } catch {
+      return .failure(error)
     }
-    return .interrupted(drain)
   }
 
   private func ask(_ drain: DrainStatus) async throws -> DrainStatus {

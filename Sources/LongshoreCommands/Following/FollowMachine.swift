@@ -120,7 +120,8 @@ struct FollowMachine: Hashable {
     }
   }
 
-  private mutating func take(_ event: MigrationEvent) -> [Effect] {
+  /// - Parameter isOld: Whether the event is told again, and the migration has got over what it says.
+  private mutating func take(_ event: MigrationEvent, isOld: Bool = false) -> [Effect] {
     guard event.subject == migration, source == nil || source == event.data.sourceHost, heard.insert(event.sequence).inserted else {
       return []
     }
@@ -132,7 +133,7 @@ struct FollowMachine: Hashable {
     latest = event.sequence
     // Disks that differ do not hold the migration up: its end follows, and says so again.
     let goesOn = event.data.reasons?.contains { $0.code == .contentDiffers } == true
-    if event.data.kind == .needsAttention, end == .attention, !goesOn {
+    if event.data.kind == .needsAttention, end == .attention, !goesOn, !isOld {
       return [.show(.event(event))] + finish(.needsAttention(event))
     }
     return [.show(.event(event))]
@@ -144,9 +145,9 @@ struct FollowMachine: Hashable {
     isAccepted = true
     isUnsure = false
     var effects: [Effect] = []
-    for event in (status.events ?? []).sorted(by: { $0.sequence < $1.sequence }) where !hasEnded {
-      effects += take(event)
-    }
+    let events = (status.events ?? []).sorted { $0.sequence < $1.sequence }
+    let present = status.phase == .needsAttention ? events.last { $0.data.kind == .needsAttention } : nil
+    for event in events where !hasEnded { effects += take(event, isOld: event != present) }
     guard !hasEnded else { return effects }
     if status.phase.isTerminal { return effects + finish(.endedBefore(status)) }
     return effects + [.show(.status(status))]

@@ -76,7 +76,7 @@ struct Follower {
         switch happening {
         case .input(let heard): input = heard
         case .signal(.interrupt): input = .interrupted
-        case .signal(.redraw):
+        case .signal(.redraw), .signal(.second):
           write(presenter.redraw(at: now()))
           continue
         }
@@ -122,6 +122,8 @@ struct Follower {
 enum FollowSignal: Sendable, Hashable {
   /// Ctrl-C.
   case interrupt
-  /// The terminal has another size, or a second has passed.
+  /// The terminal has another size.
   case redraw
+  /// A second has passed.
+  case second
 }

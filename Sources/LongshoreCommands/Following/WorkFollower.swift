@@ -17,6 +17,14 @@ struct WorkFollower {
     case interrupted([Followed])
   }
 
+  /// What the hosts have answered together.
+  private struct Answer: Sendable {
+    /// The work, as new as it was told.
+    var followed: [Followed]
+    /// Why not all was told.
+    var failure: (any Error)?
+  }
+
   /// How long a host that does not answer is asked again, in questions.
   private static let patience = 12
 
@@ -33,24 +41,38 @@ struct WorkFollower {
     session.environment.writeProgress(presenter.present(followed, at: session.environment.now()))
     defer { session.environment.writeProgress(presenter.end()) }
     guard followed.contains(where: { !$0.work.phase.isTerminal }) else { return .ended(followed) }
-    for await signal in session.environment.signals() {
-      switch signal {
-      case .interrupt: return .interrupted(followed)
-      case .redraw:
-        do {
-          for index in followed.indices where !followed[index].work.phase.isTerminal {
-            followed[index].work = try await ask(followed[index])
-          }
-          failures = 0
-        } catch let error as LinkError {
-          failures += 1
-          guard failures < Self.patience else { throw error }
+    let outcome: Outcome? = try await RepeatedQuestion<Answer>.run(
+      session.environment.signals(),
+      question: {
+        let asked = followed
+        return { await answer(asked) }
+      },
+      hear: { happening -> Outcome? in
+        switch happening {
+        case .signal(.interrupt): return .interrupted(followed)
+        case .signal(.second): return nil
+        case .signal(.redraw): break
+        case .answer(let answer):
+          followed = answer.followed
+          failures = answer.failure == nil ? 0 : failures + 1
+          if let failure = answer.failure, !(failure is LinkError) || failures >= Self.patience { throw failure }
         }
         session.environment.writeProgress(presenter.present(followed, at: session.environment.now()))
-        if followed.allSatisfy(\.work.phase.isTerminal) { return .ended(followed) }
+        return followed.allSatisfy(\.work.phase.isTerminal) ? .ended(followed) : nil
+      })
+    return outcome ?? .interrupted(followed)
+  }
+
+  private func answer(_ followed: [Followed]) async -> Answer {
+    var answer = Answer(followed: followed)
+    do {
+      for index in followed.indices where !followed[index].work.phase.isTerminal {
+        answer.followed[index].work = try await ask(followed[index])
       }
+    } catch {
+      answer.failure = error
     }
-    return .interrupted(followed)
+    return answer
   }
 
   private func ask(_ followed: Followed) async throws -> TemplateWork {

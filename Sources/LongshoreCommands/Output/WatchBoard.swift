@@ -11,6 +11,10 @@ struct WatchBoard: Hashable {
 
   private var states: [MigrationID: FollowedState] = [:]
   private var waiting: [MigrationID: Waiting] = [:]
+  /// Those that wait for the operator.
+  private var attention: Set<MigrationID> = []
+  /// When the last event of each happened.
+  private var told: [MigrationID: Timestamp] = [:]
   /// When a host has listed each last.
   private var listed: [MigrationID: Timestamp] = [:]
   /// Those whose end was told: what was asked before may be answered afterwards.
@@ -23,8 +27,13 @@ struct WatchBoard: Hashable {
   mutating func apply(_ status: MigrationStatus, at now: Timestamp) {
     guard !status.phase.isTerminal, !ended.contains(status.id) else { return }
     listed[status.id] = now
-    guard states[status.id] == nil else { return }
-    apply(.status(status), of: status.id, guest: status.guest.name, at: now)
+    // What was asked before an event may be answered after it.
+    if let last = told[status.id], status.updatedAt < last { return }
+    note(status.id, needsAttention: status.phase == .needsAttention)
+    guard states[status.id] != nil else { return apply(.status(status), of: status.id, guest: status.guest.name, at: now) }
+    // An event may have been told while nobody listened.
+    states[status.id]?.phase = status.phase.words
+    if status.phase != .queued { waiting[status.id] = nil }
   }
 
   /// Takes in what the link tells.
@@ -35,10 +44,14 @@ struct WatchBoard: Hashable {
         states[event.subject] = nil
         waiting[event.subject] = nil
         listed[event.subject] = nil
+        told[event.subject] = nil
+        attention.remove(event.subject)
         ended.insert(event.subject)
         return
       }
       waiting[event.subject] = event.data.waiting
+      told[event.subject] = max(event.time, told[event.subject] ?? event.time)
+      note(event.subject, needsAttention: event.data.kind == .needsAttention)
       apply(.event(event), of: event.subject, guest: event.data.guest.name, at: now)
     case .progress(let event):
       apply(.progress(event), of: event.subject, guest: event.data.guest.name, at: now)
@@ -49,15 +62,21 @@ struct WatchBoard: Hashable {
     }
   }
 
+  /// Remembers whether a migration waits for the operator. Progress does not say so.
+  private mutating func note(_ id: MigrationID, needsAttention: Bool) {
+    if needsAttention { attention.insert(id) } else { attention.remove(id) }
+  }
+
   private mutating func apply(_ report: FollowReport, of id: MigrationID, guest: String, at now: Timestamp) {
     states[id, default: FollowedState(guest: guest, phase: "", heardAt: now)].apply(report, at: now)
   }
 
-  /// The board's lines, none wider than `width` columns: those that move first, each group in the order in which they began.
+  /// The board's lines, none wider than `width` columns: those that wait for the operator, those that move, and those that wait for their
+  /// turn, each group in the order in which they began.
   func lines(at now: Timestamp, width: Int, style: Style) -> [String] {
     let shown = states.filter { isRemembered($0.key, $0.value, at: now) }.sorted { left, right in
-      let (first, second) = (waiting[left.key] != nil, waiting[right.key] != nil)
-      if first != second { return second }
+      let (first, second) = (place(left.key), place(right.key))
+      if first != second { return first < second }
       return (left.value.acceptedAt ?? now, left.key.text) < (right.value.acceptedAt ?? now, right.key.text)
     }
     let rows = shown.prefix(Self.mostLines)
@@ -66,12 +85,19 @@ struct WatchBoard: Hashable {
     var lines = rows.map { id, state in
       let head =
         state.guest.printable.truncated(to: guests).padded(to: guests) + "  " + way(state, style).truncated(to: ways).padded(to: ways)
-      return head + "  " + rest(state, waiting[id], at: now, width: width - guests - ways - 4, style: style)
+      let left = width - guests - ways - 4
+      if attention.contains(id) {
+        return head + "  " + style.yellow("needs attention, see `longshore status \(id)`".printable.truncated(to: left))
+      }
+      return head + "  " + rest(state, waiting[id], at: now, width: left, style: style)
     }
     if shown.count > rows.count { lines.append(style.dim("and \(shown.count - rows.count) more")) }
     if let linkLost { lines.append(style.yellow("The broker is away (\(linkLost.printable)); trying again.".truncated(to: width))) }
     return lines + [style.dim(summary(shown.map(\.key)).truncated(to: width))]
   }
+
+  /// The group in which a migration stands, the first one first.
+  private func place(_ id: MigrationID) -> Int { attention.contains(id) ? 0 : waiting[id] == nil ? 1 : 2 }
 
   private func isRemembered(_ id: MigrationID, _ state: FollowedState, at now: Timestamp) -> Bool {
     now.milliseconds - max(state.heardAt, listed[id] ?? state.heardAt).milliseconds < Self.memory
@@ -108,9 +134,11 @@ struct WatchBoard: Hashable {
   }
 
   private func summary(_ shown: [MigrationID]) -> String {
-    let waits = shown.count { waiting[$0] != nil }
     if shown.isEmpty { return "No migrations run. Ctrl-C ends the watching." }
-    return "\(shown.count - waits) moving, \(waits) waiting. Ctrl-C ends the watching, not the migrations."
+    let waits = shown.count { place($0) == 2 }
+    let needy = shown.count { place($0) == 0 }
+    let first = needy == 0 ? "" : "\(needy) \(needy == 1 ? "needs" : "need") attention, "
+    return first + "\(shown.count - waits - needy) moving, \(waits) waiting. Ctrl-C ends the watching, not the migrations."
   }
 
   /// What is copied now: templates, then disks, then memory while the disks follow the guest. Each begins with a bar of its own, so that

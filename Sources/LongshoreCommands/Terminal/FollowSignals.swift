@@ -18,7 +18,7 @@ enum FollowSignals {
       resize.setEventHandler { continuation.yield(.redraw) }
       let second = DispatchSource.makeTimerSource(queue: queue)
       second.schedule(deadline: .now() + 1, repeating: 1)
-      second.setEventHandler { continuation.yield(.redraw) }
+      second.setEventHandler { continuation.yield(.second) }
       let running = RunningSources(interrupt: interrupt, resize: resize, second: second)
       continuation.onTermination = { _ in running.cancel() }
       running.resume()

@@ -150,6 +150,8 @@ struct DashboardResponder: Sendable {
     var headers = HTTPFields()
     headers[.contentType] = "text/event-stream; charset=utf-8"
     headers[.cacheControl] = "no-store"
+    // A proxy that gathers what it passes on, as nginx does by default, would keep back what changes.
+    headers[HTTPField.Name.buffering] = "no"
     guard request.method == .get else { return Response(status: .ok, headers: headers) }
     guard let (id, reader) = await hub.subscribe(to: address, over: channel) else {
       var response = text("too many pages are looked at\n", .serviceUnavailable)
@@ -261,6 +263,7 @@ extension HTTPField.Name {
   fileprivate static let referrerPolicy = known("Referrer-Policy")
   fileprivate static let frameOptions = known("X-Frame-Options")
   fileprivate static let openerPolicy = known("Cross-Origin-Opener-Policy")
+  fileprivate static let buffering = known("X-Accel-Buffering")
   fileprivate static let resourcePolicy = known("Cross-Origin-Resource-Policy")
 
   private static func known(_ name: String) -> HTTPField.Name {

@@ -41,7 +41,7 @@ struct ProcessSocketsTests {
     try #require(sockets.places.first { $0.descriptor == descriptor })
   }
 
-  @Test("a connection is known by its ends, its counters are read, and its pace is set and taken away")
+  @Test("a connection is known by its ends, its counters are read, and its pace is set, read and taken away")
   func pace() throws {
     let pair = try Pair()
     defer { pair.close() }
@@ -64,10 +64,14 @@ struct ProcessSocketsTests {
       getsockopt(pair.server, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &size)
       return rate
     }
+    func isPaced(at rate: UInt64?) throws -> Bool? { try sockets.with(server) { $0.pace == rate } }
+    #expect(try isPaced(at: nil) == true)
     #expect(try sockets.with(server) { $0.setPace(123_456) } == true)
     #expect(rate() == 123_456)
+    #expect(try isPaced(at: 123_456) == true)
     #expect(try sockets.with(server) { $0.setPace(nil) } == true)
     #expect(rate() == .max)
+    #expect(try isPaced(at: nil) == true)
   }
 
   @Test("what the process closes is closed: nothing of it is kept, and a descriptor that is another file's now is left alone")

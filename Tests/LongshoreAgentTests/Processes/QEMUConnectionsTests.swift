@@ -40,10 +40,11 @@ import Testing
   @Test("finds nothing in what is no listing")
   func rubbish() { #expect(QEMUConnections.connections(of: 70, to: ["x"], in: "\n \nESTAB\n: : : : : pid=70,") == []) }
 
-  @Test("an address in digits is its own")
-  func addresses() {
-    #expect(HostLookup.addresses(of: "192.0.2.7") == ["192.0.2.7"])
-    #expect(HostLookup.addresses(of: "::1") == ["::1"])
-    #expect(HostLookup.addresses(of: "no such host") == [])
+  @Test("an address in digits is its own, and a name that cannot be looked up is told")
+  func addresses() throws {
+    #expect(try HostLookup.addresses(of: "192.0.2.7") == ["192.0.2.7"])
+    #expect(try HostLookup.addresses(of: "::1") == ["::1"])
+    #expect(throws: ImageError.self) { try HostLookup.addresses(of: "no such host") }
+    #expect(!HostLookup.isOfThisHost("no such host"))
   }
 }
