@@ -150,8 +150,8 @@ struct Transfer: Sendable {
     let persistent = inspection.plan.guest.persistent ? try await domain.xml([.inactive, .secure]) : nil
     if inspection.autostart { try await domain.setAutostart(false) }
     CrashPoint.autostartTurnedOff.reached()
-    // Accepted before the migration runs only by some versions; it is set again while it runs. Also where nobody said anything: what an
-    // earlier migration of the guest was allowed may be left.
+    // Accepted before the migration runs only by some versions; what the order names is set again while it runs. Also where it names
+    // nothing: what an earlier migration of the guest was allowed may be left.
     try? await domain.setMaxDowntime(milliseconds: migration.course.means.downtimeMs)
     let writesWait = await writesWait(on: domain)
     // A connection of its own: the call holds one of a server's five places for as long as the migration lasts.
