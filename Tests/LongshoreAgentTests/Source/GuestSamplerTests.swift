@@ -57,11 +57,15 @@ struct GuestSamplerTests {
   func pages() async throws {
     try await withTemporaryFolder { folder in
       // This process is the guest's QEMU for once: a heap of it may grow to any size that it uses, but not to gigabytes.
+      // What stands around it cannot be used, as with QEMU's own (`qemu_ram_mmap`): the kernel would join its neighbours to it.
       let size = 3 << 30
+      let guardSize = 1 << 20
       let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-      let memory = try #require(mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0))
-      try #require(memory != MAP_FAILED)
-      defer { munmap(memory, size) }
+      let whole = try #require(mmap(nil, size + 2 * guardSize, PROT_NONE, flags, -1, 0))
+      try #require(whole != MAP_FAILED)
+      defer { munmap(whole, size + 2 * guardSize) }
+      let memory = whole + guardSize
+      try #require(mprotect(memory, size, PROT_READ | PROT_WRITE) == 0)
       // One part of it holds ones, another zeros that were written, and most was never touched.
       let part = size / 64
       memset(memory, 1, part)
