@@ -266,6 +266,9 @@ extension PeerMessage.Body: Codable {
 }
 
 extension PeerMessage.Body {
+  /// The types of what a source says where it does not wait for the answer, since it has ended the migration: nobody says it again.
+  public static let typesSaidOnce: Set<String> = ["rollback", "disown", "assign"]
+
   /// The value of the field `type`.
   public var typeName: String {
     switch self {

@@ -268,12 +268,25 @@ public struct BandwidthRounds: Sendable, Hashable {
   /// What a migration may send in the mean if it sends all that it can, beside what the others asked for in the last round, in bytes a
   /// second; nil where no budget holds for it, or nothing of it was seen. What the accounts save or give for the moment is not in it.
   public func allotment(of migration: MigrationID) -> Double? {
-    let known = Dictionary(claims.map { ($0.migration, $0) }, uniquingKeysWith: { first, _ in first })
-    guard !Self.accounts(of: migration, known, budgets).isEmpty, asked.contains(where: { $0.migration == migration }) else { return nil }
+    guard asked.contains(where: { $0.migration == migration }) else { return nil }
     let hungry = asked.map { $0.migration == migration ? BandwidthDivision.Stream(demand: .infinity, of: migration) : $0 }
+    return mean(of: migration, hungry, claims, budgets)
+  }
+
+  /// The same of a migration that is about to begin, of which nothing was seen, with these budgets; nil where none holds for it.
+  public func prospect(of claim: BandwidthClaim, budgets: BandwidthBudgets) -> Double? {
+    let hungry = asked.filter { $0.migration != claim.migration } + [BandwidthDivision.Stream(demand: .infinity, of: claim.migration)]
+    return mean(of: claim.migration, hungry, claims.filter { $0.migration != claim.migration } + [claim], budgets)
+  }
+
+  private func mean(
+    of migration: MigrationID, _ streams: [BandwidthDivision.Stream], _ claims: [BandwidthClaim], _ budgets: BandwidthBudgets
+  ) -> Double? {
+    let known = Dictionary(claims.map { ($0.migration, $0) }, uniquingKeysWith: { first, _ in first })
+    guard !Self.accounts(of: migration, known, budgets).isEmpty else { return nil }
     let rates = BandwidthDivision.rates(
-      of: hungry, claims: claims, host: budgets.host.map { Double($0) }, links: budgets.links.mapValues { Double($0) })
-    return zip(hungry, rates).reduce(0) { $1.0.migration == migration ? $0 + $1.1 : $0 }
+      of: streams, claims: claims, host: budgets.host.map { Double($0) }, links: budgets.links.mapValues { Double($0) })
+    return zip(streams, rates).reduce(0) { $1.0.migration == migration ? $0 + $1.1 : $0 }
   }
 
   // MARK: - Accounts

@@ -106,6 +106,8 @@ public enum SourceEvent: Sendable, Hashable, Codable {
   case transferNotStarted(Reason)
   /// The guest has stood still for the switch for so long that something must be wrong, and libvirt does not end the job.
   case transferStalled(Reason)
+  /// A transfer for which the operator was called because it stood still moves again.
+  case transferMoves
   /// Fenced handover: the destination has the guest complete and paused, and the source's daemon has noted that it has left: its QEMU
   /// never runs it again, and is killed next.
   case sourceFenced

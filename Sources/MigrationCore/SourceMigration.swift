@@ -448,6 +448,9 @@ public struct SourceMigration: Sendable, Hashable, Codable {
       return [self.event(.transferring, reasons: [reason], at: now)]
     case (.transferring, .transferStalled(let reason)):
       return attention == nil ? callOperator(reason, at: now) : []
+    case (.transferring, .transferMoves) where attention?.code == .transferStalled:
+      attention = nil
+      return [self.event(.transferring, at: now)]
     case (.transferring(let transfer), .transferNotStarted(let reason)):
       return rollBack(transfer.abort ?? Failure(stage: .transfer, reasons: [reason], cancelled: false), at: now)
     case (.transferring(let transfer), .transferEnded(let error, let totals)):

@@ -14,7 +14,8 @@ public enum WriteMode {
   ///   - writes: What the guest was seen to write, by the disks' targets.
   ///   - milliseconds: Over how long that was seen.
   ///   - streamMiBps: libvirt's cap on the copy of each disk, in MiB/s; nil for none.
-  ///   - budgetBps: What the bandwidth budgets let the migration send, in bytes a second; nil for no limit.
+  ///   - budgetBps: What the bandwidth budgets let the migration send beside what moves already, in bytes a second; nil for no
+  ///     limit.
   ///   - linkBps: What the link was seen to carry, in bytes a second; nil where that is not known.
   public static func choose(
     writes: [ResourceName: EstimateFacts.Writes], overMilliseconds milliseconds: Int64, streamMiBps: UInt64?,
@@ -30,7 +31,7 @@ public enum WriteMode {
     }
     let all = copied.values.reduce(0, +)
     if let budgetBps, all >= Double(budgetBps) * Estimator.nearness {
-      return reason("the guest writes \(words(all)) to its disks, and the bandwidth budget is \(words(Double(budgetBps)))")
+      return reason("the guest writes \(words(all)) to its disks, and its part of the bandwidth budgets is \(words(Double(budgetBps)))")
     }
     if let linkBps {
       if all >= Double(linkBps) * Estimator.nearness {

@@ -51,6 +51,7 @@ extension OutboxMessage {
       contentType: row["content_type"], messageID: row["message_id"], correlationID: row["correlation_id"], type: row["type"],
       headers: try Self.headers(row["headers"]), persistent: row["persistent"], mandatory: row["mandatory"])
     self.row = row["number"]
+    stored = (row["stored"] as Int64?).map { Timestamp(milliseconds: $0) }
   }
 
   private static func headers(_ text: String) throws -> [String: String] {

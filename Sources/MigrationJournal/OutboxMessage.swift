@@ -1,7 +1,11 @@
+public import LongshoreMessages
+
 /// A message to be published, kept until the broker has confirmed it.
 public struct OutboxMessage: Sendable, Hashable {
   /// The message's number in the journal, which grows with every message stored; 0 for one that is not stored yet.
   public internal(set) var row: Int64 = 0
+  /// When the message was stored, by the host's wall clock; nil for one that is not, or that an earlier version has stored.
+  public internal(set) var stored: Timestamp?
   /// The exchange.
   public var exchange: String
   /// The routing key.

@@ -52,6 +52,8 @@ extension FourHostTests {
             try await lab.command("power", "beta", "cut")
             try await lab.command("link", "beta", "cut")
             try await finally {
+              // What the source says to it waits for the queue that it declares.
+              try await orchestrator.deleteInbox(of: .beta)
               try await expectSourceTaken(for: id, guest, by: orchestrator)
             } do: {
               try await lab.shell(on: .alpha, #"echo 15 >"$1""#, retries)

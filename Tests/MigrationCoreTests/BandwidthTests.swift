@@ -277,6 +277,16 @@ struct BandwidthTests {
       #expect(wire.rounds.allotment(of: ids[0]) == 40 * Self.mebibyte)
       #expect(wire.rounds.allotment(of: ids[1]) == 10 * Self.mebibyte)
     }
+    // One that is about to begin has its part beside them, by its own limit and that of its link.
+    let next = BandwidthClaim(migration: try Self.id(3), peer: peer, weight: 5)
+    #expect(wire.rounds.prospect(of: next, budgets: wire.budgets) == 25 * Self.mebibyte)
+    #expect(wire.rounds.prospect(of: next, budgets: BandwidthBudgets(host: 50 << 20, links: [peer: 20 << 20])) == 10 * Self.mebibyte)
+    var limited = next
+    limited.limit = 3 << 20
+    #expect(wire.rounds.prospect(of: limited, budgets: wire.budgets) == 3 * Self.mebibyte)
+    #expect(BandwidthRounds().prospect(of: limited, budgets: wire.budgets) == 3 * Self.mebibyte, "nothing moves")
+    #expect(BandwidthRounds().prospect(of: next, budgets: wire.budgets) == 50 * Self.mebibyte)
+    #expect(wire.rounds.prospect(of: next, budgets: .init()) == nil)
     // What the one leaves the other may have, up to its own budget; that it asks for little does not lessen what it may.
     wire.senders = wire.senders.map { sender in
       var sender = sender

@@ -261,7 +261,7 @@ private func memory(
     #expect(choose(100) == nil)
     #expect(choose(9, stream: 10)?.code == .writesWait)
     #expect(choose(7, stream: 10) == nil)
-    #expect(choose(9, budget: 10)?.message.contains("the bandwidth budget is 10.0 MiB/s") == true)
+    #expect(choose(9, budget: 10)?.message.contains("its part of the bandwidth budgets is 10.0 MiB/s") == true)
     #expect(choose(7, budget: 10, link: 100) == nil)
     #expect(choose(90, link: 100)?.code == .writesWait)
     #expect(choose(70, link: 100) == nil)

@@ -425,6 +425,18 @@ extension SourceHistory {
       steps: toTransferring + [.take(.transferStalled(Reason(.transferStalled, "the guest stands still")))], phase: "transferring",
       events: prepared + " needs-attention", once: "startTransfer", outstanding: "followTransfer, steerTransfer, timer deadline",
       attention: .transferStalled),
+    SourceHistory(
+      name: "a transfer moves again for which the operator was called",
+      steps: toTransferring + [
+        .take(.transferMoves), .take(.transferStalled(Reason(.transferStalled, "the guest stands still"))), .take(.transferMoves),
+        .take(.transferMoves),
+      ], phase: "transferring", events: prepared + " needs-attention transferring", once: "startTransfer",
+      outstanding: "followTransfer, steerTransfer, timer deadline"),
+    SourceHistory(
+      name: "what moves again is aborted, and the operator was called for that",
+      steps: toTransferring + [.cancel, .due(.patience), .take(.transferMoves)], phase: "transferring",
+      events: prepared + " needs-attention", once: "startTransfer", outstanding: "followTransfer, abortTransfer",
+      attention: .operationFailed),
   ]
 
   /// The source's QEMU was killed at the switch, and the agent died before it resumed the guest.

@@ -88,7 +88,7 @@ enum SourceAlphabet {
       .inspectionFailed(reason), .destinationUnknown, .destinationSilent, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
       .waits(QueueSamples.waiting()), .waits(QueueSamples.waiting(limit: "limits.pair")), .placed(QueuePlace(priority: .high)),
-      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .sourceFenced, cancel,
+      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(Reason(.transferStalled, "it stands still")), .transferMoves, .sourceFenced, cancel,
       .completionForced(Reason(.guestSuspended, "suspended by the operator")),
       .tuned(TransferLimits(maxDowntimeMs: 2000), Reason(.limitsChanged, "changed by the operator")), .downtimeRaised(toMs: 450, reason),
       .writesChosen(wait: true, reason),

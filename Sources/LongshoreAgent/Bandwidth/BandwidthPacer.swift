@@ -180,6 +180,14 @@ actor BandwidthPacer {
     return UInt64(rate.rounded())
   }
 
+  /// What the budgets will let a migration send that is about to begin, beside what moves already, in bytes a second; nil where none
+  /// holds for it.
+  func prospect(of migration: SourceMigration) async -> UInt64? {
+    let claim = await present(migration.bandwidthClaim)
+    guard let rate = rounds.prospect(of: claim, budgets: budgets), rate.isFinite else { return nil }
+    return UInt64(rate.rounded())
+  }
+
   /// The budgets that hold now for what leaves this host, in bytes a second: of the host, and of the links that have one.
   var budgets: BandwidthBudgets {
     let now = clock.now()

@@ -8,11 +8,14 @@ internal import ServiceLifecycle
 /// Publishes the journal's outbox in its order, many at once, and of each migration's events one at a time, since what follows one that
 /// the broker loses would overtake it. Messages leave the outbox when the broker has confirmed them, so each is published at least once.
 ///
-/// What a queue refuses, as one does that is full, rests for a while, and holds up nothing but what must not overtake it.
+/// What a queue refuses, as one does that is full, rests for a while, and holds up nothing but what must not overtake it. So does what
+/// nobody says again while its receiver has no queue, as where the broker was made anew: the queue is there from the agent's start on.
 struct OutboxPublisher: Service, CustomStringConvertible {
   let description = "the outbox's publisher"
 
   private static let batch = 64
+  /// For how long a message waits for its receiver's queue: after a week without it the host is taken for gone. In milliseconds.
+  private static let patience: Int64 = 7 * 24 * 3_600_000
 
   let journal: Journal
   let publishing: ConfirmedPublishing
@@ -55,15 +58,22 @@ struct OutboxPublisher: Service, CustomStringConvertible {
         if messages.isEmpty { return }
         for _ in messages { CrashPoint.messageUnpublished.reached() }
         let results = await publishing.publish(messages, afterFailures: failures)
-        let done = zip(messages, results).filter { message, failure in isDone(message, failure) }.map(\.0)
+        var done: [OutboxMessage] = []
+        var resting: [Int64] = []
+        for (message, failure) in zip(messages, results) {
+          switch fate(of: message, failure, hasRested: rests.hasRested(message.row)) {
+          case .over: done.append(message)
+          case .rests: resting.append(message.row)
+          case .unsettled: break
+          }
+        }
         for _ in done { CrashPoint.messageConfirmed.reached() }
         try journal.removeFromOutbox(done.map(\.row))
         for _ in done { CrashPoint.messageRemoved.reached() }
         if !done.isEmpty { failures = 0 }
         rests.end(done.map(\.row))
-        let refused = zip(messages, results).filter { ($0.1 as? AMQPError)?.code == .nacked }.map(\.0.row)
-        rests.begin(refused, at: clock.now().bootMilliseconds)
-        let settled = Set(done.map(\.row) + refused)
+        rests.begin(resting, at: clock.now().bootMilliseconds)
+        let settled = Set(done.map(\.row) + resting)
         if let failure = zip(messages, results).first(where: { !settled.contains($0.0.row) })?.1 { throw failure }
         waits = BackOffSteps()
       } catch is CancellationError {
@@ -91,14 +101,31 @@ struct OutboxPublisher: Service, CustomStringConvertible {
     }
   }
 
-  /// Whether a message need not be published any more.
-  private func isDone(_ message: OutboxMessage, _ failure: (any Error)?) -> Bool {
-    guard let failure else { return true }
-    guard let failure = failure as? AMQPError, failure.code == .unroutable else { return false }
-    // Answers to another agent are given again when it asks again; its queue exists from its first start on.
-    logger.warning(
-      "A message has no receiver and is dropped",
-      metadata: [LogKeys.exchange: "\(message.exchange)", LogKeys.messageType: "\(message.type ?? "-")", LogKeys.error: "\(failure)"])
-    return true
+  private enum Fate { case over, rests, unsettled }
+
+  /// What becomes of a message.
+  private func fate(of message: OutboxMessage, _ failure: (any Error)?, hasRested: Bool) -> Fate {
+    switch (failure as? AMQPError)?.code {
+    case nil: return failure == nil ? .over : .unsettled
+    case .nacked?: return .rests
+    case .unroutable?: break
+    default: return .unsettled
+    }
+    let waits = Self.waitsForReceiver(message, at: clock.now())
+    if !waits || !hasRested {
+      logger.warning(
+        waits ? "A message waits until its receiver has a queue" : "A message has no receiver and is dropped",
+        metadata: [
+          LogKeys.exchange: "\(message.exchange)", LogKeys.routingKey: "\(message.routingKey)",
+          LogKeys.messageType: "\(message.type ?? "-")", LogKeys.migration: "\(message.correlationID ?? "-")",
+        ])
+    }
+    return waits ? .rests : .over
+  }
+
+  /// Whether a message is kept though nobody has bound a queue for it: what answers another agent is not, which asks again.
+  static func waitsForReceiver(_ message: OutboxMessage, at now: Now) -> Bool {
+    guard message.exchange == Wire.peers, message.type.map(PeerMessage.Body.typesSaidOnce.contains) == true else { return false }
+    return message.stored.map { now.wall.milliseconds - $0.milliseconds < patience } ?? false
   }
 }

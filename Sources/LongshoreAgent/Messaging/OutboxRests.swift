@@ -1,7 +1,7 @@
 internal import MigrationJournal
 
-/// The messages of the outbox that the broker has refused, which are tried again later: after one second, then two, four and so on, up to
-/// half a minute, as a queue that is full is emptied or not.
+/// The messages of the outbox that the broker has refused, or has no queue for, which are tried again later: after one second, then two,
+/// four and so on, up to half a minute, as a queue that is full is emptied or not.
 struct OutboxRests: Sendable {
   private struct Rest {
     var waits = BackOffSteps()
@@ -13,6 +13,9 @@ struct OutboxRests: Sendable {
 
   /// How many messages rest.
   var count: Int { rests.count }
+
+  /// Whether a message rests, or has rested and is being tried again.
+  func hasRested(_ row: Int64) -> Bool { rests[row] != nil }
 
   /// When the next is tried again, by the host's boot clock, in milliseconds; nil where none rests.
   var nextDue: Int64? { rests.values.map(\.due).min() }

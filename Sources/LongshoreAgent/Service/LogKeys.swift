@@ -15,6 +15,7 @@ enum LogKeys {
   static let to = "to"
   static let messageType = "message.type"
   static let exchange = "amqp.exchange"
+  static let routingKey = "amqp.routing-key"
   static let pool = "storage.pool"
   static let path = "file.path"
 }

@@ -49,23 +49,36 @@ struct Standstill: Sendable {
     var suspendedSince: Int64?
     var lastCounters: [UInt64]?
     var wasRelieved = false
+    // Also by an agent that has died since.
+    var isOperatorCalled = migration.attention?.code == .transferStalled
     // One of its own: calls that wait for a QEMU that does not answer can hold all places that the daemon gives a connection.
     var connection: LibvirtConnection?
     while !Task.isCancelled {
       let isStill = watch.isStill(counters.latest, at: clock.now().bootMilliseconds)
       let state = await state(by: &connection)
       if isStill, let state {
-        if wasRelieved, case .running = state { await reportLasting() }
+        if wasRelieved, case .running = state {
+          isOperatorCalled = true
+          await reportLasting()
+        }
         wasRelieved = await relieve(state, again: wasRelieved)
       }
       // A guest that is suspended until it has moved stands still for as long as something is copied.
-      let hasMoved = counters.latest != lastCounters
-      lastCounters = counters.latest
+      let latest = counters.latest
+      let hasMoved = latest != lastCounters
+      if hasMoved, lastCounters != nil, isOperatorCalled {
+        isOperatorCalled = false
+        await report(.transferMoves)
+      }
+      lastCounters = latest
       if state == .paused(.migration) {
         let now = clock.now().bootMilliseconds
         let since = hasMoved ? now : suspendedSince ?? now
         suspendedSince = since
-        if now - since >= migration.patience.attention { await reportSuspended(seconds: (now - since) / 1000) }
+        if now - since >= migration.patience.attention {
+          isOperatorCalled = true
+          await reportSuspended(seconds: (now - since) / 1000)
+        }
       } else {
         suspendedSince = nil
       }

@@ -196,11 +196,9 @@ struct Transfer: Sendable {
       let (earlier, at) = await notes.activity(of: migration.id), let now = try? await domain.activity()
     else { return migration.writesWait }
     let writes = GuestSampler.writes(from: earlier, to: now, milliseconds: clock.now().bootMilliseconds - at)
-    let outlook = await pacer.outlook(to: migration.destination.host, fixed: migration.bandwidthClaim.limit)
     let chosen = WriteMode.choose(
       writes: writes, overMilliseconds: clock.now().bootMilliseconds - at, streamMiBps: await pacer.cap(of: migration),
-      budgetBps: outlook.rate(at: outlook.now),
-      linkBps: await notes.rate(to: migration.destination.host))
+      budgetBps: await pacer.prospect(of: migration), linkBps: await notes.rate(to: migration.destination.host))
     guard let chosen else { return migration.writesWait }
     logger.info("The guest's writes wait for the copy", metadata: [LogKeys.migration: "\(migration.id)", LogKeys.reason: "\(chosen)"])
     await report(.writesChosen(wait: true, chosen))

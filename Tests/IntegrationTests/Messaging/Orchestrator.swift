@@ -196,6 +196,9 @@ extension Orchestrator {
     return entries
   }
 
+  /// Deletes the queue of a host whose agent is away, as where a broker was made anew: the agent declares it again.
+  func deleteInbox(of host: Lab.Host) async throws { try await connection.deleteQueue("longshore.host.\(Lab.cluster).\(host)") }
+
   /// Asks for a migration's end.
   func cancel(_ id: MigrationID, on host: Lab.Host) async throws -> Reply {
     try await ask(Request(id: Self.newID(), command: .cancel(migration: id)), of: host)
