@@ -100,7 +100,8 @@ class Agent:
             "broker.username": user,
             "broker.password": password,
             "libvirt.uri": f"test://{guests}",
-            "libvirt.reachableAs": f"test://{host}/",
+            # Nobody opens it: transfers are made up.
+            "libvirt.reachableAs": f"qemu+tcp://{host}/system",
             "migration.address": "127.0.0.1",
             "journal.path": journal or f"{folder}/{host}.sqlite",
             "run.directory": f"{folder}/{host}",
@@ -120,8 +121,12 @@ class Agent:
     def __exit__(self, kind, *_):
         self.process.terminate()
         if self.process.wait(timeout=60) != 0 and kind is None:
-            with open(self.log) as log:
-                raise LabError(f"the measured agent failed: {log.read()[-2000:]}")
+            raise LabError(f"the measured agent failed: {self._said()}")
+
+    def _said(self):
+        """The end of its log."""
+        with open(self.log) as log:
+            return log.read()[-2000:].strip()
 
     def orders(self, *arguments):
         """Has orders sent to the agent, and gives in how many seconds all were answered."""
@@ -132,16 +137,26 @@ class Agent:
         return int(self._ask()[2])
 
     def _ask(self, *arguments):
-        result = subprocess.run(
+        asking = subprocess.Popen(
             [f"{self.lab.binaries}/longshore-bench", "orders", "--broker", self.url]
             + ["--agent", f"{CLUSTER}.{self.host}", "--destination", THERE, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        told = re.match(r"seconds ([\d.e-]+)(?: transferring (\d+))?", result.stdout)
-        if result.returncode != 0 or not told:
-            raise LabError(f"orders were not answered as expected: {result.stderr.strip()}")
+        while True:
+            try:
+                output, errors = asking.communicate(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                # Its orders would be waited for without an end.
+                if self.process.poll() is not None:
+                    asking.kill()
+                    asking.communicate()
+                    raise LabError(f"the measured agent has ended: {self._said()}") from None
+        told = re.match(r"seconds ([\d.e-]+)(?: transferring (\d+))?", output)
+        if asking.returncode != 0 or not told:
+            raise LabError(f"orders were not answered as expected: {errors.strip()}")
         return told
 
     @property

@@ -13,7 +13,7 @@ internal import ServiceLifecycle
 struct OutboxPublisher: Service, CustomStringConvertible {
   let description = "the outbox's publisher"
 
-  private static let batch = 64
+  private static let batch = 256
   /// For how long a message waits for its receiver's queue: after a week without it the host is taken for gone. In milliseconds.
   private static let patience: Int64 = 7 * 24 * 3_600_000
 
