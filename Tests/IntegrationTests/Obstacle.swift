@@ -18,6 +18,8 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
   let make: String
   /// What takes it away again.
   let unmake: String
+  /// Whether the finder's libvirt is started anew for it, and again afterwards.
+  var restartsLibvirt = false
 
   /// Runs the body with this in a guest's way.
   func with(_ guest: Guest, _ body: () async throws -> Void) async throws {
@@ -57,6 +59,34 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         umount /run/small
         rmdir /run/small
         """)
+  }
+
+  /// A destination whose libvirt tells something else of its QEMU: what it keeps of the program, so that it need not ask it at each start,
+  /// is edited by `sed`.
+  private static func tellingOfQEMU(_ description: String, code: Reason.Code, _ edit: String) -> Obstacle {
+    let restart = """
+      restart() {
+        pid=$(pgrep -x libvirtd)
+        kill "$pid"
+        timeout 300 tail --pid="$pid" -f /dev/null
+        "$@"
+        libvirtd --daemon --listen
+      }
+      kept=$(grep -l '<emulator>/usr/bin/qemu-system-x86_64<' /var/cache/libvirt/qemu/capabilities/*.xml)
+
+      """
+    return Obstacle(
+      testDescription: description, code: code,
+      // It keeps what it has asked for, and forgets it where it finds another program.
+      make: "virsh domcapabilities >/dev/null\n" + restart + #"""
+        cp "$kept" /run/capabilities.xml
+        restart sed -i "\#(edit)" "$kept"
+        ! cmp --silent "$kept" /run/capabilities.xml
+        """#,
+      unmake: restart + #"""
+        restart mv /run/capabilities.xml "$kept"
+        """#,
+      restartsLibvirt: true)
   }
 
   static let all = [
@@ -186,6 +216,24 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
     Obstacle(
       testDescription: "an emulator that is another program", code: .incompatibleMachine,
       make: "mount --bind /bin/false /usr/bin/qemu-system-x86_64", unmake: "umount /usr/bin/qemu-system-x86_64"),
+    tellingOfQEMU("an older QEMU", code: .olderHypervisor, "s|<version>[0-9]*</version>|<version>5000000</version>|"),
+    tellingOfQEMU(
+      "a processor without something that the guest uses", code: .incompatibleCPU,
+      "s|<property name='cx16' type='boolean' value='true'|<property name='cx16' type='boolean' value='false'|"),
+    Obstacle(
+      testDescription: "a disk that is forgotten when the guest ends", code: .unsupportedDisk, finder: .alpha,
+      make: """
+        qemu-img create -q -f qcow2 "$there/$name-scratch.qcow2" 8M
+        virsh --quiet attach-device "$name" /dev/stdin --live <<END
+        <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$there/$name-scratch.qcow2'/>
+        <target dev='vdz' bus='virtio'/><transient/></disk>
+        END
+        """,
+      unmake: """
+        virsh --quiet detach-disk "$name" vdz --live
+        timeout 300 bash -c 'while virsh domblklist "$0" | grep --quiet vdz; do :; done' "$name"
+        rm "$there/$name-scratch.qcow2"
+        """),
     Obstacle(
       testDescription: "a pool that holds no files", code: .unsupportedPool, pool: "blocks",
       make: """

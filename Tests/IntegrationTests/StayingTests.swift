@@ -8,7 +8,11 @@ extension ThreeNodeTests {
     func obstacle(_ obstacle: Obstacle) async throws {
       let guest = try ResidentGuest.guest
       try await Orchestrator.with(guest.lab) { orchestrator in
+        func waitForLibvirt() async throws {
+          if obstacle.restartsLibvirt { try await orchestrator.waitForLibvirt(on: obstacle.finder) }
+        }
         try await obstacle.with(guest) {
+          try await waitForLibvirt()
           try await expectUnchanged(guest) {
             let pools = obstacle.pool.map { MigrateCommand.Pools(default: ResourceName($0)) }
             let id = try await orchestrator.migrate(guest, from: .alpha, pools: pools)
@@ -26,6 +30,7 @@ extension ThreeNodeTests {
             #expect(end.checks?.contains { $0.outcome == .passed } == true)
           }
         }
+        try await waitForLibvirt()
       }
     }
 
