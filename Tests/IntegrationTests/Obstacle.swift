@@ -13,6 +13,8 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
   var finder = Lab.Host.beta
   /// The pool that the guest is to go into; nil for those of the same names.
   var pool: String?
+  /// A disk that the order names besides, by its target.
+  var disk: String?
   /// What makes it, as a program of the shell. `$name`, `$uuid`, `$there` and `$here` are the guest's name and UUID, and the
   /// folders of the pool `primary` at the source and on this host.
   let make: String
@@ -88,6 +90,28 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         """#,
       restartsLibvirt: true)
   }
+
+  /// A QEMU that the destination's libvirt may not take guests of an earlier one for: no obstacle, but one is warned of it.
+  static let newerQEMU = tellingOfQEMU(
+    "a QEMU that libvirt is too old for", code: .knownFault, "s|<version>[0-9]*</version>|<version>10000000</version>|")
+
+  /// ext4 without extents and with blocks of 1 KiB has files of up to 16 GiB.
+  static let smallFiles = Obstacle(
+    testDescription: "a file system without files as large as the guest's", code: .fileTooLarge, pool: "small",
+    make: """
+      truncate --size 2G /run/small.image
+      mkfs.ext4 -q -b 1024 -O ^extent,^64bit /run/small.image
+      mkdir /run/small
+      mount -o loop /run/small.image /run/small
+      virsh --quiet pool-define-as small dir --target /run/small
+      virsh --quiet pool-start small
+      """,
+    unmake: """
+      virsh --quiet pool-destroy small
+      virsh --quiet pool-undefine small
+      umount /run/small
+      rm -r /run/small /run/small.image
+      """)
 
   static let all = [
     Obstacle(
@@ -234,6 +258,23 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         timeout 300 bash -c 'while virsh domblklist "$0" | grep --quiet vdz; do :; done' "$name"
         rm "$there/$name-scratch.qcow2"
         """),
+    Obstacle(
+      testDescription: "memory that the guest shares with its host", code: .unmovableDevice, finder: .alpha,
+      make: """
+        virsh --quiet attach-device "$name" /dev/stdin --live <<END
+        <shmem name='$name'><model type='ivshmem-plain'/><size unit='M'>1</size></shmem>
+        END
+        """,
+      unmake: """
+        virsh --quiet detach-device "$name" /dev/stdin --live <<END
+        <shmem name='$name'><model type='ivshmem-plain'/><size unit='M'>1</size></shmem>
+        END
+        timeout 300 bash -c 'while virsh dumpxml "$0" | grep --quiet "<shmem"; do :; done' "$name"
+        rm -f "/dev/shm/$name"
+        """),
+    Obstacle(
+      testDescription: "a disk in the order that the guest does not have", code: .unknownDisk, finder: .alpha, disk: "sdz", make: "true",
+      unmake: "true"),
     Obstacle(
       testDescription: "a pool that holds no files", code: .unsupportedPool, pool: "blocks",
       make: """

@@ -13,24 +13,112 @@ extension ThreeNodeTests {
         }
         try await obstacle.with(guest) {
           try await waitForLibvirt()
-          try await expectUnchanged(guest) {
-            let pools = obstacle.pool.map { MigrateCommand.Pools(default: ResourceName($0)) }
-            let id = try await orchestrator.migrate(guest, from: .alpha, pools: pools)
-            let end = try await orchestrator.end(of: id)
-            #expect(end.kind == .failed)
-            #expect(end.stage == obstacle.stage)
-            // One for each disk, where it is of a disk.
-            #expect(Set(try #require(end.reasons).map(\.code)) == [obstacle.code], "\(end.reasons ?? [])")
-            #expect(end.runsAt?.text == "alpha")
-            guard obstacle.stage == .checks else { return }
-            let refusals = try #require(end.checks).filter { $0.outcome == .refused }
-            #expect(Set(refusals.map(\.code)) == [obstacle.code])
-            #expect(Set(refusals.map(\.host.text)) == [obstacle.finder.rawValue])
-            #expect(refusals.allSatisfy { $0.expected?.isEmpty == false && $0.advice?.isEmpty == false })
-            #expect(end.checks?.contains { $0.outcome == .passed } == true)
-          }
+          let disks = try obstacle.disk.map { [try #require(ResourceName($0)): try #require(ResourceName("primary"))] }
+          let pools = MigrateCommand.Pools(default: obstacle.pool.flatMap(ResourceName.init), disks: disks)
+          try await expectRefusal(obstacle.code, at: obstacle.stage, by: obstacle.finder, of: guest, pools: pools, orchestrator)
         }
         try await waitForLibvirt()
+      }
+    }
+
+    /// Expects that a guest's migration is refused for one reason alone, and that nothing is touched.
+    private func expectRefusal(
+      _ code: Reason.Code, at stage: MigrationEventData.Stage, by finder: Lab.Host, of guest: Guest,
+      pools: MigrateCommand.Pools? = nil, _ orchestrator: Orchestrator
+    ) async throws {
+      try await expectUnchanged(guest) {
+        let id = try await orchestrator.migrate(guest, from: .alpha, pools: pools)
+        let end = try await orchestrator.end(of: id)
+        #expect(end.kind == .failed)
+        #expect(end.stage == stage)
+        // One for each disk, where it is of a disk.
+        #expect(Set(try #require(end.reasons).map(\.code)) == [code], "\(end.reasons ?? [])")
+        #expect(end.runsAt?.text == "alpha")
+        guard stage == .checks else { return }
+        let refusals = try #require(end.checks).filter { $0.outcome == .refused }
+        #expect(Set(refusals.map(\.code)) == [code])
+        #expect(Set(refusals.map(\.host.text)) == [finder.rawValue])
+        #expect(refusals.allSatisfy { $0.expected?.isEmpty == false && $0.advice?.isEmpty == false })
+        #expect(end.checks?.contains { $0.outcome == .passed } == true)
+      }
+    }
+
+    @Test("an address that the source is not to open")
+    func address() async throws {
+      let guest = try ResidentGuest.guest
+      try await Orchestrator.with(guest.lab) { orchestrator in
+        try await guest.lab.withLimits(["LONGSHORED_MIGRATION_ALLOWED_ADDRESSES": "gamma"], on: [.alpha]) {
+          try await expectRefusal(.addressNotAllowed, at: .checks, by: .alpha, of: guest, orchestrator)
+        }
+      }
+    }
+
+    @Test("a pool that takes no files as large as a disk, however little is in it")
+    func fileSize() async throws {
+      let guest = try ResidentGuest.guest
+      let large = Obstacle(
+        testDescription: "a raw disk of 17 GiB", code: .fileTooLarge, finder: .alpha,
+        make: """
+          truncate --size 17G "$there/$name-large.raw"
+          virsh --quiet attach-disk "$name" "$there/$name-large.raw" vdz --subdriver raw --live
+          """,
+        unmake: """
+          virsh --quiet detach-disk "$name" vdz --live
+          timeout 300 bash -c 'while virsh domblklist "$0" | grep --quiet vdz; do :; done' "$name"
+          rm "$there/$name-large.raw"
+          """)
+      try await Orchestrator.with(guest.lab) { orchestrator in
+        try await large.with(guest) {
+          try await Obstacle.smallFiles.with(guest) {
+            let pools = MigrateCommand.Pools(default: ResourceName("small"))
+            try await expectRefusal(.fileTooLarge, at: .checks, by: .beta, of: guest, pools: pools, orchestrator)
+          }
+        }
+      }
+    }
+
+    @Test("a guest that is off is refused at once")
+    func stoppedGuest() async throws {
+      let guest = try ResidentGuest.guest
+      try await Orchestrator.with(guest.lab) { orchestrator in
+        try await finally {
+          try await guest.lab.shell(
+            on: .alpha,
+            #"""
+            virsh --quiet define /dev/stdin <<<"<domain type='qemu'><name>off-$1</name><memory>16384</memory>\
+            <os><type arch='x86_64' machine='pc'>hvm</type></os></domain>"
+            """#, guest.name)
+          var order = try orchestrator.order(guest, from: .alpha)
+          order.guest = try #require(ResourceName("off-\(guest.name)"))
+          for isDryRun in [true, false] {
+            order.dryRun = isDryRun
+            let reply = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .migrate(order)), of: .alpha)
+            #expect(rejection(reply) == [.guestNotRunning], "\(reply)")
+          }
+        } do: {
+          try await guest.lab.shell(on: .alpha, #"virsh --quiet undefine "off-$1""#, guest.name)
+        }
+      }
+    }
+
+    @Test("a fault that the hosts' versions may have is warned of, and refuses nothing")
+    func possibleFault() async throws {
+      let guest = try ResidentGuest.guest
+      try await Orchestrator.with(guest.lab) { orchestrator in
+        try await Obstacle.newerQEMU.with(guest) {
+          try await orchestrator.waitForLibvirt(on: .beta)
+          var order = try orchestrator.order(guest, from: .alpha)
+          order.dryRun = true
+          let reply = try await orchestrator.ask(Request(id: Orchestrator.newID(), command: .migrate(order)), of: .alpha)
+          guard case .checked(let checks, _, _) = reply.body else {
+            Issue.record("\(reply.body)")
+            return
+          }
+          #expect(checks.filter { $0.outcome == .refused } == [])
+          let warning = try #require(checks.first { $0.code == .knownFault && $0.outcome == .warning })
+          #expect(warning.message.contains("QEMU 7.2") && warning.advice?.isEmpty == false, "\(warning)")
+        }
+        try await orchestrator.waitForLibvirt(on: .beta)
       }
     }
 
