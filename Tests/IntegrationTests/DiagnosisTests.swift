@@ -17,7 +17,7 @@ extension MigrationTests {
       return Set(ending.output.split(separator: "\n").map(String.init)).subtracting(["broker unprotected", "broker dead-letters"])
     }
 
-    @Test("all is well, libvirt is away, a port is closed")
+    @Test("all is well, libvirt is away, a port is closed, everybody can read a key")
     func doctor() async throws {
       let lab = try await Lab.find()
       try await lab.clear()
@@ -38,6 +38,14 @@ extension MigrationTests {
           #expect(found == ["alpha port-closed"])
         } do: {
           try await lab.shell(on: .beta, "iptables --wait 30 -D INPUT -p tcp --dport 10809:10872 -j REJECT --reject-with tcp-reset")
+        }
+        // What harms nothing yet.
+        try await lab.shell(on: .alpha, "chmod o+r /etc/longshore/tls/agent.key")
+        try await finally {
+          let found = try await findings(lab, code: 0)
+          #expect(found == ["alpha readable-secret"])
+        } do: {
+          try await lab.shell(on: .alpha, "chmod o-r /etc/longshore/tls/agent.key")
         }
         #expect(try await findings(lab, code: 0) == [])
       }

@@ -273,6 +273,17 @@ struct Obstacle: Sendable, CustomTestStringConvertible {
         rm -f "/dev/shm/$name"
         """),
     Obstacle(
+      testDescription: "two disks of one name, of two pools, for one", code: .nameTaken, finder: .alpha, pool: "primary",
+      make: """
+        qemu-img create -q -f qcow2 "${there%/*}/secondary/$name-data.qcow2" 8M
+        virsh --quiet attach-disk "$name" "${there%/*}/secondary/$name-data.qcow2" vdz --subdriver qcow2 --live
+        """,
+      unmake: """
+        virsh --quiet detach-disk "$name" vdz --live
+        timeout 300 bash -c 'while virsh domblklist "$0" | grep --quiet vdz; do :; done' "$name"
+        rm "${there%/*}/secondary/$name-data.qcow2"
+        """),
+    Obstacle(
       testDescription: "a disk in the order that the guest does not have", code: .unknownDisk, finder: .alpha, disk: "sdz", make: "true",
       unmake: "true"),
     Obstacle(
