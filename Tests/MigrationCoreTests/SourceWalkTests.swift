@@ -76,7 +76,8 @@ import Testing
 
 /// The events of the walk over the source machine.
 enum SourceAlphabet {
-  private static let reason = Reason(.operationFailed, "it failed")
+  /// One for all that needs one, of which each more would be as many states again; a transfer takes it back that moves again.
+  private static let reason = Reason(.transferStalled, "it failed")
   private static let cancel = SourceEvent.cancel(Reason(.cancelled, "cancelled by the operator"))
   private static let late = MigrationSamples.now(MigrationSamples.deadlineSeconds * 1000)
 
@@ -88,8 +89,7 @@ enum SourceAlphabet {
       .inspectionFailed(reason), .destinationUnknown, .destinationSilent, .transferNotStarted(reason),
       .transferEnded(error: nil, MigrationSamples.totals), .transferEnded(error: "client socket is closed", nil),
       .waits(QueueSamples.waiting()), .waits(QueueSamples.waiting(limit: "limits.pair")), .placed(QueuePlace(priority: .high)),
-      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(Reason(.transferStalled, "it stands still")),
-      .transferMoves, .sourceFenced, cancel,
+      .sourceRestored, .sourceRetired, .retirementFailed(reason), .transferStalled(reason), .transferMoves, .sourceFenced, cancel,
       .completionForced(Reason(.guestSuspended, "suspended by the operator")),
       .tuned(TransferLimits(maxDowntimeMs: 2000), Reason(.limitsChanged, "changed by the operator")), .downtimeRaised(toMs: 450, reason),
       .writesChosen(wait: true, reason),
