@@ -15,6 +15,9 @@ let strict: [SwiftSetting] = [
 /// The settings of the targets that speak C: every unsafe use is marked where it stands.
 let strictOverC = strict + [.strictMemorySafety()]
 
+/// The settings of what the tests run millions of times: optimised for debugging, too.
+let strictOptimised = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// The settings of the agent. Swift 6.3.1 crashes when it optimises its asynchronous functions ("While splitting coroutine"), and
 /// nothing in it is worth optimising: libcrypto hashes, QEMU and libvirt copy, SQLite stores.
 let strictUnoptimised = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
@@ -85,7 +88,7 @@ let package = Package(
 
     // The wire, the pure core, the journal.
     .target(name: "LongshoreMessages", swiftSettings: strict),
-    .target(name: "MigrationCore", dependencies: ["LongshoreMessages"], swiftSettings: strict),
+    .target(name: "MigrationCore", dependencies: ["LongshoreMessages"], swiftSettings: strictOptimised),
     .target(
       name: "MigrationJournal",
       dependencies: ["MigrationCore", "LongshoreMessages", .product(name: "GRDB", package: "GRDB.swift")],
@@ -94,7 +97,7 @@ let package = Package(
     // The decisions of all hosts over a simulated world, for contrib/simulate and the tests, which run it thousands of times.
     .target(
       name: "LongshoreSimulation", dependencies: ["LongshoreMessages", "MigrationCore", "MigrationJournal"],
-      swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+      swiftSettings: strictOptimised),
     .executableTarget(name: "longshore-simulate", dependencies: ["LongshoreSimulation"], swiftSettings: strict),
     .executableTarget(
       name: "longshore-bench",
@@ -216,7 +219,7 @@ let package = Package(
       name: "LongshoreMessagesTests", dependencies: ["LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
       name: "MigrationCoreTests", dependencies: ["MigrationCore", "LongshoreTestKit"], exclude: ["Histories"],
-      swiftSettings: strict),
+      swiftSettings: strictOptimised),
     .testTarget(
       name: "MigrationJournalTests", dependencies: ["MigrationJournal", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(

@@ -95,10 +95,11 @@ extension QueuePlace {
   /// What of two that wait says which goes first, the larger one: the time that it has waited and all that counts as such, in
   /// microseconds.
   func score(since: Now, at now: Now) -> Int64 {
-    let waited = since.milliseconds(until: now).saturating(times: 1000)
-    let bonus = priority.level * MigrationPriority.agingMilliseconds * 1000
-    return waited.saturating(plus: bonus).saturating(plus: headStartUs)
+    since.milliseconds(until: now).saturating(times: 1000).saturating(plus: advantage)
   }
+
+  /// What counts as time that it has waited, in microseconds.
+  var advantage: Int64 { (priority.level * MigrationPriority.agingMilliseconds * 1000).saturating(plus: headStartUs) }
 
   /// The place with so many microseconds more.
   func ahead(by microseconds: Int64) -> QueuePlace {

@@ -44,6 +44,23 @@ extension HostMigrations {
     return steps
   }
 
+  /// Steps that begin migrations out of this host, with the ``admission(to:at:)`` that follows once they are adopted. What one waits for
+  /// that begins is told in the step that begins it, so that it is stored once.
+  public func admission(following begun: [HostStep], at now: Now) -> [HostStep] {
+    var steps = begun
+    let beginnings = Dictionary(
+      begun.enumerated().compactMap { index, step in step.source.map { ($0.id, index) } }, uniquingKeysWith: { $1 })
+    for step in admission(to: .source, at: now) {
+      if case .waits? = step.sourceEvent, let migration = step.source, let index = beginnings[migration.id] {
+        steps[index].source = migration.begun
+        steps[index].messages += step.messages
+      } else {
+        steps.append(step)
+      }
+    }
+    return steps
+  }
+
   /// What happens to one that is in a line.
   private enum LineEvent {
     case admitted
@@ -173,29 +190,32 @@ extension HostMigrations {
     }
   }
 
-  /// A place that no other one in the line shares, so that one can always be put between two.
+  /// A place that nobody in the line shares who has come there since the host's boot, so that one can always be put between two.
   func distinct(_ place: QueuePlace, in side: MigrationSide, at now: Now) -> QueuePlace {
-    let scores = Set(waiting(in: side, at: now).map(\.score))
     var place = place
-    while scores.contains(place.score(since: now, at: now)), place.headStartUs > QueuePlace.headStartRange.lowerBound {
+    while isTaken(QueueRank(place, since: now), in: side), place.headStartUs > QueuePlace.headStartRange.lowerBound {
       place = place.ahead(by: -1)
     }
     return place
+  }
+
+  private func isTaken(_ rank: QueueRank, in side: MigrationSide) -> Bool {
+    switch side {
+    case .source: sources.hasQueued(rank)
+    case .destination: destinations.hasQueued(rank)
+    }
   }
 
   // MARK: - The lines
 
   /// Those that wait, the first first.
   private func scores(of side: MigrationSide, at now: Now) -> [(id: MigrationID, score: Int64)] {
-    waiting(in: side, at: now).sorted { $0.score != $1.score ? $0.score > $1.score : $0.id.text < $1.id.text }
-  }
-
-  /// Those that wait, in no order.
-  private func waiting(in side: MigrationSide, at now: Now) -> [(id: MigrationID, score: Int64)] {
-    switch side {
-    case .source: sources.compactMap { $0.isQueued ? ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) : nil }
-    case .destination: destinations.compactMap { $0.isQueued ? ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) : nil }
-    }
+    let waiting: [(id: MigrationID, score: Int64)] =
+      switch side {
+      case .source: sources.compactMap { $0.isQueued ? ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) : nil }
+      case .destination: destinations.compactMap { $0.isQueued ? ($0.id, $0.place.score(since: $0.acceptedAt, at: now)) : nil }
+      }
+    return waiting.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id.text < $1.id.text }
   }
 
   private func line(of side: MigrationSide, at now: Now) -> [MigrationID] { scores(of: side, at: now).map(\.id) }

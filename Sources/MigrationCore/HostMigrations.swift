@@ -87,11 +87,11 @@ public struct HostMigrations: Sendable, Hashable {
 
   /// Why the guest cannot be taken by a new migration; nil where it can.
   public func lock(onGuest uuid: String) -> Reason? {
-    if let migration = sources.first(where: { $0.guest.uuid == uuid }) {
+    if let migration = sources.keeper(ofGuest: uuid) {
       return Reason(
         .guestBusy, "the guest \(migration.guest.name) is being moved to \(migration.destination.host) by the migration \(migration.id)")
     }
-    if let migration = destinations.first(where: { $0.locksGuest && $0.plan?.guest.uuid == uuid }) {
+    if let migration = destinations.keeper(ofGuest: uuid) {
       return Reason(
         .guestBusy, "the guest has not been released yet by the migration \(migration.id) that brings it from \(migration.source.host)")
     }

@@ -1,8 +1,22 @@
 public import LongshoreMessages
 
-/// Migrations by their ids. Copying a table and going through it cost little, however much the migrations hold: each is stored once and
-/// never changed in place.
-public struct MigrationTable<Migration: Sendable & Hashable>: Sendable, Hashable {
+/// A migration as a ``MigrationTable`` finds it.
+public protocol TabledMigration: Sendable, Hashable {
+  /// The migration's id.
+  var id: MigrationID { get }
+  /// The UUID of the guest that no other migration may take meanwhile; nil where it keeps none.
+  var lockedGuest: String? { get }
+  /// Whether it waits for its turn.
+  var isQueued: Bool { get }
+  /// Its place in the line.
+  var place: QueuePlace { get }
+  /// When it began.
+  var acceptedAt: Now { get }
+}
+
+/// Migrations by their ids, by their guests and by their places in the line. Copying a table and going through it cost little, however much
+/// the migrations hold: each is stored once and never changed in place.
+public struct MigrationTable<Migration: TabledMigration>: Sendable, Hashable {
   /// A migration in memory that copies of the table share.
   private final class Box: Sendable, Hashable {
     let migration: Migration
@@ -14,6 +28,10 @@ public struct MigrationTable<Migration: Sendable & Hashable>: Sendable, Hashable
   }
 
   private var boxes: [MigrationID: Box] = [:]
+  /// The migrations that keep a guest, by its UUID.
+  private var keepers: [String: [MigrationID]] = [:]
+  /// How many wait with a rank.
+  private var ranks: [QueueRank: Int] = [:]
 
   /// An empty table.
   public init() {}
@@ -26,8 +44,18 @@ public struct MigrationTable<Migration: Sendable & Hashable>: Sendable, Hashable
   /// The migration of an id; nil where there is none.
   public subscript(id: MigrationID) -> Migration? {
     get { boxes[id]?.migration }
-    set { boxes[id] = newValue.map(Box.init) }
+    set {
+      let before = boxes[id]?.migration
+      boxes[id] = newValue.map(Box.init)
+      index(id, before, newValue)
+    }
   }
+
+  /// The migration that keeps a guest, the one that came first where there are several; nil where none does.
+  public func keeper(ofGuest uuid: String) -> Migration? { keepers[uuid]?.first.flatMap { boxes[$0]?.migration } }
+
+  /// Whether one waits with a rank.
+  func hasQueued(_ rank: QueueRank) -> Bool { ranks[rank] != nil }
 
   /// All migrations, in no order.
   public var values: some Collection<Migration> { boxes.values.lazy.map(\.migration) }
@@ -39,9 +67,48 @@ public struct MigrationTable<Migration: Sendable & Hashable>: Sendable, Hashable
     return values
   }
 
-  /// A migration that fulfils a condition; nil where none does.
-  public func first(where condition: (borrowing Migration) -> Bool) -> Migration? {
-    for box in boxes.values where condition(box.migration) { return box.migration }
-    return nil
+  private mutating func index(_ id: MigrationID, _ before: Migration?, _ after: Migration?) {
+    if before?.lockedGuest != after?.lockedGuest {
+      if let guest = before?.lockedGuest {
+        keepers[guest]?.removeAll { $0 == id }
+        if keepers[guest]?.isEmpty == true { keepers[guest] = nil }
+      }
+      if let guest = after?.lockedGuest { keepers[guest, default: []].append(id) }
+    }
+    let (left, taken) = (before?.queueRank, after?.queueRank)
+    guard left != taken else { return }
+    if let left, let count = ranks[left] { ranks[left] = count == 1 ? nil : count - 1 }
+    if let taken { ranks[taken, default: 0] += 1 }
   }
+
+  // What is found by guests and places follows from the migrations.
+
+  public static func == (one: MigrationTable, other: MigrationTable) -> Bool { one.boxes == other.boxes }
+  public func hash(into hasher: inout Hasher) { hasher.combine(boxes) }
+}
+
+/// What says which of two goes first that have waited since the same boot, whatever the time is: the larger one.
+struct QueueRank: Hashable {
+  let bootID: String
+  let microseconds: Int64
+
+  /// The rank of who waits with a place since a time.
+  init(_ place: QueuePlace, since: Now) {
+    bootID = since.bootID
+    microseconds = place.advantage.saturating(plus: since.bootMilliseconds.saturating(times: -1000))
+  }
+}
+
+extension TabledMigration {
+  fileprivate var queueRank: QueueRank? { isQueued ? QueueRank(place, since: acceptedAt) : nil }
+}
+
+extension SourceMigration: TabledMigration {
+  /// The guest, until the migration has ended.
+  public var lockedGuest: String? { isTerminal ? nil : guest.uuid }
+}
+
+extension DestinationMigration: TabledMigration {
+  /// The guest, until the destination has let go of it.
+  public var lockedGuest: String? { locksGuest ? plan?.guest.uuid : nil }
 }

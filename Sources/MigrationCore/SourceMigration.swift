@@ -194,6 +194,13 @@ public struct SourceMigration: Sendable, Hashable, Codable {
     return (migration, effects)
   }
 
+  /// The migration as one that begins with all that it has been told.
+  var begun: SourceMigration {
+    var migration = self
+    migration.revision = 1
+    return migration
+  }
+
   private init(
     id: MigrationID, order: MigrateCommand, guest: GuestReference, sourcePools: [ResourceName]?, source: HostAddress,
     destination: HostAddress, acceptedAt: Now, deadline: Deadline, patience: Patience, trace: TraceContext?, phase: Phase

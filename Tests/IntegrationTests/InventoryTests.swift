@@ -2,7 +2,7 @@ import FoundationEssentials
 import LongshoreMessages
 import Testing
 
-extension MigrationTests {
+extension SlowLinkTests {
   /// What hosts tell of what they have, and the settings that are changed over the bus.
   @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct Inventories {
     @Test("a guest is told with its disks, at both hosts while it moves, and its disks keep their ids in another pool")

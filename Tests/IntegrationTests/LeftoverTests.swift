@@ -6,7 +6,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-extension ThreeNodeTests {
+extension MigrationTests {
   /// What migrations leave: disks in their time of grace, orphans, and the room that is promised to others.
   @Suite(.serialized) struct Leftovers {
     @Test(

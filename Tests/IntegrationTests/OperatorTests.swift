@@ -3,7 +3,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-extension FourHostTests {
+extension MigrationTests {
   /// Migrations that the operator ends with `longshore resolve`, because a host stays away.
   @Suite(.serialized, .enabled(if: Client.longshore != nil, Client.missingLongshore)) struct OperatorsWord {
     @Test("the destination stands still at a direct handover: the source is named, and the copy is ended when the destination goes on")

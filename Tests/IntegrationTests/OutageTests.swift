@@ -1,7 +1,7 @@
 import LongshoreMessages
 import Testing
 
-extension MigrationTests {
+extension SlowLinkTests {
   /// Parts of the system that go away and come back.
   @Suite(.serialized) struct Outage {
     @Test("the broker goes away during the transfer")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LongshoreAgent
 
-extension FourHostTests {
+extension SlowLinkTests {
   /// Disks that are compared as they were at the switch, of guests that go on writing.
   @Suite(.serialized) struct Verifications {
     // How long the guest may stand still is also for how long a view of its disks is waited for.

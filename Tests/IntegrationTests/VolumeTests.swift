@@ -1,7 +1,7 @@
 import LongshoreMessages
 import Testing
 
-extension FourHostTests {
+extension SlowLinkTests {
   /// Guests with disks of every kind.
   @Suite(.serialized) struct Volumes {
     /// The disks that the guest writes to, from `vda` on: kinds of `contrib/lab/kinds.sh`.

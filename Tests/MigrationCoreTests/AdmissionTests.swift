@@ -92,6 +92,45 @@ struct AdmissionTests {
   }
 
   /// Orders, starts, ends, moves, restarts and the passing of time, as a seed draws them.
+  @Test("orders that come together are each stored once with what they wait for, and tell the same as those that come one by one")
+  func together() throws {
+    var host = try QueueHost(.init(outgoing: 1, incoming: 9))
+    var other = host
+    let orders = (1...4).map { QueueHost.Order(number: $0) }
+    let steps = try host.accept(together: orders)
+    for order in orders { try other.accept(order) }
+    try other.admit()
+
+    #expect(steps.compactMap(\.source?.id) == (try ids([1, 2, 3, 4, 1])), "the first one begins, and then gets its place")
+    #expect(steps.map { $0.source?.revision } == [1, 1, 1, 1, 2])
+    #expect(steps.map(\.sourceEvent) == [nil, nil, nil, nil, .admitted])
+    #expect(steps.dropFirst().prefix(3).map { $0.source?.waiting?.position } == [1, 2, 3])
+    #expect(host.line == other.line)
+    #expect(host.line == (try ids([2, 3, 4])))
+    #expect(Set(host.events.map(\.id)) == Set(other.events.map(\.id)) && host.events.count == other.events.count)
+    // What happens to it next follows what is stored.
+    try host.end(try QueueSamples.id(2))
+    #expect(host.events.last.flatMap { Int($0.sequence) } == 3)
+    #expect(host.migrations.sources[try QueueSamples.id(2)] == nil)
+  }
+
+  @Test("the guest of a migration is kept until it has ended, and then can be taken again")
+  func guests() throws {
+    var host = try QueueHost(.init(outgoing: 1, incoming: 9))
+    for number in 1...3 { try host.accept(.init(number: number)) }
+    try host.admit()
+    let guest = QueueSamples.guest(2).uuid
+    #expect(host.migrations.lock(onGuest: guest)?.code == .guestBusy)
+    #expect(host.migrations.sources.keeper(ofGuest: guest)?.id == (try QueueSamples.id(2)))
+    try host.end(try QueueSamples.id(2))
+    #expect(host.migrations.lock(onGuest: guest) == nil)
+    #expect(host.migrations.lock(onGuest: QueueSamples.guest(3).uuid)?.code == .guestBusy)
+    try host.accept(.init(number: 2))
+    #expect(host.migrations.lock(onGuest: guest)?.code == .guestBusy)
+    try host.restart()
+    #expect(host.migrations.lock(onGuest: guest)?.code == .guestBusy)
+  }
+
   @Test("no limit is passed, nobody is overtaken but by the rule, and each gets its turn", arguments: UInt64(0)..<60)
   func histories(seed: UInt64) throws {
     var numbers = SeededNumbers(seed: seed)

@@ -72,17 +72,33 @@ struct QueueHost {
   /// Those that are at work.
   var running: [MigrationID] { migrations.sources.values.filter { $0.phase != .queued }.map(\.id) }
 
-  mutating func accept(_ order: Order) throws {
+  mutating func accept(_ order: Order) throws { take(try begin(order)) }
+
+  /// Takes orders and starts those of them whose turn it is in one write, and returns its steps.
+  mutating func accept(together all: [Order]) throws -> [HostStep] {
+    var draft = self
+    var steps: [HostStep] = []
+    for order in all {
+      let step = try draft.begin(order)
+      draft.take(step)
+      steps.append(step)
+    }
+    steps = draft.migrations.admission(following: steps, at: now)
+    orders = draft.orders
+    for step in steps { take(step) }
+    return steps
+  }
+
+  private mutating func begin(_ order: Order) throws -> HostStep {
     let id = try QueueSamples.id(order.number)
     orders[id] = (order, now)
     let command = MigrateCommand(
       guest: MigrationSamples.name("guest"), destination: .init(host: try QueueSamples.host(order.destination).host),
       priority: order.priority)
-    take(
-      try migrations.accept(
-        RequestKey(id: id, digest: ""), order: command, guest: QueueSamples.guest(order.number),
-        sourcePools: order.pools.map(MigrationSamples.name), destination: try QueueSamples.host(order.destination),
-        deadlineSeconds: 3600, patience: Patience(), at: now))
+    return try migrations.accept(
+      RequestKey(id: id, digest: ""), order: command, guest: QueueSamples.guest(order.number),
+      sourcePools: order.pools.map(MigrationSamples.name), destination: try QueueSamples.host(order.destination),
+      deadlineSeconds: 3600, patience: Patience(), at: now)
   }
 
   /// Starts those whose turn it is, and returns them.

@@ -118,7 +118,7 @@ actor MigrationCoordinator {
       case .failure(let refusal): acceptances.append(.rejected(refusal.reasons))
       }
     }
-    if !steps.isEmpty { steps += draft.admission(to: .source, at: now) }
+    if !steps.isEmpty { steps = draft.admission(following: steps, at: now) }
     do throws(JournalError) {
       let outcome = try commit(steps, answers: zip(orders, acceptances).compactMap { order, acceptance in order.answer(acceptance) })
       guard outcome == .committed else {
@@ -270,12 +270,10 @@ actor MigrationCoordinator {
   var incomingCount: Int { migrations.destinations.count }
 
   /// Whether a guest is still on its way here.
-  func isArriving(_ uuid: String) -> Bool {
-    migrations.destinations.values.contains { $0.locksGuest && $0.plan?.guest.uuid == uuid }
-  }
+  func isArriving(_ uuid: String) -> Bool { migrations.destinations.keeper(ofGuest: uuid) != nil }
 
   /// The migration that moves a guest out of this host; nil where none does.
-  func outgoing(_ uuid: String) -> SourceMigration? { migrations.sources.values.first { $0.guest.uuid == uuid } }
+  func outgoing(_ uuid: String) -> SourceMigration? { migrations.sources.keeper(ofGuest: uuid) }
 
   /// The migrations that guests are in, by the guests' UUIDs.
   var motions: [String: HostInventory.Guest.Motion] {

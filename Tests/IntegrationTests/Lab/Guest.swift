@@ -42,7 +42,12 @@ struct Guest: Sendable {
   ) async throws -> Value {
     let guest = try await make(form, in: lab, on: host)
     return try await finally {
-      try await body(guest)
+      do {
+        return try await body(guest)
+      } catch {
+        for host in Lab.Host.allCases { try await guest.describe(on: host) }
+        throw error
+      }
     } do: {
       try await guest.remove()
     }
@@ -57,7 +62,7 @@ struct Guest: Sendable {
       [
         host.rawValue, guest.name, "--uuid", uuid, "--memory", "128", "--template-size", "64M", "--data-size", "64M",
         // A loss is seen by the blocks' numbers, however many there are in a second; each costs an emulated guest some 6 ms of a processor.
-        "--rate", "10",
+        "--rate", "5",
       ] + form.options)
     return guest
   }
@@ -116,6 +121,19 @@ struct Guest: Sendable {
   /// Keeps the console of a host that the guest will come back to.
   func setConsoleAside(on host: Lab.Host) async throws {
     try await lab.command("guest-console", "--set-aside", host.rawValue, name)
+  }
+
+  /// Keeps what the guest has said on a host, and what libvirt and QEMU say of it, among the host's logs.
+  private func describe(on host: Lab.Host) async throws {
+    try await lab.shell(
+      on: host,
+      """
+      for file in /var/log/libvirt/qemu/"$1"*; do [[ ! -f $file ]] || cp "$file" "/var/log/libvirt/qemu/failed-${file##*/}"; done
+      {
+        virsh domstate --reason "$1"
+        for question in status registers 'block -v' irq; do virsh qemu-monitor-command --hmp "$1" "info $question"; done
+      } >"/var/log/libvirt/qemu/failed-$1-state.log" 2>&1 || true
+      """, name)
   }
 
   private func remove() async throws {

@@ -169,7 +169,7 @@ extension Lab {
     return try await finally {
       try await body()
     } do: {
-      try await command("link", host.rawValue, "unlimited")
+      try await command("link", host.rawValue, "usual")
     }
   }
 
@@ -354,44 +354,10 @@ extension Lab {
     }
   }
 
-  /// Makes the lab as `up` leaves it: no guests, empty pools, links without limit, broker and agents running.
+  /// Makes the lab as `up` leaves it: no guests, empty pools, broker and agents running. After a test that failed, what that has ended is
+  /// started again, and the agents forget what they were doing in it.
   func clear() async throws {
-    try await command("broker", "thaw")
-    try await command("broker", "start")
-    for host in Host.allCases {
-      try await command("broker", "restore", host.rawValue)
-      try await command("link", host.rawValue, "restore")
-      try await command("link", host.rawValue, "unlimited")
-    }
-    if LabKeeping.takeBroken(name) { try await mend() }
-    for host in Host.allCases {
-      let folders = try Pool.allCases.map { try folder($0, on: host) }
-      try await shell(
-        on: host,
-        """
-        for domain in $(virsh --quiet list --all --uuid); do
-          virsh --quiet destroy "$domain" >/dev/null 2>&1 || true
-          virsh --quiet undefine "$domain" --snapshots-metadata >/dev/null || true
-        done
-        for folder; do
-          find "$folder" -mindepth 1 -delete
-        done
-        for pool in primary secondary; do
-          virsh --quiet pool-start "$pool" >/dev/null 2>&1 || true
-          virsh --quiet pool-refresh "$pool" >/dev/null
-        done
-        """, folders[0], folders[1])
-    }
-    for host in Host.allCases { try await command("agent", "start", host.rawValue) }
-  }
-
-  /// Brings back what a test that failed has ended, and lets the agents forget what they were doing in it.
-  private func mend() async throws {
-    try await command("up")
-    for host in Host.allCases {
-      try await shell(on: host, "pgrep -x libvirtd >/dev/null || libvirtd --daemon --listen")
-      try await loseJournal(of: host)
-    }
+    try await command("clear", (LabKeeping.takeBroken(name) ? ["--forget"] : []) + Host.allCases.map(\.rawValue))
   }
 
   /// Lets a host's agent lose its journal, and start again.
