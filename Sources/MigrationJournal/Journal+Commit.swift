@@ -48,14 +48,12 @@ extension Journal {
 
   /// Stores the key of a request that is accepted.
   func accept(_ request: RequestKey, at now: Now, _ db: Database) throws -> CommitOutcome {
-    if let digest = try String.fetchOne(
-      db.cachedStatement(sql: "SELECT digest FROM request WHERE id = ?"), arguments: [request.id.text])
-    {
-      return digest == request.digest ? .duplicateRequest : .requestReused
-    }
-    try db.cachedStatement(sql: "INSERT INTO request (id, digest, accepted) VALUES (?, ?, ?)")
+    try db.cachedStatement(sql: "INSERT INTO request (id, digest, accepted) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING")
       .execute(arguments: [request.id.text, request.digest, now.wall.milliseconds])
-    return .committed
+    guard db.changesCount == 0 else { return .committed }
+    let digest = try String.fetchOne(
+      db.cachedStatement(sql: "SELECT digest FROM request WHERE id = ?"), arguments: [request.id.text])
+    return digest == request.digest ? .duplicateRequest : .requestReused
   }
 
   /// Stores a migration and what made it so. Returns false, having stored nothing, where its revision does not follow the stored one.
@@ -99,9 +97,12 @@ extension Journal {
 
   /// Stores the numbered events that lead from the last one stored to the one that the migration has reached.
   private func append(_ step: JournalStep, of migration: SourceMigration, _ db: Database) throws {
-    let stored = try Int.fetchOne(
-      db.cachedStatement(sql: "SELECT max(sequence) FROM event WHERE migration = ?"), arguments: [migration.id.text])
-    var last = stored ?? 0
+    var last = 0
+    if migration.revision > 1 {
+      last =
+        try Int.fetchOne(
+          db.cachedStatement(sql: "SELECT max(sequence) FROM event WHERE migration = ?"), arguments: [migration.id.text]) ?? 0
+    }
     for event in step.events {
       guard Int(event.sequence) == last + 1 else {
         throw JournalError(.invalidStep, operation: step.operation, message: "the event \(event.id) does not follow number \(last)")

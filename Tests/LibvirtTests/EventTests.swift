@@ -4,9 +4,14 @@ import Testing
 
 @Suite("Events", .timeLimit(.minutes(10)))
 struct EventTests {
+  /// A domain on a host that no other test's connections share: their events, and that they listen and cease to, are none of this.
+  private func withDomain(_ body: (LibvirtConnection, Domain) async throws -> Void) async throws {
+    try await TestDriver.withOwnHost { uri in try await TestDriver.withDomain(uri, body) }
+  }
+
   @Test("come in order, with the domain they are about")
   func lifecycle() async throws {
-    try await TestDriver.withDomain { connection, domain in
+    try await withDomain { connection, domain in
       let events = try await connection.events()
       try await domain.start()
       try await domain.suspend()
@@ -28,7 +33,7 @@ struct EventTests {
 
   @Test("reach every subscriber")
   func subscribers() async throws {
-    try await TestDriver.withDomain { connection, domain in
+    try await withDomain { connection, domain in
       let first = try await connection.events()
       let second = try await connection.events()
       try await domain.start()

@@ -1,3 +1,4 @@
+import Foundation
 import Libvirt
 import Testing
 
@@ -7,6 +8,14 @@ import Testing
 /// change only what they made themselves, under names of their own.
 enum TestDriver {
   static let uri = "test:///default"
+
+  /// Runs the body with the URI of a host of its own, which lives as long as the connection that it is opened with.
+  static func withOwnHost<Value>(_ body: (_ uri: String) async throws -> Value) async throws -> Value {
+    let file = URL.temporaryDirectory.appending(path: uniqueName("longshore-host") + ".xml")
+    try Data("<node/>".utf8).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    return try await body("test://\(file.path)")
+  }
 
   /// A name that no other test uses.
   static func uniqueName(_ stem: String) -> String {
@@ -24,7 +33,7 @@ enum TestDriver {
   }
 
   static func withConnection<Value>(
-    limits: CallLimits = CallLimits(), _ body: (LibvirtConnection) async throws -> Value
+    _ uri: String = uri, limits: CallLimits = CallLimits(), _ body: (LibvirtConnection) async throws -> Value
   ) async throws -> Value {
     let connection = try await LibvirtConnection.open(uri, limits: limits)
     do {
@@ -39,9 +48,9 @@ enum TestDriver {
 
   /// A defined domain of the test's own, shut off at first and gone at the end.
   static func withDomain<Value>(
-    _ body: (LibvirtConnection, Domain) async throws -> Value
+    _ uri: String = uri, _ body: (LibvirtConnection, Domain) async throws -> Value
   ) async throws -> Value {
-    try await withConnection { connection in
+    try await withConnection(uri) { connection in
       let domain = try await connection.defineDomain(xml: domainXML(named: uniqueName("domain")))
       do {
         let value = try await body(connection, domain)

@@ -22,6 +22,7 @@ func registerEventCallbacks(
     (VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, unsafeBitCast(iteration, to: virConnectDomainEventGenericCallback.self)),
     (VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, unsafeBitCast(jobCompleted, to: virConnectDomainEventGenericCallback.self)),
   ]
+  unsafe forgetQueuedEvents(connection, lifecycle)
   var identifiers: [Int32] = []
   for unsafe(kind, callback) in unsafe callbacks {
     let identifier = unsafe virConnectDomainEventRegisterAny(
@@ -34,6 +35,19 @@ func registerEventCallbacks(
     identifiers.append(identifier)
   }
   return identifiers
+}
+
+/// Has libvirt forget events that it keeps for nobody.
+///
+/// A daemon that queues an event just when its last listener goes keeps it, and has no timer then that would send it. For who comes next it
+/// makes the timer, but starts it with the first event of an empty queue only: nobody hears of anything until all listeners have gone
+/// again, with whom the queue is emptied (`virObjectEventStateQueueRemote` and `virObjectEventStateCleanupTimer` of object_event.c, up to
+/// libvirt 11 at least). So one listener comes and goes before those that matter.
+private func forgetQueuedEvents(_ connection: OpaquePointer, _ callback: virConnectDomainEventCallback) {
+  let identifier = unsafe virConnectDomainEventRegisterAny(
+    connection, nil, Int32(VIR_DOMAIN_EVENT_ID_LIFECYCLE.rawValue),
+    unsafeBitCast(callback, to: virConnectDomainEventGenericCallback.self), nil, nil)
+  if identifier >= 0 { unsafe _ = virConnectDomainEventDeregisterAny(connection, identifier) }
 }
 
 // The callbacks run on the event loop's thread. They copy what they are lent, hand it over and return; they make no
