@@ -52,10 +52,14 @@ extension World {
       rejections += 1
       return
     }
-    guard try commit(step, at: host) == .committed else { return }
+    var after = hosts[host].migrations
+    after.adopt(step)
+    var steps = after.admission(following: [step], at: clock(host))
+    guard try commit(steps.removeFirst(), at: host) == .committed else { return }
     note(
       "m\(order.number) is accepted: \(Catalogue.guests[order.guest].name) from \(name(host)) to \(name(order.destination))")
     begin(order)
+    for step in steps { _ = try commit(step, at: host) }
   }
 
   /// The step that begins a migration.
