@@ -41,8 +41,8 @@ func registerEventCallbacks(
 ///
 /// A daemon that queues an event just when its last listener goes keeps it, and has no timer then that would send it. For who comes next it
 /// makes the timer, but starts it with the first event of an empty queue only: nobody hears of anything until all listeners have gone
-/// again, with whom the queue is emptied (`virObjectEventStateQueueRemote` and `virObjectEventStateCleanupTimer` of object_event.c, up to
-/// libvirt 11 at least). So one listener comes and goes before those that matter.
+/// again, with whom the queue is emptied (`virObjectEventStateQueueRemote` and `virObjectEventStateCleanupTimer` of object_event.c; seen with
+/// libvirt 9.0). So one listener comes and goes before those that matter.
 private func forgetQueuedEvents(_ connection: OpaquePointer, _ callback: virConnectDomainEventCallback) {
   let identifier = unsafe virConnectDomainEventRegisterAny(
     connection, nil, Int32(VIR_DOMAIN_EVENT_ID_LIFECYCLE.rawValue),
