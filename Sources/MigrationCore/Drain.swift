@@ -413,6 +413,13 @@ public struct Drain: Sendable, Hashable, Codable {
 
   private mutating func look(_ running: [GuestReference], _ events: inout [DrainEventData]) {
     guard phase == .looking else { return }
+    // What no host could take, or what has failed, may have been stopped meanwhile.
+    let found = Set(running.map(\.uuid))
+    for index in guests.indices
+    where [.blocked, .failed].contains(guests[index].state) && !found.contains(guests[index].guest.uuid) {
+      guests[index].refusals = []
+      gone(index, [], &events)
+    }
     let news = running.filter { found in
       guard let known = guests.first(where: { $0.guest.uuid == found.uuid }) else { return true }
       return known.state == .gone || known.state == .moved

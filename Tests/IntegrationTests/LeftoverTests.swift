@@ -9,6 +9,9 @@ import Testing
 extension MigrationTests {
   /// What migrations leave: disks in their time of grace, orphans, and the room that is promised to others.
   @Suite(.serialized) struct Leftovers {
+    /// Where an agent dies that deletes disks.
+    static let point = CrashPoint.longOrderBegun
+
     @Test(
       "a set-aside disk is listed, kept longer, deleted on time across a restart, and purged",
       .enabled(if: Client.longshore != nil, Client.missingLongshore))
@@ -187,7 +190,12 @@ extension MigrationTests {
             let kept = try await purge()
             #expect(kept.map(\.state) == [.kept] && kept.first?.reason?.code == .poolInactive, "\(kept)")
             try await mount()
-            #expect(try await purge().map(\.state) == [.deleted])
+            // Who asked is answered by the agent that comes back.
+            try await lab.restartAgent(on: .beta, dyingAt: Self.point)
+            async let purged = purge()
+            try await lab.command("agent", "wait", "beta")
+            try await lab.startAgent(on: .beta)
+            #expect(try await purged.map(\.state) == [.deleted])
             #expect(try await lab.exists(disk.path, on: .beta) == false)
             try await guest.verify(.alpha, .beta, .alpha).expectGood()
           }

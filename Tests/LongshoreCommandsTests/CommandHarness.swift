@@ -20,6 +20,8 @@ struct CommandHarness {
   var hearsNothing = false
   /// The operator's side.
   var signals: [FollowSignal] = []
+  /// Says that the command listens to the operator's side.
+  var listening: @Sendable () -> Void = {}
 
   /// Parses and runs a command line; returns the exit code.
   func run(_ arguments: String...) async throws -> CommandExit { try await run(arguments) }
@@ -42,8 +44,9 @@ struct CommandHarness {
       zone: .fixed(0),
       now: { Sample.start },
       makeID: { Sample.id("new") },
-      signals: { [signals] in
-        AsyncStream { continuation in
+      signals: { [signals, listening] in
+        listening()
+        return AsyncStream { continuation in
           for signal in signals { continuation.yield(signal) }
         }
       },

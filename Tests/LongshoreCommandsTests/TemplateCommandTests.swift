@@ -174,6 +174,18 @@ import Testing
     #expect(commands(harness).last == .cancel(migration: Sample.id("w-1")))
   }
 
+  @Test func ctrlCIsHeardBeforeAHostIsTold() async throws {
+    let isListening = Atomic(false)
+    var harness = CommandHarness(signals: [.interrupt])
+    harness.listening = { isListening.store(true, ordering: .relaxed) }
+    harness.link = FakeLink(answer: { _, request in
+      if case .verifyTemplates = request.command, !isListening.load(ordering: .relaxed) { return .failure(.silence) }
+      return .success(Reply(to: request.id, from: Sample.beta, body: .templateWork(Self.work(.verify, .working))))
+    })
+    #expect(try await harness.run("templates", "verify", "--host", "beta", "--against", "alpha") == .interrupted)
+    #expect(commands(harness).suffix(2) == [.cancel(migration: Sample.id("w-1")), .cancel(migration: Sample.id("w-1"))])
+  }
+
   @Test func whatWasBegunIsStoppedWhereTheOtherHostDoesNotAnswer() async throws {
     for cancels in [true, false] {
       var harness = CommandHarness()

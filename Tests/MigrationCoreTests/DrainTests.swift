@@ -171,6 +171,20 @@ struct DrainTests {
     #expect(drain.publicPhase == .completed && drain.guests.count == 3)
   }
 
+  @Test("lets go of guests that no host could take, or that failed, and that were stopped meanwhile", arguments: [true, false])
+  func stoppedMeanwhile(isStopped: Bool) throws {
+    var survey = DrainSamples.survey([2, 1], hosts: 1)
+    survey.guests[0].ways = []
+    var drain = Self.moving(survey, DrainOrder(onFailure: .skip))
+    _ = drain.apply(.ended(try #require(Self.moves(drain).first).migration, .failed([Self.failure], runsHere: true)), at: Self.now(2))
+    #expect(Self.states(drain) == ["guest-0": .blocked, "guest-1": .failed])
+    let events = drain.apply(.looked(isStopped ? [] : drain.guests.map(\.guest)), at: Self.now(3))
+    #expect(events.map(\.kind) == (isStopped ? [.guest, .guest, .finished] : [.finished]))
+    #expect(Set(Self.states(drain).values) == (isStopped ? [.gone] : [.blocked, .failed]))
+    #expect(drain.publicPhase == (isStopped ? .completed : .incomplete))
+    #expect(drain.guests.allSatisfy { ($0.reasons.first?.code == .guestGone) == isStopped })
+  }
+
   @Test("moves a guest that is started again by a migration of its own, and not by the one that has ended")
   func startedAgain() throws {
     var drain = Self.moving(DrainSamples.survey([1], hosts: 1), DrainOrder(onFailure: .skip))

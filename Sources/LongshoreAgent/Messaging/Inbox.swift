@@ -12,6 +12,8 @@ struct Inbox: Service, CustomStringConvertible {
 
   /// Deliveries that may be unacknowledged at once.
   private static let prefetch: UInt16 = 64
+  /// Orders that take long, of those: the others' places stay free for what is done at once.
+  private static let longOrders = 32
 
   let here: HostAddress
   /// The broker's users who may order; nil for all.
@@ -49,31 +51,73 @@ struct Inbox: Service, CustomStringConvertible {
     defer { consumer.stop() }
     health.consumes(consumer)
     var deliveries = consumer.makeAsyncIterator()
+    let longOrders = LongOrders(limit: Self.longOrders)
     while true {
       let batch = await deliveries.next(upTo: Int(Self.prefetch))
-      if batch.isEmpty { return }
+      if batch.isEmpty { return await giveBack(longOrders.leaveAll()) }
       for delivery in batch { metrics.delivered(again: delivery.redelivered) }
       var works = Work.list(batch.map(read))[...]
       while let work = works.popFirst() {
         for _ in work.deliveries { CrashPoint.deliveryTaken.reached() }
-        guard await doUntilJournalled(work, of: consumer) else { return await giveBack([work] + works) }
-        for delivery in work.deliveries {
-          CrashPoint.deliveryJournalled.reached()
-          do {
-            try await delivery.ack()
-            CrashPoint.deliveryAcknowledged.reached()
-          } catch {
-            // The connection was lost meanwhile: the delivery comes again and is recognised.
-            logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])
+        if case .longOrder(let request, let delivery) = work {
+          switch await longOrders.enter(delivery) {
+          case .joins: continue
+          case .begins:
+            begin(request, delivery, among: longOrders)
+            continue
+          case .full: break
           }
         }
+        guard await doUntilJournalled(work, of: consumer) else {
+          return await giveBack(([work] + works).flatMap(\.deliveries) + longOrders.leaveAll())
+        }
+        await acknowledge(work.deliveries)
+      }
+    }
+  }
+
+  private func acknowledge(_ deliveries: [Delivery]) async {
+    for delivery in deliveries {
+      CrashPoint.deliveryJournalled.reached()
+      do {
+        try await delivery.ack()
+        CrashPoint.deliveryAcknowledged.reached()
+      } catch {
+        // The connection was lost meanwhile: the delivery comes again and is recognised.
+        logger.debug("A delivery could not be acknowledged", metadata: [LogKeys.error: "\(error)"])
       }
     }
   }
 
   /// Gives back at the agent's end what is not done, so that the connection does not wait for it to be.
-  private func giveBack(_ works: [Work]) async {
-    for delivery in works.flatMap(\.deliveries) { try? await delivery.nack(requeue: true) }
+  private func giveBack(_ deliveries: [Delivery]) async {
+    for delivery in deliveries { try? await delivery.nack(requeue: true) }
+  }
+
+  /// Does beside the rest what an order asks for that takes long. While the journal cannot be written it is done again.
+  private func begin(_ request: Request, _ delivery: Delivery, among longOrders: LongOrders) {
+    BlockingExecutor.task {
+      CrashPoint.longOrderBegun.reached()
+      var waits = BackOffSteps()
+      while true {
+        do throws(JournalError) {
+          try await withProcessingSpan(of: [delivery], from: here.inbox) { () async throws(JournalError) in
+            guard let body = try await desk.answer(request, sentAt: delivery.sentAt) else { return }
+            // What came again asks for the same answer.
+            var told: Set<[String?]> = []
+            for each in await longOrders.all(like: delivery)
+            where told.insert([each.properties.replyTo, each.properties.correlationID]).inserted {
+              try send(message(body, to: request, each))
+            }
+          }
+          return await acknowledge(longOrders.leave(delivery))
+        } catch {
+          logger.error("What came of an order cannot be written to the journal", metadata: [LogKeys.error: "\(error)"])
+          try? await clock.wait(milliseconds: waits.step())
+          if await longOrders.all(like: delivery).isEmpty { return }
+        }
+      }
+    }
   }
 
   /// Does what deliveries ask for. While the journal cannot be written nothing more is consumed, and the deliveries are neither rejected
@@ -89,6 +133,7 @@ struct Inbox: Service, CustomStringConvertible {
           switch work {
           case .orders(let orders): try await desk.take(orders.map(\.order))
           case .request(let request, let delivery): try await take(request, delivery)
+          case .longOrder(let request, let delivery): try send(tell(.rejected([tooMany(request)]), id: request.id, delivery))
           case .peer(let message, _):
             try await withWork(of: message.migration, in: message.trace) { () async throws(JournalError) in try await take(message) }
           }
@@ -117,12 +162,14 @@ struct Inbox: Service, CustomStringConvertible {
     /// Orders that came one after the other, and what is refused among them.
     case orders([(order: IncomingOrder, delivery: Delivery)])
     case request(Request, Delivery)
+    /// What waits for libvirt or for files to be removed.
+    case longOrder(Request, Delivery)
     case peer(PeerMessage, Delivery)
 
     var deliveries: [Delivery] {
       switch self {
       case .orders(let orders): orders.map(\.delivery)
-      case .request(_, let delivery), .peer(_, let delivery): [delivery]
+      case .request(_, let delivery), .longOrder(_, let delivery), .peer(_, let delivery): [delivery]
       }
     }
 
@@ -168,7 +215,9 @@ struct Inbox: Service, CustomStringConvertible {
         of: delivery, id: request.id, [Reason(.wrongHost, "an order goes to one host: use the routing key <cluster>.<host>")])
     }
     if let reason = objection(to: request, of: delivery.properties.userID) { return refusal(of: delivery, id: request.id, [reason]) }
-    guard case .migrate(let order) = request.command, order.dryRun != true else { return .request(request, delivery) }
+    guard case .migrate(let order) = request.command, order.dryRun != true else {
+      return request.isLongOrder ? .longOrder(request, delivery) : .request(request, delivery)
+    }
     return .orders([
       (
         IncomingOrder(content: .migrate(request, order), sentAt: delivery.sentAt, trace: TraceContext(delivery.properties.headers)) {
@@ -233,10 +282,14 @@ struct Inbox: Service, CustomStringConvertible {
     .reply(Reply(to: id, from: here, body: body), to: delivery.properties)
   }
 
+  private func tooMany(_ request: Request) -> Reason {
+    Reason(.unavailable, "\(Self.longOrders) orders that take long are at work on \(here.host): ask again when they have been answered")
+  }
+
   private func take(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
-    if !request.mayTakeLong { return try await answer(request, delivery) }
+    if request.changesSomething { return try await answer(request, delivery) }
     // A question may take long, and a dry run waits for another host: neither holds up what comes behind it, and nothing is lost
-    // with them. Nor with a removal: who asked for it has no answer, and asks again.
+    // with them.
     BlockingExecutor.task {
       do {
         try await answer(request, delivery)
@@ -259,10 +312,14 @@ struct Inbox: Service, CustomStringConvertible {
   }
 
   private func answer(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
-    guard let body = try await desk.answer(request, sentAt: delivery.sentAt) else { return }
-    if case .rejected(let reasons) = body, request.changesSomething { return try send(tell(.rejected(reasons), id: request.id, delivery)) }
     // A question that went to all hosts is answered by the one that knows.
-    try send(reply(body, to: request.id, delivery))
+    guard let body = try await desk.answer(request, sentAt: delivery.sentAt) else { return }
+    try send(message(body, to: request, delivery))
+  }
+
+  private func message(_ body: Reply.Body, to request: Request, _ delivery: Delivery) -> OutboxMessage? {
+    if case .rejected(let reasons) = body, request.changesSomething { return tell(.rejected(reasons), id: request.id, delivery) }
+    return reply(body, to: request.id, delivery)
   }
 
   // MARK: - Peer messages
@@ -411,11 +468,11 @@ extension Request {
     }
   }
 
-  /// Whether the answer waits for libvirt or for files to be removed.
-  fileprivate var mayTakeLong: Bool {
+  /// Whether it asks for something to be done that waits for libvirt or for files to be removed.
+  fileprivate var isLongOrder: Bool {
     switch command {
     case .resolve, .purgeGrace, .removeOrphans: true
-    default: !changesSomething
+    default: false
     }
   }
 }

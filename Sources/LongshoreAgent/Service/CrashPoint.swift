@@ -16,6 +16,8 @@ enum CrashPoint: String, CaseIterable, Sendable {
   case deliveryJournalled
   /// A delivery is acknowledged.
   case deliveryAcknowledged
+  /// An order that takes long is at work, and not acknowledged.
+  case longOrderBegun
   /// A message is in the outbox, and is to be published.
   case messageUnpublished
   /// The broker has confirmed a message that is still in the outbox.

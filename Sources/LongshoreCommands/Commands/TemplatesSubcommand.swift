@@ -137,6 +137,8 @@ struct TemplatesVerifySubcommand: OperatorCommand {
     return try await session.withLink(.nothing) { [host, against, timeout] link in
       let question = HostQuestion(session: session, link: link, time: timeout)
       var readings: [Reading] = []
+      // Ctrl-C while the hosts are told waits for their answers: only what they have taken can be stopped for certain.
+      let signals = session.environment.signals()
       do {
         var begun: [WorkFollower.Followed] = []
         for host in [host, against].compactMap(\.self) {
@@ -156,7 +158,7 @@ struct TemplatesVerifySubcommand: OperatorCommand {
           readings.append(Reading(host: host, id: work.id, isTaken: true))
           begun.append(WorkFollower.Followed(host: host, work: work))
         }
-        switch try await WorkFollower(session: session, question: question).follow(begun) {
+        switch try await WorkFollower(session: session, question: question).follow(begun, signals: signals) {
         case .ended(let followed): return tell(followed, session)
         case .interrupted(let followed):
           let running = followed.filter { !$0.work.phase.isTerminal }

@@ -33,8 +33,11 @@ struct WorkFollower {
 
   /// Follows until all has ended.
   ///
+  /// - Parameters:
+  ///   - begun: The work as its hosts have taken it.
+  ///   - signals: The operator's side, from before the work was ordered where Ctrl-C is to end it; nil from now on.
   /// - Throws: ``LinkError`` where a host does not answer for long; ``CommandFailure`` where one knows nothing of the work any more.
-  func follow(_ begun: [Followed]) async throws -> Outcome {
+  func follow(_ begun: [Followed], signals: AsyncStream<FollowSignal>? = nil) async throws -> Outcome {
     var followed = begun
     var presenter = WorkPresenter(session: session)
     var failures = 0
@@ -42,7 +45,7 @@ struct WorkFollower {
     defer { session.environment.writeProgress(presenter.end()) }
     guard followed.contains(where: { !$0.work.phase.isTerminal }) else { return .ended(followed) }
     let outcome: Outcome? = try await RepeatedQuestion<Answer>.run(
-      session.environment.signals(),
+      signals ?? session.environment.signals(),
       question: {
         let asked = followed
         return { await answer(asked) }
