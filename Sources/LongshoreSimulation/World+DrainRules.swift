@@ -117,7 +117,7 @@ extension World {
       return fail(drain, "ends without a report")
     }
     let states = Dictionary(report.map { (Catalogue.guest($0.guest.uuid), $0.state) }, uniquingKeysWith: { first, _ in first })
-    for guest in report { judge(guest, drain, at: host) }
+    for guest in report { judge(guest, drain, at: host, seen: truth.seen) }
     let done = report.count { $0.state == .moved || $0.state == .gone }
     let counts = DrainEventData.Counts(total: report.count, waiting: 0, moving: 0, done: done, left: report.count - done)
     if end.counts != counts { fail(drain, "counts otherwise than it reports") }
@@ -141,15 +141,17 @@ extension World {
     }
   }
 
-  /// What a drain says of a guest must be what became of its migration.
-  private mutating func judge(_ guest: DrainGuest, _ drain: Drain, at host: Int) {
+  /// What a drain says of a guest must be what became of its migration; one that none was ordered for is gone where the last look, at
+  /// `seen`, has not found it.
+  private mutating func judge(_ guest: DrainGuest, _ drain: Drain, at host: Int, seen: Set<Int>) {
     let migration = guest.migration.flatMap { hosts[host].store.source($0) }
     let isTrue =
       switch guest.state {
       case .moved: migration?.publicPhase == .completed
       case .failed: guest.migration != nil && (migration == nil || migration?.publicPhase == .failed)
       case .cancelled: migration?.publicPhase == .cancelled
-      case .gone: guest.migration != nil && (migration == nil || migration?.publicPhase == .failed || migration?.publicPhase == .cancelled)
+      case .gone where guest.migration == nil: !seen.contains(Catalogue.guest(guest.guest.uuid))
+      case .gone: migration == nil || migration?.publicPhase == .failed || migration?.publicPhase == .cancelled
       case .blocked, .skipped: migration?.isTerminal != false && migration?.publicPhase != .completed
       case .unsettled: migration != nil
       case .waiting, .moving: false

@@ -28,6 +28,14 @@ public enum GuestState: Sendable, Hashable, Codable {
   case postcopy(String)
   /// Another state, in libvirt's words.
   case other(String)
+
+  /// Whether no migration has a part in it any more.
+  var isOwners: Bool {
+    switch self {
+    case .running, .runningMigrationCanceled, .pausedByUser: true
+    case .pausedForMigration, .postcopy, .other: false
+    }
+  }
 }
 
 /// The job that libvirt reports on a guest.
@@ -139,8 +147,13 @@ public enum Ownership: Sendable, Hashable {
       return (.undecided, "the source's libvirt does not answer: \(why)")
     case (_, .unreachable(let why)):
       return (.undecided, "the destination's libvirt does not answer: \(why)")
-    case (.active(_, job: .migration), _), (_, .active(_, job: .migration)):
-      return (.undecided, "libvirt still has a migration job on the guest")
+    case (.active(_, job: .migration), _):
+      return (.undecided, "libvirt still has a migration job on the guest at the source")
+    case (.active(let here, _), .active(.pausedForMigration, job: .migration)) where fenced && !transferSucceeded && here.isOwners:
+      // The destination waits for a source that is not at it any more, or hangs: only Longshore lets go on what arrives paused.
+      return (.settle(.destroyDestination, splitBrain: false), "the source has the guest back, and the copy that was arriving never ran")
+    case (_, .active(_, job: .migration)):
+      return (.undecided, "libvirt still has a migration job on the guest at the destination")
 
     case (.absent, .active(let there, _)), (.inactive, .active(let there, _)):
       return sourceGone(there, fenced: fenced, transferSucceeded: transferSucceeded)
@@ -202,7 +215,7 @@ public enum Ownership: Sendable, Hashable {
     case (.destination, _, _), (.destinationUnseen, _, _), (.settle(.destroySource, _), _, _): return seen
     // Whoever has paused it there since wants it so.
     case (.settle(.resumeDestination, _), _, _): return (.destination, named)
-    case (_, _, .active(_, job: .migration)): return seen
+    case (.undecided, _, .active(_, job: .migration)): return seen
     case (.undecided, .absent, .active(.pausedByUser, _)), (.undecided, .inactive, .active(.pausedByUser, _)): return (.destination, named)
     case (.undecided, .absent, .inactive(let how)), (.undecided, .inactive, .inactive(let how)):
       return (.destination, "\(named), and has ended since (\(how))")

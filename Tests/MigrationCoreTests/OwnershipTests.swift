@@ -93,6 +93,12 @@ import Testing
     ),
     (active("running", "running again"), active("paused"), { _ in .destroyDestination }),
     (active("held"), active("running"), { _ in .destroySource }),
+    // The migration has ended at the source, which has the guest as its owner has left it; the destination still waits for the rest of a
+    // guest that nobody but the source's agent resumes, or hangs.
+    (
+      active("running", "running again", "paused"), ["held, migrating"],
+      { $0.fenced && !$0.succeeded ? .destroyDestination : .wait }
+    ),
     // Held where libvirt died over it, and complete where it arrived paused and nobody has resumed it.
     (active("held"), active("paused"), { $0.fenced && !$0.succeeded ? .destroyDestination : .wait }),
   ]

@@ -62,6 +62,10 @@ struct Standstill: Sendable {
           await reportLasting()
         }
         wasRelieved = await relieve(state, again: wasRelieved)
+        if !wasRelieved, state != .paused(.migration) {
+          isOperatorCalled = true
+          await reportHeld()
+        }
       }
       // A guest that is suspended until it has moved stands still for as long as something is copied.
       let latest = counters.latest
@@ -171,6 +175,17 @@ struct Standstill: Sendable {
         Reason(
           .transferStalled,
           "nothing was copied for \(2 * seconds) s, the destination does not have the guest, and libvirt at \(host) does not end the migration: the guest runs on; restart libvirtd there (`systemctl restart libvirtd`), which does not stop guests"
+        )))
+  }
+
+  /// Reports a transfer that stands still and is left alone, since the destination is still at it.
+  private func reportHeld() async {
+    let (source, destination) = (migration.source.host, migration.destination.host)
+    await report(
+      .transferStalled(
+        Reason(
+          .transferStalled,
+          "nothing was copied for \(seconds) s, though the copy at \(destination) is there: the guest runs on at \(source); see whether the pools at \(destination) answer, with which it goes on by itself"
         )))
   }
 

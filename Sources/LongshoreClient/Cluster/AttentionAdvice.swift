@@ -68,7 +68,9 @@ public struct AttentionAdvice: Sendable, Hashable {
       ]
     case .transferStalled:
       [
-        "If the reason says that the guest runs on: `systemctl restart libvirtd` on \(source), which stops no guest. The migration then "
+        "If the reason says that the copy at \(destination) is there: see whether the pools there answer. If they stay away, "
+          + "`longshore cancel \(migration)`, which ends that copy too.",
+        "Else, if it says that the guest runs on: `systemctl restart libvirtd` on \(source), which stops no guest. The migration then "
           + "ends as failed, with the guest there.",
         "If it says that the guest stands still, see whether \(destination) has it: \(domstate) there. If it has, leave the guest as it "
           + "is, and restart libvirt's daemon on \(source) too.",
