@@ -218,7 +218,7 @@ let package = Package(
     .testTarget(
       name: "LongshoreMessagesTests", dependencies: ["LongshoreMessages", "LongshoreTestKit"], swiftSettings: strict),
     .testTarget(
-      name: "MigrationCoreTests", dependencies: ["MigrationCore", "LongshoreTestKit"], exclude: ["Histories"],
+      name: "MigrationCoreTests", dependencies: ["MigrationCore", "LongshoreTestKit"], exclude: ["Histories", "Traces"],
       swiftSettings: strictOptimised),
     .testTarget(
       name: "MigrationJournalTests", dependencies: ["MigrationJournal", "LongshoreTestKit"], swiftSettings: strict),

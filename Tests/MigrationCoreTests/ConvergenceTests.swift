@@ -1,3 +1,4 @@
+import FoundationEssentials
 import LongshoreMessages
 import LongshoreTestKit
 import MigrationCore
@@ -14,6 +15,8 @@ private struct Trace {
   /// Everything that was said.
   private(set) var said: [Reason] = []
 
+  /// A transfer that is made up.
+  ///
   /// - Parameters:
   ///   - sample: The progress at a second.
   ///   - deadline: At which second the deadline is.
@@ -21,12 +24,23 @@ private struct Trace {
     seconds: Int = 120, max: UInt64 = 300, autoConverge: Bool = false, synchronousWrites: Bool = false,
     onDeadline: DeadlineAction = .abort, deadline: Int? = nil, _ sample: (Int) -> Progress
   ) {
+    self.init(
+      (0..<seconds).map(sample), max: max, autoConverge: autoConverge, synchronousWrites: synchronousWrites, onDeadline: onDeadline,
+      deadline: deadline)
+  }
+
+  /// A transfer as it was sampled.
+  init(
+    _ samples: [Progress], max: UInt64 = 300, autoConverge: Bool = false, synchronousWrites: Bool = false,
+    onDeadline: DeadlineAction = .abort, deadline: Int? = nil
+  ) {
     var convergence = Convergence()
     downtime = min(300, max)
-    for second in 0..<seconds {
+    for sample in samples {
+      let second = Int(sample.elapsedSeconds)
       let means = Convergence.Means(
         downtimeMs: downtime, maxDowntimeMs: max, autoConverge: autoConverge, synchronousWrites: synchronousWrites, onDeadline: onDeadline)
-      let judgement = convergence.judge(sample(second), by: means, secondsLeft: deadline.map { Double($0 - second) })
+      let judgement = convergence.judge(sample, by: means, secondsLeft: deadline.map { Double($0 - second) })
       if case .raiseDowntime(let milliseconds)? = judgement.action?.0 {
         downtime = milliseconds
         raised.append(milliseconds)
@@ -218,6 +232,51 @@ private func memory(
   func busyMemory() {
     let trace = Trace { memory($0, pass: UInt64($0 / 2 + 1), needs: 3000, disk: 1) }
     #expect(trace.said.allSatisfy { $0.message.contains("the memory does not converge") })
+  }
+
+  // MARK: - Recorded transfers
+
+  /// A transfer of a guest in the lab, as `longshore migrate --progress json` told it while it was copied: in `Traces/*.jsonl`, a sample
+  /// a line, each with what the agent said then.
+  ///
+  /// - `idle`: hardly any writes, on 200 Mbit/s.
+  /// - `slow`: 4 MiB a second rewritten on a disk, on 60 Mbit/s.
+  /// - `growing`: 40 MiB a second rewritten on a disk, on 200 Mbit/s; cancelled.
+  /// - `dirty`: 40 MiB of memory rewritten a second, on 200 Mbit/s; cancelled.
+  private static func recorded(_ name: String) throws -> [Progress] {
+    let text = try String(contentsOfFile: Repository.path("Tests/MigrationCoreTests/Traces/\(name).jsonl"), encoding: .utf8)
+    return try text.split(separator: "\n").map { try MessageCoding.decode(Progress.self, from: Array($0.utf8)) }
+  }
+
+  @Test("nothing is said of guests of the lab that have arrived", arguments: ["idle", "slow"])
+  func arrived(name: String) throws {
+    let samples = try Self.recorded(name)
+    #expect(samples.count >= 5)
+    let trace = Trace(samples)
+    #expect(trace.said == [] && trace.raised == [])
+  }
+
+  @Test(
+    "guests of the lab that change faster than the link are told, in time and to the end, as the agent did",
+    arguments: [("growing", 45, "the disks do not converge"), ("dirty", 20, "the memory does not converge")])
+  func stuck(name: String, latest: Int, words: String) throws {
+    let samples = try Self.recorded(name)
+    let trace = Trace(samples)
+    let first = try #require(trace.stuckAt.first)
+    #expect(first <= latest)
+    #expect(trace.stuckAt == samples.map { Int($0.elapsedSeconds) }.filter { $0 >= first })
+    #expect(trace.said.allSatisfy { $0.code == .notConverging && $0.message.hasPrefix(words) })
+    let told = samples.first { $0.reasons?.isEmpty == false }
+    #expect(try #require(told?.reasons?.first).message.hasPrefix(words))
+    #expect(abs(try #require(told).elapsedSeconds - Double(first)) < 3)
+  }
+
+  @Test("the recorded guest whose memory changes too fast is let go on with a longer pause, where one is allowed")
+  func recordedPause() throws {
+    let trace = Trace(try Self.recorded("dirty"), max: 5000)
+    #expect(trace.raised.count == 1)
+    #expect((2800...3700).contains(trace.downtime), "\(trace.downtime)")
+    #expect(trace.stuckAt == [])
   }
 
   @Test("a sample that comes again says nothing new")
