@@ -194,6 +194,8 @@ public struct BandwidthOutlook: Sendable, Hashable {
       left -= rate(at: time) * seconds
       time = next
     }
+    // A mean of one rate alone would differ from it by what is rounded.
+    guard time > now else { return rate(at: now) }
     let seconds = Double(time.milliseconds - now.milliseconds) / 1000 + left / rate(at: time)
     return bytes / seconds
   }

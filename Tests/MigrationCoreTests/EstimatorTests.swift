@@ -177,6 +177,14 @@ struct EstimatorTests {
     #expect(Estimator.estimate(facts).parts == free)
   }
 
+  @Test("Where no budget holds, all of the link is left, to the last digit")
+  func noBudget() {
+    let outlook = BandwidthOutlook(now: Timestamp(milliseconds: 0), fixed: nil)
+    for link in stride(from: 420_000_000.0, to: 420_020_000, by: 101) {
+      #expect(outlook.meanRate(of: 602_931_200, link: link) == link)
+    }
+  }
+
   @Test("An estimate looks at the budgets of the time to come")
   func budgetToCome() throws {
     var facts = Self.quiet

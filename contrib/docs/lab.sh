@@ -27,7 +27,7 @@ until_printed() {
   fi
   nsenter --net="/run/netns/longshore-$LONGSHORE_LAB_NAME-beta" -- "$@" >"$LAB_NOTES-printed" 2>&1 &
   process=$!
-  until grep --quiet -- "$word" "$LAB_NOTES-printed"; do
+  until grep --quiet --no-messages -- "$word" "$LAB_NOTES-printed"; do
     kill -0 "$process" 2>/dev/null || break
     sleep 0.1
   done
