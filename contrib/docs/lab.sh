@@ -65,8 +65,9 @@ lose() {
   contrib/lab/agent start "$1"
 }
 
-# Removes what alpha still has of web-1, and brings it back from beta.
+# Where beta has web-1, removes what alpha still has of it, and brings it back.
 home() {
+  contrib/lab/on beta virsh dominfo web-1 >/dev/null 2>&1 || return 0
   ! contrib/lab/on alpha virsh dominfo web-1 >/dev/null 2>&1 || contrib/lab/guest-down alpha web-1
   until longshore migrate web-1 --from beta --to alpha --progress none; do sleep 1; done
 }
