@@ -30,7 +30,7 @@ public enum GuestState: Sendable, Hashable, Codable {
   case other(String)
 
   /// Whether no migration has a part in it any more.
-  var isOwners: Bool {
+  var isFreeOfMigration: Bool {
     switch self {
     case .running, .runningMigrationCanceled, .pausedByUser: true
     case .pausedForMigration, .postcopy, .other: false
@@ -149,7 +149,7 @@ public enum Ownership: Sendable, Hashable {
       return (.undecided, "the destination's libvirt does not answer: \(why)")
     case (.active(_, job: .migration), _):
       return (.undecided, "libvirt still has a migration job on the guest at the source")
-    case (.active(let here, _), .active(.pausedForMigration, job: .migration)) where fenced && !transferSucceeded && here.isOwners:
+    case (.active(let here, _), .active(.pausedForMigration, job: .migration)) where fenced && !transferSucceeded && here.isFreeOfMigration:
       // The destination waits for a source that is not at it any more, or hangs: only Longshore lets go on what arrives paused.
       return (.settle(.destroyDestination, splitBrain: false), "the source has the guest back, and the copy that was arriving never ran")
     case (_, .active(_, job: .migration)):

@@ -14,6 +14,7 @@ systemctl() {
   [[ $* == 'restart libvirtd' ]] || return 1
   contrib/lab/on "${ON:-beta}" pkill -x libvirtd
   until ! contrib/lab/on "${ON:-beta}" pgrep -x libvirtd >/dev/null; do sleep 0.1; done
+  # It opens the links as well.
   contrib/lab/up >/dev/null
 }
 

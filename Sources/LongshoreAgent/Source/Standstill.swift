@@ -185,7 +185,7 @@ struct Standstill: Sendable {
       .transferStalled(
         Reason(
           .transferStalled,
-          "nothing was copied for \(seconds) s, though the copy at \(destination) is there: the guest runs on at \(source); see whether the pools at \(destination) answer, with which it goes on by itself"
+          "nothing was copied for \(seconds) s, though the copy at \(destination) is there: the guest stays at \(source) as it was; see whether the pools at \(destination) answer, with which it goes on by itself"
         )))
   }
 
