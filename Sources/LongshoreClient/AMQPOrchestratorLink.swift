@@ -154,8 +154,8 @@ public final class AMQPOrchestratorLink: OrchestratorLink {
     Message(
       body: MessageCoding.encode(request),
       properties: Message.Properties(
-        contentType: Wire.jsonContentType, expiration: expiration, messageID: request.id.text, type: request.typeName,
-        userID: user, appID: "longshore/\(LongshoreVersion.current)"))
+        contentType: Wire.jsonContentType, headers: (request.trace?.fields ?? [:]).mapValues { .string($0) }, expiration: expiration,
+        messageID: request.id.text, type: request.typeName, userID: user, appID: "longshore/\(LongshoreVersion.current)"))
   }
 
   private static func reply(_ delivery: Delivery, while operation: String) throws(LinkError) -> Reply {

@@ -114,7 +114,8 @@ extension CheckRule {
   /// Nothing else is done to the guest.
   public static let guestIsIdle = CheckRule(
     .guestBusy, at: .source, "no job of libvirt's runs on the guest or on one of its disks",
-    otherwise: "wait for its end, or end it (`virsh domjobabort`, `virsh blockjob --abort`)")
+    otherwise: "wait for its end, or end it (`virsh domjobabort`, `virsh blockjob --abort`); where that hangs, restart libvirt's "
+      + "daemon, which stops no guest")
   /// The guest has no snapshots.
   public static let noSnapshots = CheckRule(
     .hasSnapshots, at: .source, "neither the guest nor the images of its disks have snapshots, which cannot be carried",

@@ -374,8 +374,10 @@ public typealias DrainEvent = NumberedEvent<DrainEventData>
 
 extension DrainEvent {
   /// An event of a drain.
-  public init(drain: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: DrainEventData) {
-    self.init(of: drain, host: host, sequence: sequence, time: time, data: data)
+  public init(
+    drain: MigrationID, host: HostAddress, sequence: Int, time: Timestamp, data: DrainEventData, trace: TraceContext? = nil
+  ) {
+    self.init(of: drain, host: host, sequence: sequence, time: time, data: data, trace: trace)
   }
 }
 

@@ -278,11 +278,17 @@ public struct ProgressEvent: Sendable, Hashable, Codable {
   public var time: Timestamp
   /// Always `application/json`.
   public var datacontenttype = "application/json"
+  /// The trace that the migration's order belongs to, as in ``NumberedEvent/traceparent``.
+  public var traceparent: String?
+  /// What tracers pass on with it.
+  public var tracestate: String?
   /// How far the migration is.
   public var data: Progress
 
   /// A progress event.
-  public init(id: String, migration: MigrationID, host: HostAddress, time: Timestamp, data: Progress) {
+  public init(id: String, migration: MigrationID, host: HostAddress, time: Timestamp, data: Progress, trace: TraceContext? = nil) {
+    traceparent = trace?.traceparent
+    tracestate = trace?.tracestate
     self.id = id
     source = host.eventSource
     subject = migration
@@ -290,11 +296,14 @@ public struct ProgressEvent: Sendable, Hashable, Codable {
     self.data = data
   }
 
+  /// The trace that the migration's order belongs to; nil where it is in none, or what is said is none.
+  public var trace: TraceContext? { traceparent.flatMap { TraceContext(traceparent: $0, tracestate: tracestate) } }
+
   /// The routing key: `<cluster>.<host>.<guest UUID>.progress`.
   public func routingKey(host: HostAddress) -> String { "\(host.routingKey).\(data.guest.uuid).progress" }
 
   private enum CodingKeys: String, CodingKey {
-    case specversion, id, source, type, subject, time, datacontenttype, data
+    case specversion, id, source, type, subject, time, datacontenttype, traceparent, tracestate, data
   }
 }
 

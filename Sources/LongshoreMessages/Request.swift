@@ -71,9 +71,14 @@ public struct Request: Sendable, Hashable {
   public var notAfter: Timestamp?
   /// What is asked.
   public var command: Command
+  /// Where it belongs in a trace; nil where it is in none. It is not in the message's JSON, but in its header fields.
+  public var trace: TraceContext?
 
   /// A request.
-  public init(id: MigrationID, host: HostAddress? = nil, notAfter: Timestamp? = nil, command: Command) {
+  public init(
+    id: MigrationID, host: HostAddress? = nil, notAfter: Timestamp? = nil, command: Command, trace: TraceContext? = nil
+  ) {
+    self.trace = trace
     self.id = id
     self.host = host
     self.notAfter = notAfter

@@ -14,7 +14,9 @@ public enum MessageSamples {
   public static let events = MigrationEventData.Kind.allCases.flatMap(events(of:))
   /// Samples of progress.
   public static let progressEvents = [sparseProgress, fullProgress].map {
-    ProgressEvent(id: "\(migration)/progress/17", migration: migration, host: source, time: time, data: $0)
+    ProgressEvent(
+      id: "\(migration)/progress/17", migration: migration, host: source, time: time, data: $0,
+      trace: $0 == fullProgress ? TraceContext(traceparent: trace.0, tracestate: trace.1) : nil)
   }
 
   /// Samples of the numbered events of drains.

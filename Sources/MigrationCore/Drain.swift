@@ -177,6 +177,8 @@ public struct Drain: Sendable, Hashable, Codable {
   public let order: DrainOrder
   /// The host.
   public let host: NodeName
+  /// The trace that its order belongs to, and with it its migrations; nil where it is in none.
+  public let trace: TraceContext?
   /// When it was accepted.
   public let acceptedAt: Now
   /// Where it stands.
@@ -210,17 +212,18 @@ public struct Drain: Sendable, Hashable, Codable {
 
   /// A drain that an order brings, with the event that tells it.
   public static func accept(
-    id: MigrationID, order: DrainOrder, host: NodeName, at now: Now
+    id: MigrationID, order: DrainOrder, host: NodeName, trace: TraceContext? = nil, at now: Now
   ) -> (drain: Drain, events: [DrainEventData]) {
-    var drain = Drain(id: id, order: order, host: host, at: now)
+    var drain = Drain(id: id, order: order, host: host, trace: trace, at: now)
     drain.sequence = 1
     return (drain, [drain.event(.accepted)])
   }
 
-  private init(id: MigrationID, order: DrainOrder, host: NodeName, at now: Now) {
+  private init(id: MigrationID, order: DrainOrder, host: NodeName, trace: TraceContext? = nil, at now: Now) {
     self.id = id
     self.order = order
     self.host = host
+    self.trace = trace
     acceptedAt = now
     updatedAt = now.wall
   }

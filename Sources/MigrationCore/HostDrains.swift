@@ -16,7 +16,8 @@ public struct DrainStep: Sendable, Hashable {
     self.request = request
     self.drain = drain
     self.events = events.enumerated().map { index, data in
-      DrainEvent(drain: drain.id, host: host, sequence: drain.sequence - events.count + index + 1, time: now.wall, data: data)
+      DrainEvent(
+        drain: drain.id, host: host, sequence: drain.sequence - events.count + index + 1, time: now.wall, data: data, trace: drain.trace)
     }
   }
 }
@@ -55,8 +56,12 @@ public struct HostDrains: Sendable, Hashable {
 
   /// What an order means.
   ///
-  /// - Parameter known: What the journal holds of a drain of the order's id; nil where it holds none.
-  public func accept(_ order: DrainOrder, _ request: RequestKey, known: Drain?, at now: Now) -> Acceptance {
+  /// - Parameters:
+  ///   - known: What the journal holds of a drain of the order's id; nil where it holds none.
+  ///   - trace: The trace that the order belongs to; nil where it is in none.
+  public func accept(
+    _ order: DrainOrder, _ request: RequestKey, known: Drain?, trace: TraceContext? = nil, at now: Now
+  ) -> Acceptance {
     if let known { return known.order == order ? .known(known) : .rejected(HostMigrations.idReused(request.id)) }
     if let refusal = refusal(of: order) { return .rejected(refusal) }
     if let open {
@@ -65,7 +70,7 @@ public struct HostDrains: Sendable, Hashable {
           .drainRuns,
           "\(here.host) is being drained already by \(open.id): follow it, or cancel it first (`longshore drains cancel \(open.id)`)"))
     }
-    let (drain, events) = Drain.accept(id: request.id, order: order, host: here.host, at: now)
+    let (drain, events) = Drain.accept(id: request.id, order: order, host: here.host, trace: trace, at: now)
     return .begins(DrainStep(drain, events, of: here, request: request, at: now))
   }
 

@@ -94,6 +94,8 @@ public struct TemplatePrefetch: Sendable, Hashable, Codable {
   public let order: PrefetchOrder
   /// The host that the template comes from.
   public let source: HostAddress
+  /// The trace that its order belongs to; nil where it is in none.
+  public let trace: TraceContext?
   /// When it has to be done.
   public let deadline: Deadline
 
@@ -109,10 +111,13 @@ public struct TemplatePrefetch: Sendable, Hashable, Codable {
   public private(set) var copiedBytes: [Int: UInt64] = [:]
 
   /// A prefetch that an order brings.
-  public init(id: MigrationID, order: PrefetchOrder, source: HostAddress, deadlineSeconds: Int64, at now: Now) {
+  public init(
+    id: MigrationID, order: PrefetchOrder, source: HostAddress, deadlineSeconds: Int64, trace: TraceContext? = nil, at now: Now
+  ) {
     self.id = id
     self.order = order
     self.source = source
+    self.trace = trace
     deadline = Deadline(start: now, allowance: deadlineSeconds * 1000)
   }
 
@@ -252,11 +257,11 @@ public struct HostPrefetches: Sendable, Hashable {
 
   /// What an order means: the same template to the same place is put there once, whoever orders it how often.
   public func accept(
-    _ order: PrefetchOrder, id: MigrationID, source: HostAddress, deadlineSeconds: Int64, at now: Now
+    _ order: PrefetchOrder, id: MigrationID, source: HostAddress, deadlineSeconds: Int64, trace: TraceContext? = nil, at now: Now
   ) -> Acceptance {
     let same = open.values.filter { $0.order == order && $0.source == source && $0.isWanted }
     if let earlier = same.min(by: { $0.id.text < $1.id.text }) { return .joins(earlier) }
-    return .begins(TemplatePrefetch(id: id, order: order, source: source, deadlineSeconds: deadlineSeconds, at: now))
+    return .begins(TemplatePrefetch(id: id, order: order, source: source, deadlineSeconds: deadlineSeconds, trace: trace, at: now))
   }
 
   /// A prefetch as an event leaves it; nil where it changes nothing, or the prefetch has ended.

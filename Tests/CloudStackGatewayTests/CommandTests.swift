@@ -499,6 +499,30 @@ struct SuitabilityTests {
     #expect(gateway.cluster.questions.count == 2)
   }
 
+  @Test("is found out of the hosts of the page that is asked for, and only of these")
+  func page() async throws {
+    let gateway = await RunningGateway()
+    let answer = try await gateway.ask("findHostsForMigration", "virtualmachineid=\(Sample.web)&pagesize=1&page=2")
+    #expect(answer.content.number("count") == 2)
+    let checked = gateway.cluster.questions.compactMap { question -> NodeName? in
+      if case .migrate(let command) = question.command { command.destination.host } else { nil }
+    }
+    #expect(checked == [Sample.gamma])
+  }
+
+  @Test("is not said of those for which no time is left, and no migration is ordered to them", .timeLimit(.minutes(1)))
+  func late() async throws {
+    var times = CommandRunner.Times()
+    times.check = .zero
+    let gateway = await RunningGateway(times: times)
+    let rows = try await gateway.list("findHostsForMigration", "virtualmachineid=\(Sample.web)")
+    #expect(rows.map { $0.flag("suitableformigration") } == [false, false])
+    #expect(rows.allSatisfy { $0.object("details")?.text("reason")?.hasPrefix("not checked: ") == true }, "\(rows)")
+    let order = try await gateway.ask("migrateVirtualMachineWithVolume", "virtualmachineid=\(Sample.web)&autoselect=true")
+    #expect(order.status == 533 && order.content.text("errortext")?.contains("not checked: ") == true, "\(order)")
+    #expect(gateway.cluster.questions.isEmpty)
+  }
+
   @Test("is said of pools by hosts that have them, those that are suitable first")
   func pools() async throws {
     let gateway = await RunningGateway()

@@ -11,6 +11,7 @@ final class FakeCluster: ClusterBus {
     var command: Request.Command
     var host: NodeName
     var id: MigrationID?
+    var trace: TraceContext?
   }
 
   private struct State {
@@ -50,8 +51,10 @@ final class FakeCluster: ClusterBus {
     }
   }
 
-  func ask(_ command: Request.Command, of host: NodeName, id: MigrationID?, within time: Duration) async throws(LinkError) -> Reply {
-    let question = Question(command: command, host: host, id: id)
+  func ask(
+    _ command: Request.Command, of host: NodeName, id: MigrationID?, in trace: TraceContext?, within time: Duration
+  ) async throws(LinkError) -> Reply {
+    let question = Question(command: command, host: host, id: id, trace: trace)
     let (body, error): (Reply.Body?, LinkError?) = state.withLock { state in
       state.questions.append(question)
       if state.isAway { return (nil, LinkError(.unreachable, "the broker is away; nothing was asked", while: "asking")) }

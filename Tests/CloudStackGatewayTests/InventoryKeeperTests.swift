@@ -25,8 +25,10 @@ struct InventoryKeeperTests {
 
     func letAnswer() { answer.finish() }
 
-    func ask(_ command: Request.Command, of host: NodeName, id: MigrationID?, within time: Duration) async throws(LinkError) -> Reply {
-      try await cluster.ask(command, of: host, id: id, within: time)
+    func ask(
+      _ command: Request.Command, of host: NodeName, id: MigrationID?, in trace: TraceContext?, within time: Duration
+    ) async throws(LinkError) -> Reply {
+      try await cluster.ask(command, of: host, id: id, in: trace, within: time)
     }
 
     func askAll(

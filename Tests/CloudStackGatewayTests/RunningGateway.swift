@@ -26,7 +26,7 @@ struct RunningGateway: Sendable {
   /// A gateway that has read the history.
   init(
     keys: [AccessKey] = [Sample.key()], rules: Verifier.Rules = Verifier.Rules(), hasRead: Bool = true,
-    limits: ClusterModel.Limits = Gateway.limits
+    limits: ClusterModel.Limits = Gateway.limits, times: CommandRunner.Times = CommandRunner.Times()
   ) async {
     self.keys = keys
     let clock = clock
@@ -34,7 +34,7 @@ struct RunningGateway: Sendable {
     state = ClusterState(ClusterModel(cluster: Sample.cluster, limits: limits), now: now)
     let runner = CommandRunner(
       cluster: Sample.cluster, state: state, bus: cluster, keeper: InventoryKeeper(Sample.cluster, bus: cluster, state: state, now: now),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      times: times, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     responder = GatewayResponder(
       verifier: Verifier(keys: Dictionary(uniqueKeysWithValues: keys.map { ($0.key, $0) }), rules: rules), runner: runner, now: now)
     await state.apply(.brokerBack)

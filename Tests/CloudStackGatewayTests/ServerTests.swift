@@ -76,6 +76,24 @@ struct ServerTests {
     }
   }
 
+  @Test("orders in the trace that a request's header fields name, if they name one")
+  func trace() async throws {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    let gateway = await RunningGateway(keys: [Self.key])
+    try await gateway.serve { port in
+      for headers in [[("traceparent", parent), ("tracestate", "a=1")], [("traceparent", "00-no")], []] {
+        let order =
+          "command=migrateVirtualMachineWithVolume&response=json&apiKey=\(Self.key.key)&virtualmachineid=\(Sample.web)&hostid=\(Sample.betaID)"
+        let answer = try await HTTPConnection.send("GET", "/client/api?\(Sample.signed(order, Self.key))", to: port, headers: headers)
+        #expect(answer.status == 200, "\(answer)")
+      }
+    }
+    let traces = gateway.cluster.questions.compactMap { question -> TraceContext?? in
+      if case .migrate(let command) = question.command, command.dryRun != true { .some(question.trace) } else { nil }
+    }
+    #expect(traces == [TraceContext(traceparent: parent, tracestate: "a=1"), nil, nil])
+  }
+
   @Test("takes no more than it says")
   func limits() async throws {
     try await RunningGateway(keys: [Self.key]).serve { port in

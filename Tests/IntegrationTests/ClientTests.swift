@@ -70,11 +70,13 @@ extension MigrationTests {
       let lab = try await Lab.find()
       try await lab.clear()
       try await Guest.with(.mixed, in: lab) { guest in
-        try await Orchestrator.with(lab) { _ in
+        try await Orchestrator.with(lab) { orchestrator in
           let url = try lab.brokerURL
+          let trace = try #require(TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
           func migrate(_ words: String...) async throws -> Client.Ending {
             try await longshore.run(
-              ["migrate", guest.name, "--from", "alpha", "--to", "beta", "--broker", url, "--cluster", Lab.cluster] + words)
+              ["migrate", guest.name, "--from", "alpha", "--to", "beta", "--broker", url, "--cluster", Lab.cluster] + words,
+              environment: ["TRACEPARENT": trace.traceparent])
           }
           var estimate: MigrationEstimate?
           try await expectUnchanged(guest) {
@@ -104,6 +106,8 @@ extension MigrationTests {
           let event = try MessageCoding.decode(MigrationEvent.self, from: Array(moved.output.utf8))
           try await expectMoved(guest, from: .alpha, id: event.subject, end: event.data, disks: disks)
           try await guest.verify(.alpha, .beta).expectGood()
+          let traces = try await orchestrator.history(of: event.subject).map(\.trace) + orchestrator.progressTraces(of: event.subject)
+          #expect(traces.allSatisfy { $0 == trace }, "\(traces)")
           try expect(try #require(estimate), of: try #require(event.data.bytes))
         }
       }

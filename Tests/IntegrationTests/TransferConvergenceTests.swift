@@ -12,6 +12,9 @@ extension FourHostTests {
     /// A guest that rewrites more of its memory than that.
     private static let hot = Guest.Form(options: ["--disks", "1", "--memory", "256", "--dirty", "40"])
 
+    /// A guest that rewrites a little more than that: the less it has to be slowed, the sooner it is.
+    private static let warm = Guest.Form(options: ["--disks", "1", "--memory", "256", "--dirty", "28"])
+
     /// What the events that tell of the transfer say was done.
     private func deeds(of id: MigrationID, by orchestrator: Orchestrator) async throws -> [Reason.Code] {
       try await orchestrator.history(of: id).filter { $0.data.kind == .transferring }.flatMap { $0.data.reasons ?? [] }.map(\.code)
@@ -169,6 +172,50 @@ extension FourHostTests {
             let end = try await orchestrator.end(of: id)
             #expect(end.kind == .completed, "\(end)")
             #expect(try await deeds(of: id, by: orchestrator) == [.limitsChanged, .guestSuspended])
+          }
+          try await expectArrived(guest)
+        }
+      }
+    }
+
+    @Test("a transfer goes on after its deadline, where the order says so, and completes by what it is allowed then")
+    func outlivingDeadline() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(Self.hot, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withLink(of: .beta, rate: Self.rate) {
+            let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(onDeadline: .wait))
+            let passed = try await orchestrator.progress(of: id) { $0.memory != nil }.elapsedSeconds
+            _ = try await orchestrator.tune(id, TransferLimits(deadlineSeconds: Int64(passed) + 5), on: .alpha)
+            let told = try await orchestrator.event(.transferring, for: .deadlinePassed, of: id)
+            #expect(told.data.reasons?.first?.message.hasSuffix("the order says not to end it: it goes on") == true, "\(told)")
+            _ = try await orchestrator.progress(of: id, madeAfter: told.time)
+            _ = try await orchestrator.tune(id, TransferLimits(maxDowntimeMs: 20_000), on: .alpha)
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+            let deeds = try await deeds(of: id, by: orchestrator)
+            #expect(Array(deeds.prefix(3)) == [.limitsChanged, .deadlinePassed, .limitsChanged], "\(deeds)")
+            #expect(deeds.dropFirst(3).allSatisfy { $0 == .downtimeRaised }, "\(deeds)")
+          }
+          try await expectArrived(guest)
+        }
+      }
+    }
+
+    @Test("a guest is slowed until its memory can be copied, where the order allows it, and runs unhindered at the destination")
+    func slowed() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(Self.warm, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withLink(of: .beta, rate: Self.rate) {
+            let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(autoConverge: true))
+            let slowed = try await orchestrator.progress(of: id) { $0.throttlePercent != nil }
+            #expect(slowed.throttlePercent.map { (1...99).contains($0) } == true, "\(slowed)")
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+            #expect(try await deeds(of: id, by: orchestrator).isEmpty, "QEMU slows it by itself")
           }
           try await expectArrived(guest)
         }

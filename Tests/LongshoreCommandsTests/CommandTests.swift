@@ -23,6 +23,30 @@ import Testing
     #expect(asked.request.notAfter == Sample.time(90))
   }
 
+  @Test("An order is part of the trace that the environment names, if it names one", arguments: ["migrate", "drain", "cancel"])
+  func trace(command: String) async throws {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    let words =
+      switch command {
+      case "migrate": ["migrate", "web-1", "--from", "alpha", "--to", "beta", "--detach"]
+      case "drain": ["drain", "alpha", "--detach"]
+      default: ["cancel", "m-1"]
+      }
+    func trace(_ variables: [String: String]) async throws -> [TraceContext?] {
+      var harness = CommandHarness()
+      harness.variables.merge(variables) { $1 }
+      harness.link = FakeLink(answer: { _, request in .success(Reply(to: request.id, from: Sample.alpha, body: .accepted)) })
+      _ = try await harness.run(words)
+      return harness.link.asked.map(\.request.trace)
+    }
+    let traced = try await trace(["TRACEPARENT": parent, "TRACESTATE": "a=1"])
+    #expect(!traced.isEmpty && traced.allSatisfy { $0 == TraceContext(traceparent: parent, tracestate: "a=1") })
+    for variables in [[:], ["TRACEPARENT": "00-no"], ["TRACESTATE": "a=1"]] {
+      let untraced = try await trace(variables)
+      #expect(!untraced.isEmpty && untraced.allSatisfy { $0 == nil })
+    }
+  }
+
   @Test func jsonOutputIsTheTerminalEventAlone() async throws {
     var harness = CommandHarness()
     harness.link = Self.completedLink()

@@ -90,14 +90,19 @@ struct Arguments: Sendable {
     return Page(number: number ?? 1, size: size)
   }
 
-  /// The answer of a list: the page of it that is asked for, with how many there are in all.
-  func answer(_ objects: [ResponseObject]) throws(APIError) -> Answer {
+  /// What of a list is on the page that is asked for.
+  func shown<Item>(of items: [Item]) throws(APIError) -> [Item] {
     let page = try page()
-    var shown = objects
-    if let size = page.size {
-      let (start, overflow) = (page.number - 1).multipliedReportingOverflow(by: size)
-      shown = overflow || start >= objects.count ? [] : Array(objects[start..<min(objects.count, start + size)])
-    }
-    return Answer(to: command.name, list: command.response.key ?? "object", shown, count: objects.count)
+    guard let size = page.size else { return items }
+    let (start, overflow) = (page.number - 1).multipliedReportingOverflow(by: size)
+    return overflow || start >= items.count ? [] : Array(items[start..<min(items.count, start + size)])
+  }
+
+  /// The answer of a list: the page of it that is asked for, with how many there are in all.
+  func answer(_ objects: [ResponseObject]) throws(APIError) -> Answer { answer(shown: try shown(of: objects), count: objects.count) }
+
+  /// The answer of a list of which only the page that is asked for was made.
+  func answer(shown objects: [ResponseObject], count: Int) -> Answer {
+    Answer(to: command.name, list: command.response.key ?? "object", objects, count: count)
   }
 }

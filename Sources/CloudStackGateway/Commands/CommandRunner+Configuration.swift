@@ -117,7 +117,7 @@ extension CommandRunner {
 
   private func configure(_ host: NodeName, _ change: HostSettingsChange) async -> HostAnswer {
     do throws(LinkError) {
-      let reply = try await bus.ask(.configure(change), of: host, id: nil, within: times.order)
+      let reply = try await bus.ask(.configure(change), of: host, within: times.order)
       return HostAnswer(host: host, result: .success(reply.body))
     } catch {
       return HostAnswer(host: host, result: .failure(error))

@@ -107,7 +107,7 @@ extension CommandRunner {
     }
     let reply: Reply
     do {
-      reply = try await bus.ask(.cancel(migration: job.id), of: job.source, id: nil, within: times.order)
+      reply = try await bus.ask(.cancel(migration: job.id), of: job.source, within: times.order)
     } catch {
       throw APIError(error)
     }

@@ -24,13 +24,22 @@ extension CommandRunner {
   // MARK: Checks
 
   /// Has the hosts make all checks of a migration, and move nothing.
-  private func check(_ guest: Inventory.Guest, to host: Inventory.Host, _ placement: Placement) async throws(APIError) -> Suitability {
+  ///
+  /// - Parameter end: When the answer is to be there.
+  private func check(
+    _ guest: Inventory.Guest, to host: Inventory.Host, _ placement: Placement, until end: ContinuousClock.Instant
+  ) async throws(APIError) -> Suitability {
+    let left = end - .now
+    guard left > .zero else {
+      return Suitability(
+        isSuitable: false, reasons: [Reason(.noAnswer, "not checked: the checks of other hosts have taken all the time, ask for it alone")])
+    }
     guard let name = ResourceName(guest.told.uuid) else { throw APIError(.internalError, "the guest has no UUID") }
     let command = MigrateCommand(
       guest: name, destination: MigrateCommand.Destination(host: host.name), pools: placement.order, dryRun: true)
     let reply: Reply
     do {
-      reply = try await bus.ask(.migrate(command), of: guest.host.name, id: nil, within: times.check)
+      reply = try await bus.ask(.migrate(command), of: guest.host.name, within: left)
     } catch {
       // A host that does not answer is not suitable; a broker that is away says nothing of it.
       guard error.code == .noAnswer || error.code == .unknownHost else { throw APIError(error) }
@@ -77,8 +86,11 @@ extension CommandRunner {
   }
 
   /// Whether a guest can move to a host, its disks where they go by themselves.
+  ///
+  /// - Parameter end: When the answer is to be there.
   private func suitability(
-    of host: Inventory.Host, for guest: Inventory.Guest, wanted: [String: String] = [:], in inventory: Inventory
+    of host: Inventory.Host, for guest: Inventory.Guest, wanted: [String: String] = [:], in inventory: Inventory,
+    until end: ContinuousClock.Instant
   ) async throws(APIError) -> (Suitability, Placement?) {
     let placement: Placement
     do {
@@ -89,7 +101,7 @@ extension CommandRunner {
     guard !host.isDown else {
       return (Suitability(isSuitable: false, reasons: [Reason(.noAnswer, "host \(host.name) does not answer")]), placement)
     }
-    return (try await check(guest, to: host, placement), placement)
+    return (try await check(guest, to: host, placement, until: end), placement)
   }
 
   func hostsForMigration(_ call: Call) async throws(APIError) -> Answer {
@@ -100,18 +112,21 @@ extension CommandRunner {
       throw APIError(.parameter, "Instance is not running, cannot migrate: \(guest.told.name)", .invalidParameterValue)
     }
     let hosts = inventory.hosts.filter { $0.name != guest.host.name && Self.has(call.arguments.text("keyword"), $0.name.text) }
-    let found = try await checkAll(hosts) { host throws(APIError) in
-      try await suitability(of: host, for: guest, in: inventory).0
+    // None that nobody sees is checked.
+    let shown = try call.arguments.shown(of: hosts)
+    let end = ContinuousClock.now + times.check
+    let found = try await checkAll(shown) { host throws(APIError) in
+      try await suitability(of: host, for: guest, in: inventory, until: end).0
     }
-    return try call.arguments.answer(
-      zip(hosts, found).map { host, found in
+    return call.arguments.answer(
+      shown: zip(shown, found).map { host, found in
         var row = rows.host(host)
         let placement = try? Placement(of: guest, to: host, in: inventory)
         row.add("suitableformigration", found.isSuitable)
         row.add("requiresStorageMotion", placement?.requiresStorageMotion ?? true)
         Self.explain(found, in: &row)
         return row
-      })
+      }, count: hosts.count)
   }
 
   func poolsForMigration(_ call: Call) async throws(APIError) -> Answer {
@@ -122,6 +137,7 @@ extension CommandRunner {
     }
     let current = inventory.pool(of: disk, at: guest.host)
     let pools = inventory.pools.filter { $0.told.uuid != current?.uuid && Self.has(call.arguments.text("keyword"), $0.told.name) }
+    let end = ContinuousClock.now + times.check
     let found = try await checkAll(pools) { pool throws(APIError) in
       guard guest.isRunning else {
         return Suitability(isSuitable: false, reasons: [Reason(.guestNotRunning, "Instance \(guest.told.name) does not run")])
@@ -129,7 +145,7 @@ extension CommandRunner {
       var last = Suitability(
         isSuitable: false, reasons: [Reason(.sameHost, "no other host that takes guests has the pool: disks move with their Instance")])
       for host in pool.hosts.filter({ $0.name != guest.host.name && $0.takesGuests }).prefix(2) {
-        last = try await suitability(of: host, for: guest, wanted: [disk.id: pool.told.uuid], in: inventory).0
+        last = try await suitability(of: host, for: guest, wanted: [disk.id: pool.told.uuid], in: inventory, until: end).0
         if last.isSuitable { break }
       }
       return last
@@ -253,8 +269,9 @@ extension CommandRunner {
       else { return false }
       return !(staysInPlace && placement.requiresStorageMotion)
     }.sorted { ($0.told.machine.memoryAvailable ?? 0) > ($1.told.machine.memoryAvailable ?? 0) }
+    let end = ContinuousClock.now + times.check
     let found = try await checkAll(candidates) { host throws(APIError) in
-      try await suitability(of: host, for: guest, wanted: wanted, in: inventory).0
+      try await suitability(of: host, for: guest, wanted: wanted, in: inventory, until: end).0
     }
     guard let best = zip(candidates, found).first(where: { $0.1.isSuitable })?.0 else {
       let why = zip(candidates, found).map { "\($0.name): \($1.reasons.first?.message ?? "refused")" }
@@ -339,7 +356,7 @@ extension CommandRunner {
     }
     var disks = job.disks
     if disks.isEmpty,
-      case .status(let status)? = try? await bus.ask(.status(migration: job.id), of: job.source, id: nil, within: times.search).body
+      case .status(let status)? = try? await bus.ask(.status(migration: job.id), of: job.source, within: times.search).body
     {
       disks = MigrationRecord(status, now: status.updatedAt).disks
     }
@@ -386,7 +403,7 @@ extension CommandRunner {
     let command = MigrateCommand(guest: name, destination: MigrateCommand.Destination(host: host.name), pools: placement.order)
     let reply: Reply
     do {
-      reply = try await bus.ask(.migrate(command), of: guest.host.name, id: id, within: times.order)
+      reply = try await bus.ask(.migrate(command), of: guest.host.name, id: id, in: call.trace, within: times.order)
     } catch {
       var problem = APIError(error)
       problem.text += ". Whether the order has been taken is not known: ask for job \(id)"
@@ -404,7 +421,7 @@ extension CommandRunner {
         "destination": .string(host.name.text), "key": .string(call.key.name),
       ])
     // The job is known from now on, whenever its first event comes.
-    if case .status(let status) = try? await bus.ask(.status(migration: id), of: guest.host.name, id: nil, within: times.search).body {
+    if case .status(let status) = try? await bus.ask(.status(migration: id), of: guest.host.name, within: times.search).body {
       await state.apply(.status(status))
     }
     return accepted(id, call)

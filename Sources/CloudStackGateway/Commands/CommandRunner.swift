@@ -11,6 +11,8 @@ struct CommandRunner: Sendable {
     var arguments: Arguments
     /// Whose it is.
     var caller: Verifier.Caller
+    /// The trace that it belongs to, and with it what it orders; nil where it is in none.
+    var trace: TraceContext?
 
     /// Whose key it is.
     var key: AccessKey { caller.key }
@@ -20,7 +22,7 @@ struct CommandRunner: Sendable {
   struct Times: Sendable {
     /// How long a host may take to take an order.
     var order = Duration.seconds(8)
-    /// How long a dry run may take.
+    /// How long the dry runs of a command may take together.
     var check = Duration.seconds(7)
     /// How long hosts are asked for a job that nobody knows here.
     var search = Duration.seconds(2)

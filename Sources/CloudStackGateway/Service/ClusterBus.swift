@@ -4,15 +4,27 @@ import LongshoreMessages
 /// What the gateway asks hosts by.
 protocol ClusterBus: Sendable {
   /// Asks one host.
-  /// - Parameter id: The request's id; nil for a new one.
+  /// - Parameters:
+  ///   - id: The request's id; nil for a new one.
+  ///   - trace: The trace that it belongs to; nil where it is in none.
   /// - Throws: ``LinkError``.
-  func ask(_ command: Request.Command, of host: NodeName, id: MigrationID?, within time: Duration) async throws(LinkError) -> Reply
+  func ask(
+    _ command: Request.Command, of host: NodeName, id: MigrationID?, in trace: TraceContext?, within time: Duration
+  ) async throws(LinkError) -> Reply
 
   /// Asks all hosts, until the time is over or `enough` says so.
   /// - Throws: ``LinkError``.
   func askAll(
     _ command: Request.Command, within time: Duration, until enough: @Sendable ([Reply]) -> Bool
   ) async throws -> [Reply]
+}
+
+extension ClusterBus {
+  /// Asks one host by a request of a new id and in no trace.
+  /// - Throws: ``LinkError``.
+  func ask(_ command: Request.Command, of host: NodeName, within time: Duration) async throws(LinkError) -> Reply {
+    try await ask(command, of: host, id: nil, in: nil, within: time)
+  }
 }
 
 extension ClusterFeed: ClusterBus {}

@@ -70,14 +70,14 @@ struct GatewayResponder: Sendable {
     }
     do throws(APIError) {
       let parameters = try Parameters(query: query, form: form)
-      return (await answer(parameters), parameters["response"]?.lowercased() == "json" ? .json : .xml)
+      return (await answer(parameters, in: TraceContext(request.headers)), parameters["response"]?.lowercased() == "json" ? .json : .xml)
     } catch {
       return refused(error)
     }
   }
 
   /// Answers what parameters ask.
-  func answer(_ parameters: Parameters) async -> Answer {
+  func answer(_ parameters: Parameters, in trace: TraceContext? = nil) async -> Answer {
     guard let command = parameters["command"], !command.isEmpty else {
       return Answer(to: nil, APIError(.unsupportedAction, "No command is given"))
     }
@@ -91,7 +91,7 @@ struct GatewayResponder: Sendable {
       guard caller.key.role >= spec.role else {
         throw APIError(.unauthorized, "The given command:\(spec.name) is not available for the key \(caller.key.name)")
       }
-      return try await runner.run(CommandRunner.Call(arguments: try Arguments(spec, parameters), caller: caller))
+      return try await runner.run(CommandRunner.Call(arguments: try Arguments(spec, parameters), caller: caller, trace: trace))
     } catch {
       return Answer(to: command, error)
     }
@@ -118,8 +118,18 @@ struct GatewayResponder: Sendable {
   }
 }
 
+extension TraceContext {
+  /// The trace that a request names by its header fields; nil where it names none, or none that is valid.
+  fileprivate init?(_ headers: HTTPFields) {
+    guard let parent = headers[.traceParent] else { return nil }
+    self.init(traceparent: parent, tracestate: headers[.traceState])
+  }
+}
+
 extension HTTPField.Name {
   fileprivate static let description = known("X-Description")
+  fileprivate static let traceParent = known(TraceContext.parentField)
+  fileprivate static let traceState = known(TraceContext.stateField)
 
   private static func known(_ name: String) -> HTTPField.Name {
     guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a header's name") }

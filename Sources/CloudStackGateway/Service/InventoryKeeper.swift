@@ -109,7 +109,7 @@ actor InventoryKeeper {
       guard let next = all.next else { break }
       guard
         case .inventory(let more) = try? await bus.ask(
-          .inventory(InventoryQuestion(after: next)), of: host, id: nil, within: times.answer
+          .inventory(InventoryQuestion(after: next)), of: host, within: times.answer
         ).body
       else { break }
       all.guests += more.guests

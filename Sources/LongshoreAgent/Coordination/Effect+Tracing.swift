@@ -2,7 +2,7 @@ internal import LongshoreMessages
 internal import MigrationCore
 internal import Tracing
 
-/// Runs an effect within a span that names the migration, for tracers that follow what an agent does. Spans are short, and belong to
+/// Runs an effect within a span that names the migration, or what else it is of, for tracers that follow what an agent does. Spans are short, and belong to
 /// the trace of the order: one for a whole migration would be open for hours, and lost with the agent.
 func withEffectSpan(
   _ name: String, of migration: MigrationID, in trace: TraceContext?, tracer: any Tracer = InstrumentationSystem.tracer,
@@ -57,6 +57,36 @@ extension DestinationEffect {
     case .endCopy: "end-copy"
     case .removeFiles: "remove-files"
     case .keepFiles: "keep-files"
+    }
+  }
+}
+
+extension DrainEffect {
+  /// The effect in a word, for spans.
+  var word: String {
+    switch self {
+    case .survey: "drain-survey"
+    case .move: "drain-move"
+    case .cancelMove: "drain-cancel-move"
+    case .look: "drain-look"
+    case .report: "drain-report"
+    case .awaitDeadline: "drain-deadline"
+    }
+  }
+}
+
+extension PrefetchEffect {
+  /// The effect in a word, for spans.
+  var word: String {
+    switch self {
+    case .awaitAdmission: "prefetch-await-admission"
+    case .askSource: "prefetch-ask-source"
+    case .check: "prefetch-check"
+    case .provideLayer: "prefetch-provide-layer"
+    case .keepFiles: "prefetch-keep-files"
+    case .removeFiles: "prefetch-remove-files"
+    case .holdOffer: "prefetch-hold-offer"
+    case .awaitDeadline: "prefetch-deadline"
     }
   }
 }

@@ -74,7 +74,9 @@ actor PrefetchCoordinator {
   // MARK: - Requests
 
   /// Takes an order, and tells how the prefetch stands that does it: a new one, or one that is under way.
-  func order(_ order: PrefetchOrder, key: RequestKey) throws(JournalError) -> Reply.Body {
+  ///
+  /// - Parameter trace: The trace that the order belongs to; nil where it is in none.
+  func order(_ order: PrefetchOrder, key: RequestKey, trace: TraceContext? = nil) throws(JournalError) -> Reply.Body {
     if let known = try prefetch(key.id) {
       return known.order == order ? .templateWork(work(of: known)) : .rejected([HostMigrations.idReused(key.id)])
     }
@@ -83,7 +85,7 @@ actor PrefetchCoordinator {
     }
     let now = clock.now()
     let source = HostAddress(cluster: here.cluster, host: order.from)
-    switch prefetches.accept(order, id: key.id, source: source, deadlineSeconds: deadlineSeconds(), at: now) {
+    switch prefetches.accept(order, id: key.id, source: source, deadlineSeconds: deadlineSeconds(), trace: trace, at: now) {
     case .joins(let earlier): return .templateWork(work(of: earlier))
     case .begins(let prefetch):
       CrashPoint.prefetchUnstored.reached()
@@ -137,7 +139,9 @@ actor PrefetchCoordinator {
   private func messages(of prefetch: TemplatePrefetch) -> [OutboxMessage] {
     guard prefetch.isTerminal, !prefetch.layers.isEmpty else { return [] }
     return [
-      .peer(PeerMessage(migration: prefetch.id, from: here, to: prefetch.source, journal: journal.id, body: .templateDone))
+      .peer(
+        PeerMessage(
+          migration: prefetch.id, from: here, to: prefetch.source, journal: journal.id, body: .templateDone, trace: prefetch.trace))
     ]
   }
 
@@ -183,10 +187,12 @@ actor PrefetchCoordinator {
   private func run(_ effect: PrefetchEffect, of id: MigrationID) async {
     guard let prefetch = prefetches.open[id] else { return }
     if effect == .awaitAdmission { return admit() }
-    await runner.run(effect, of: prefetch) { [weak self] in
-      await self?.note($0, of: id)
-    } report: { [weak self] in
-      await self?.report($0, id: id)
+    await withEffectSpan(effect.word, of: id, in: prefetch.trace) {
+      await runner.run(effect, of: prefetch) { [weak self] in
+        await self?.note($0, of: id)
+      } report: { [weak self] in
+        await self?.report($0, id: id)
+      }
     }
   }
 

@@ -69,7 +69,9 @@ actor DrainCoordinator {
   // MARK: - Requests
 
   /// Takes an order, and tells how the drain stands.
-  func order(_ order: DrainOrder, key: RequestKey) async throws(JournalError) -> Reply.Body {
+  ///
+  /// - Parameter trace: The trace that the order belongs to; nil where it is in none.
+  func order(_ order: DrainOrder, key: RequestKey, trace: TraceContext? = nil) async throws(JournalError) -> Reply.Body {
     let known = try drain(key.id)
     if known == nil, let refusal = refusal(of: order) { return .rejected([refusal]) }
     if known == nil, let unreadable {
@@ -80,7 +82,7 @@ actor DrainCoordinator {
         )
       ])
     }
-    switch drains.accept(order, key, known: known, at: clock.now()) {
+    switch drains.accept(order, key, known: known, trace: trace, at: clock.now()) {
     case .known(let drain): return .drain(await status(of: drain))
     case .rejected(let reason): return .rejected([reason])
     case .begins(let step):
@@ -225,7 +227,10 @@ actor DrainCoordinator {
         guard let drain = drains.open else { return }
         await report(.reportDue(expectedSeconds: drain.forecast(left: await left(of: drain))?.seconds))
       }
-    default: await runner.run(effect, of: drain) { await self.report($0) }
+    default:
+      await withEffectSpan(effect.word, of: drain.id, in: drain.trace) {
+        await runner.run(effect, of: drain) { await self.report($0) }
+      }
     }
   }
 

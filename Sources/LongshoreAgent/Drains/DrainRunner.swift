@@ -63,7 +63,7 @@ struct HypervisorDrainRunner: DrainRunner {
       var end: DrainOccurrence?
       await PatientWork(clock: clock, logger: logger).untilDone(
         "order a migration", of: move.migration, failed: { _ in nil }, report: { end = $0 }
-      ) { try await begin(order, watch) }
+      ) { try await begin(order, watch, in: drain.trace) }
       if Task.isCancelled { return }
       CrashPoint.drainMoveOrdered.reached()
       if let end { return await report(end) }
@@ -72,8 +72,8 @@ struct HypervisorDrainRunner: DrainRunner {
   }
 
   /// Orders a migration. Returns how the move has ended with that; nil where it is accepted, now or earlier.
-  private func begin(_ order: MigrateCommand, _ watch: MoveWatch) async throws -> DrainOccurrence? {
-    switch watch.ordered(try await door.migrate(watch.move.migration, order)) {
+  private func begin(_ order: MigrateCommand, _ watch: MoveWatch, in trace: TraceContext?) async throws -> DrainOccurrence? {
+    switch watch.ordered(try await door.migrate(watch.move.migration, order, trace: trace)) {
     case .end(let occurrence), .tell(let occurrence): return occurrence
     case .orderAgain(let reason): throw Reason.Failure(reason)
     case .look, .lookForGuest: return nil

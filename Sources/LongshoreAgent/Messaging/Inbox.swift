@@ -102,7 +102,7 @@ struct Inbox: Service, CustomStringConvertible {
       while true {
         do throws(JournalError) {
           try await withProcessingSpan(of: [delivery], from: here.inbox) { () async throws(JournalError) in
-            guard let body = try await desk.answer(request, sentAt: delivery.sentAt) else { return }
+            guard let body = try await body(of: request, delivery) else { return }
             // What came again asks for the same answer.
             var told: Set<[String?]> = []
             for each in await longOrders.all(like: delivery)
@@ -202,7 +202,9 @@ struct Inbox: Service, CustomStringConvertible {
 
   private func readRequest(_ delivery: Delivery) -> Work {
     do throws(UnreadableMessage) {
-      return work(of: try MessageCoding.read(Request.self, from: delivery.body), delivery)
+      var request = try MessageCoding.read(Request.self, from: delivery.body)
+      request.trace = TraceContext(delivery.properties.headers)
+      return work(of: request, delivery)
     } catch {
       return refusal(of: delivery, id: error.id, error.reasons)
     }
@@ -220,7 +222,7 @@ struct Inbox: Service, CustomStringConvertible {
     }
     return .orders([
       (
-        IncomingOrder(content: .migrate(request, order), sentAt: delivery.sentAt, trace: TraceContext(delivery.properties.headers)) {
+        IncomingOrder(content: .migrate(request, order), sentAt: delivery.sentAt, trace: request.trace) {
           tell($0, id: request.id, delivery)
         }, delivery
       )
@@ -313,8 +315,15 @@ struct Inbox: Service, CustomStringConvertible {
 
   private func answer(_ request: Request, _ delivery: Delivery) async throws(JournalError) {
     // A question that went to all hosts is answered by the one that knows.
-    guard let body = try await desk.answer(request, sentAt: delivery.sentAt) else { return }
+    guard let body = try await body(of: request, delivery) else { return }
     try send(message(body, to: request, delivery))
+  }
+
+  /// What the desk answers, in the trace that the request belongs to.
+  private func body(of request: Request, _ delivery: Delivery) async throws(JournalError) -> Reply.Body? {
+    try await withWork(of: nil, in: request.trace) { () async throws(JournalError) in
+      try await desk.answer(request, sentAt: delivery.sentAt)
+    }
   }
 
   private func message(_ body: Reply.Body, to request: Request, _ delivery: Delivery) -> OutboxMessage? {

@@ -21,8 +21,12 @@ struct OrderDoor: Sendable {
   private static let poolLimit: Int64 = 5_000
 
   /// Takes one order. The same order of the same id is accepted again, and is one migration.
-  func migrate(_ id: MigrationID, _ order: MigrateCommand) async throws(JournalError) -> HostMigrations.Acceptance {
-    let judged = await judge(order, id: id) { _ in nil }
+  ///
+  /// - Parameter trace: The trace that the order belongs to; nil where it is in none.
+  func migrate(
+    _ id: MigrationID, _ order: MigrateCommand, trace: TraceContext?
+  ) async throws(JournalError) -> HostMigrations.Acceptance {
+    let judged = await judge(order, id: id, trace: trace) { _ in nil }
     return try await coordinator.take([judged]).first ?? .rejected([])
   }
 

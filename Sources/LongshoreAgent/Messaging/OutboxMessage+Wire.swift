@@ -33,3 +33,14 @@ extension OutboxMessage {
         userID: user, appID: "longshore"))
   }
 }
+
+extension ProgressEvent {
+  /// The event as a user of the broker publishes it. Nothing keeps it: the next one says more.
+  func published(by user: String) -> AMQP.Message {
+    AMQP.Message(
+      body: MessageCoding.encode(self),
+      properties: AMQP.Message.Properties(
+        contentType: Wire.eventContentType, headers: (trace?.fields ?? [:]).mapValues { .string($0) }, deliveryMode: .transient,
+        correlationID: subject.text, messageID: id, type: Self.type, userID: user, appID: "longshore"))
+  }
+}

@@ -59,12 +59,8 @@ actor ProgressBoard {
     guard connection.state.isConnected, inFlight.insert(id).inserted else { return }
     publishedAt[id] = now.bootMilliseconds
     count += 1
-    let event = ProgressEvent(id: "\(id)/progress/\(count)", migration: id, host: here, time: now.wall, data: progress)
-    let message = Message(
-      body: MessageCoding.encode(event),
-      properties: Message.Properties(
-        contentType: Wire.eventContentType, deliveryMode: .transient, correlationID: id.text, messageID: event.id,
-        type: ProgressEvent.type, userID: user, appID: "longshore"))
+    let event = ProgressEvent(id: "\(id)/progress/\(count)", migration: id, host: here, time: now.wall, data: progress, trace: .current)
+    let message = event.published(by: user)
     let key = event.routingKey(host: here)
     Task {
       await withTaskGroup(of: Void.self) { [connection, clock] group in

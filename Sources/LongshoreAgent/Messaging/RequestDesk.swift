@@ -113,11 +113,13 @@ struct RequestDesk: Sendable {
     case .verifyTemplates(let selection):
       return try await answer("read the templates") { .templateWork(try await verifications.begin(request.id, selection)) }
     case .prefetchTemplate(let order):
-      return try await prefetches.order(order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))))
+      return try await prefetches.order(
+        order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))), trace: request.trace)
     case .templateWork(let id): return try await work(id)
     case .drain(let order):
       if order.dryRun == true { return await drains.plan(order, id: request.id) }
-      return try await drains.order(order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))))
+      return try await drains.order(
+        order, key: RequestKey(id: request.id, digest: SHA256.digest(of: MessageCoding.encode(order))), trace: request.trace)
     case .drainStatus(let id):
       guard let status = try await drains.status(id) else {
         return .rejected([Reason(.unknownDrain, "no drain \(id) is known at \(here.host)")])

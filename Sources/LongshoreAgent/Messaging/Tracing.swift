@@ -47,13 +47,13 @@ extension MigrationID {
   static var current: MigrationID? { ServiceContext.current?[Key.self] }
 }
 
-/// Runs a body that works for a migration, or for what else has an id, and for a trace.
+/// Runs a body that works for a migration, or for what else has an id, and for a trace; where one is nil, for that of the present task.
 func withWork<Value, Failure: Error>(
-  of id: MigrationID, in trace: TraceContext?, instrument: any Instrument = InstrumentationSystem.instrument,
+  of id: MigrationID?, in trace: TraceContext?, instrument: any Instrument = InstrumentationSystem.instrument,
   _ body: () async throws(Failure) -> Value
 ) async throws(Failure) -> Value {
   var context = trace?.context(instrument) ?? ServiceContext.current ?? .topLevel
-  context[MigrationID.Key.self] = id
+  if let id { context[MigrationID.Key.self] = id }
   // `withValue` rethrows untyped; the result carries the error's type through it.
   let result: Result<Value, Failure> = await ServiceContext.withValue(context) {
     do throws(Failure) {

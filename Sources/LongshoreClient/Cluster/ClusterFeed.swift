@@ -193,14 +193,18 @@ package actor ClusterFeed: Service {
   }
 
   /// Asks one host.
+  /// - Parameters:
+  ///   - id: The request's id; nil for a new one.
+  ///   - trace: The trace that it belongs to; nil where it is in none.
   /// - Throws: ``LinkError``, with `unreachable` where the broker is away and nothing was asked.
-  package func ask(_ command: Request.Command, of host: NodeName, id: MigrationID? = nil, within time: Duration) async throws(LinkError)
-    -> Reply
-  {
+  package func ask(
+    _ command: Request.Command, of host: NodeName, id: MigrationID? = nil, in trace: TraceContext? = nil, within time: Duration
+  ) async throws(LinkError) -> Reply {
     let address = HostAddress(cluster: settings.cluster, host: host)
     guard let link else { throw Self.away("asking \(address)") }
     var request = request(command, host: address, within: time)
     if let id { request.id = id }
+    request.trace = trace
     return try await link.ask(request, of: address, within: time)
   }
 

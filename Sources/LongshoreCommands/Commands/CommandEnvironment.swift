@@ -39,6 +39,11 @@ struct CommandEnvironment: Sendable {
   /// The certificates on the way to the broker.
   var certificates: @Sendable (LinkSettings) async -> [CertificateDates]
 
+  /// The trace that the command belongs to, by `TRACEPARENT` and `TRACESTATE` as OpenTelemetry names them; nil where it is in none.
+  var trace: TraceContext? {
+    variables["TRACEPARENT"].flatMap { TraceContext(traceparent: $0, tracestate: variables["TRACESTATE"]) }
+  }
+
   /// The process's own environment.
   static var live: CommandEnvironment {
     CommandEnvironment(

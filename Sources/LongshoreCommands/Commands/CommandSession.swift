@@ -34,7 +34,7 @@ struct CommandSession: Sendable {
 
   /// A request of this moment that hosts refuse once nobody waits for its answer any more.
   func request(_ command: Request.Command, host: HostAddress? = nil, within time: Duration) -> Request {
-    Request(id: environment.makeID(), host: host, notAfter: deadline(after: time), command: command)
+    Request(id: environment.makeID(), host: host, notAfter: deadline(after: time), command: command, trace: environment.trace)
   }
 
   /// The time until which a request may be taken whose answer is waited for this long. A minute is for clocks that differ.

@@ -115,7 +115,8 @@ struct DrainSubcommand: OperatorCommand {
     let time = timeout ?? (dryRun ? .seconds(600) : .seconds(30))
     let address = HostAddress(cluster: session.cluster, host: host)
     let request = Request(
-      id: id ?? session.environment.makeID(), host: address, notAfter: session.deadline(after: time), command: .drain(order))
+      id: id ?? session.environment.makeID(), host: address, notAfter: session.deadline(after: time), command: .drain(order),
+      trace: session.environment.trace)
     return try await session.withLink(.nothing) { [host, dryRun, detach] link in
       let reply: Reply
       do throws(LinkError) {

@@ -35,7 +35,8 @@ struct MigrateSubcommand: OperatorCommand {
     let time = options.timeout ?? (options.dryRun ? .seconds(120) : .seconds(30))
     let migration = options.id ?? session.environment.makeID()
     let request = Request(
-      id: migration, host: host, notAfter: session.deadline(after: time), command: .migrate(options.order(for: guest)))
+      id: migration, host: host, notAfter: session.deadline(after: time), command: .migrate(options.order(for: guest)),
+      trace: session.environment.trace)
     let machine = FollowMachine(ordering: migration, until: options.detach || options.dryRun ? .answer : .attention)
     let state = FollowedState(
       guest: guest.text, source: options.from.text, destination: options.to.text, phase: options.dryRun ? "checking" : "ordered",

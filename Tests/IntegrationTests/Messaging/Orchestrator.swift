@@ -237,6 +237,14 @@ extension Orchestrator {
     }
   }
 
+  /// The traces of all progress of a migration that has come, of which there is some.
+  func progressTraces(of id: MigrationID) async throws -> [TraceContext?] {
+    try await progress.wait(for: "the progress of \(id)") { all in
+      let traces = all.filter { $0.event.subject == id }.map(\.event.trace)
+      return traces.isEmpty ? nil : traces
+    }
+  }
+
   /// The first progress of a migration that was made, and has come, after a moment.
   func progress(of id: MigrationID, madeAfter moment: Timestamp) async throws -> ReceivedProgress {
     try await progress.wait(for: "progress of \(id) after \(moment)") { all in

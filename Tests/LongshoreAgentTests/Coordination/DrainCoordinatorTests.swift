@@ -61,8 +61,8 @@ struct DrainCoordinatorTests {
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    func order(_ id: String = "one", _ order: DrainOrder = DrainOrder()) async throws -> Reply.Body {
-      try await drains.order(order, key: RequestKey(id: #require(MigrationID(id)), digest: "\(order)"))
+    func order(_ id: String = "one", _ order: DrainOrder = DrainOrder(), trace: TraceContext? = nil) async throws -> Reply.Body {
+      try await drains.order(order, key: RequestKey(id: #require(MigrationID(id)), digest: "\(order)"), trace: trace)
     }
 
     func status(_ id: String = "one") async throws -> DrainStatus? { try await drains.status(#require(MigrationID(id))) }
@@ -88,6 +88,28 @@ struct DrainCoordinatorTests {
     #expect(reasons.map(\.code) == [.idReused])
     #expect(try host.journal.maintenance() != nil, "its end does not end the maintenance")
     #expect(try await host.drains.setMaintenance(false, takesGuests: true) == .maintenance(Maintenance(isOn: false)))
+  }
+
+  @Test("work in their order's trace, also when the agent comes back")
+  func trace() async throws {
+    let trace = try #require(TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+    let traces = Recorder<TraceContext?>()
+    let first = try Host { effect in
+      if case .survey = effect { return await Self.success(effect) }
+      if case .move = effect { traces.record(.current) }
+      return nil
+    }
+    _ = try await first.order(trace: trace)
+    await traces.wait { !$0.isEmpty }
+    await first.drains.stop()
+    let second = try Host(first.journal) { effect in
+      if case .move = effect { traces.record(.current) }
+      return await Self.success(effect)
+    }
+    try await second.drains.resume()
+    await second.runner.notes.wait(for: .ended(.look(round: 1)))
+    #expect(traces.elements.count > 3 && traces.elements.allSatisfy { $0 == trace }, "some are moved by the first, all by the second")
+    #expect(try second.journal.outbox(limit: 100).allSatisfy { $0.headers == trace.fields })
   }
 
   @Test("are one at a time, and keep the host in maintenance")

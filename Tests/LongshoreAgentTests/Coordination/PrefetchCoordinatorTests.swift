@@ -56,8 +56,8 @@ struct PrefetchCoordinatorTests {
         outboxChanged: {}, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    func order(_ order: PrefetchOrder, _ id: String) async throws -> Reply.Body {
-      try await prefetches.order(order, key: RequestKey(id: #require(MigrationID(id)), digest: "\(order)"))
+    func order(_ order: PrefetchOrder, _ id: String, trace: TraceContext? = nil) async throws -> Reply.Body {
+      try await prefetches.order(order, key: RequestKey(id: #require(MigrationID(id)), digest: "\(order)"), trace: trace)
     }
 
     func work(_ id: String) async throws -> TemplateWork? { try await prefetches.work(#require(MigrationID(id))) }
@@ -81,6 +81,28 @@ struct PrefetchCoordinatorTests {
     guard case .rejected(let reasons) = try await host.order(other, "one") else { throw Unexpected() }
     #expect(reasons.map(\.code) == [.idReused])
     #expect(try await host.work("none") == nil)
+  }
+
+  @Test("work in their order's trace, also when the agent comes back")
+  func trace() async throws {
+    let trace = try #require(TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+    let traces = Recorder<TraceContext?>()
+    let first = try Host { effect, prefetch in
+      traces.record(.current)
+      if case .provideLayer = effect { return nil }
+      return await Self.success(effect, prefetch)
+    }
+    _ = try await first.order(Self.order, "one", trace: trace)
+    await first.runner.notes.wait(for: .began(.provideLayer(0)))
+    await first.prefetches.stop()
+    let second = try Host(first.journal) { effect, prefetch in
+      traces.record(.current)
+      return await Self.success(effect, prefetch)
+    }
+    try await second.prefetches.resume()
+    await second.runner.notes.wait(for: .ended(.keepFiles))
+    #expect(!traces.elements.isEmpty && traces.elements.allSatisfy { $0 == trace })
+    #expect(try second.journal.outbox(limit: 10).map(\.headers) == [trace.fields])
   }
 
   @Test("that are ordered twice at once are one")

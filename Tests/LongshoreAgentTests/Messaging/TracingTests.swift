@@ -60,6 +60,42 @@ struct TracingTests {
     #expect(try journal.outbox(limit: 1).first?.headers == trace.fields)
   }
 
+  @Test("of a drain's order go on in its events and in the journal, whatever happens to it, and from where it is planned")
+  func drain() throws {
+    var drains = HostDrains(here: here)
+    let key = RequestKey(id: MigrationSamples.id, digest: "d")
+    let acceptance = drains.accept(DrainOrder(), key, known: nil, trace: trace, at: MigrationSamples.now())
+    let begun = try #require({ if case .begins(let step) = acceptance { step } else { nil } }())
+    #expect(begun.drain.trace == trace)
+    drains.adopt(begun)
+    let paused = try #require(drains.step(of: .pause(Reason(.drainPaused, "by the test")), at: MigrationSamples.now()))
+    let events = begun.events + paused.events
+    #expect(events.map(\.data.kind) == [.accepted, .paused])
+    for event in events {
+      #expect(event.trace == trace)
+      #expect(OutboxMessage.event(event, host: here).headers == trace.fields)
+    }
+    let journal = try Journal(path: Journal.inMemory)
+    #expect(try journal.begin(begun.drain, request: key, outbox: [], at: begun.at) == .committed)
+    #expect(try journal.drains(includeEnded: false).migrations.map(\.trace) == [trace])
+  }
+
+  @Test("of a migration are in its progress, as attributes and as headers")
+  func progress() throws {
+    func message(_ trace: TraceContext?) throws -> (event: ProgressEvent, headers: Table) {
+      let message = ProgressEvent(
+        id: "p", migration: MigrationSamples.id, host: here, time: MigrationSamples.now().wall,
+        data: Progress(phase: .transferring, guest: MigrationSamples.guest, elapsedSeconds: 1), trace: trace
+      ).published(by: "agent")
+      return (try MessageCoding.decode(ProgressEvent.self, from: message.body), message.properties.headers)
+    }
+    let traced = try message(trace)
+    #expect(traced.event.trace == trace)
+    #expect(traced.headers == ["traceparent": .string(Self.parent), "tracestate": .string("a=1")])
+    let untraced = try message(nil)
+    #expect(untraced.event.trace == nil && untraced.headers == [:])
+  }
+
   @Test("of a request go on in its reply")
   func reply() {
     let reply = Reply(to: MigrationSamples.id, from: here, body: .accepted)
@@ -77,6 +113,7 @@ struct TracingTests {
       #expect(TraceContext.current == trace && MigrationID.current == MigrationSamples.id)
     }
     await withWork(of: MigrationSamples.id, in: nil) { #expect(TraceContext.current == nil) }
+    await withWork(of: nil, in: trace) { #expect(TraceContext.current == trace && MigrationID.current == nil) }
     let message = OutboxMessage(
       exchange: Wire.events, routingKey: "k", body: [1], contentType: "c", messageID: "m", headers: trace.fields)
     let headers = try await withPublishingSpan(of: message, by: "agent") { $0.properties.headers }
