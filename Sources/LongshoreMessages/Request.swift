@@ -287,6 +287,8 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
   public var maxDowntimeMs: UInt64?
   /// Slow the guest's CPUs down when its memory changes faster than it can be copied.
   public var autoConverge: Bool?
+  /// Send of a page of memory that is copied again only what has changed in it (QEMU's XBZRLE), where that is less.
+  public var compressMemory: Bool?
   /// Let guest writes wait for the copy, so that the disks are sure to converge; nil: where the guest is seen to write about as fast as
   /// the transfer is capped.
   public var synchronousWrites: Bool?
@@ -307,13 +309,14 @@ public struct MigrationOptions: Sendable, Hashable, Codable {
 
   /// Options, all nil unless given.
   public init(
-    bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil,
+    bandwidthMiBps: UInt64? = nil, maxDowntimeMs: UInt64? = nil, autoConverge: Bool? = nil, compressMemory: Bool? = nil,
     synchronousWrites: Bool? = nil, onDeadline: DeadlineAction? = nil, handover: Handover? = nil, keepSource: Bool? = nil,
     missingMedia: MissingMedium? = nil, templateConflict: TemplateConflict? = nil, verify: Bool? = nil, postCopy: Bool? = nil
   ) {
     self.bandwidthMiBps = bandwidthMiBps
     self.maxDowntimeMs = maxDowntimeMs
     self.autoConverge = autoConverge
+    self.compressMemory = compressMemory
     self.synchronousWrites = synchronousWrites
     self.onDeadline = onDeadline
     self.handover = handover
@@ -331,6 +334,7 @@ extension MigrationOptions {
     bandwidthMiBps = try container.decodeIfPresent(.bandwidthMiBps, in: Self.bandwidthRange)
     maxDowntimeMs = try container.decodeIfPresent(.maxDowntimeMs, in: Self.downtimeRange)
     autoConverge = try container.decodeIfPresent(Bool.self, forKey: .autoConverge)
+    compressMemory = try container.decodeIfPresent(Bool.self, forKey: .compressMemory)
     synchronousWrites = try container.decodeIfPresent(Bool.self, forKey: .synchronousWrites)
     onDeadline = try container.decodeIfPresent(DeadlineAction.self, forKey: .onDeadline)
     handover = try container.decodeIfPresent(Handover.self, forKey: .handover)

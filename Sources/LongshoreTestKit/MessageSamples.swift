@@ -225,7 +225,7 @@ extension MessageSamples {
         inPlace: [resource("vdc")]),
       deadlineSeconds: Request.deadlineRange.upperBound,
       options: MigrationOptions(
-        bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: false,
+        bandwidthMiBps: 500, maxDowntimeMs: 500, autoConverge: true, compressMemory: true, synchronousWrites: false,
         onDeadline: handover == .direct ? .wait : .force, handover: handover, keepSource: true,
         missingMedia: handover == .direct ? .copy : .refuse,
         templateConflict: handover == .direct ? .rename : .refuse, verify: handover == .fenced, postCopy: false),

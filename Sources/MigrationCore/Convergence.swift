@@ -16,6 +16,8 @@ public struct Convergence: Sendable, Hashable {
     public var maxDowntimeMs: UInt64
     /// Whether QEMU may slow the guest's CPUs down.
     public var autoConverge: Bool
+    /// Whether of pages that are copied again only what has changed is sent.
+    public var compressMemory: Bool
     /// Whether the guest's writes wait for the copy of its disks.
     public var synchronousWrites: Bool
     /// What is done when the deadline passes.
@@ -23,11 +25,13 @@ public struct Convergence: Sendable, Hashable {
 
     /// Means.
     public init(
-      downtimeMs: UInt64, maxDowntimeMs: UInt64, autoConverge: Bool, synchronousWrites: Bool, onDeadline: DeadlineAction
+      downtimeMs: UInt64, maxDowntimeMs: UInt64, autoConverge: Bool, compressMemory: Bool = false, synchronousWrites: Bool,
+      onDeadline: DeadlineAction
     ) {
       self.downtimeMs = downtimeMs
       self.maxDowntimeMs = maxDowntimeMs
       self.autoConverge = autoConverge
+      self.compressMemory = compressMemory
       self.synchronousWrites = synchronousWrites
       self.onDeadline = onDeadline
     }
@@ -215,13 +219,14 @@ public struct Convergence: Sendable, Hashable {
           .downtimeRaised,
           "permitted downtime raised from \(means.downtimeMs) to \(target) ms: \(rates), the switch would need \(needed) ms now"))
     }
-    let help =
-      means.autoConverge ? "QEMU slows the guest down as far as it does" : "allow `autoConverge` in the next order"
+    let further = [means.autoConverge ? nil : "`autoConverge`", means.compressMemory ? nil : "`compressMemory`"].compactMap(\.self)
+    let slowed = means.autoConverge ? "QEMU slows the guest down as far as it does" : nil
+    let help = [slowed, further.isEmpty ? nil : "allow \(further.joined(separator: " or ")) in the next order"].compactMap(\.self)
     return Judgement(
       notices: [
         Reason(
           .notConverging,
-          "the memory does not converge: \(rates), the switch would need \(needed) ms and \(means.maxDowntimeMs) are allowed; \(Self.budget(now.budgetBps))allow a longer pause (`tune`), \(help), or \(Self.force(means))"
+          "the memory does not converge: \(rates), the switch would need \(needed) ms and \(means.maxDowntimeMs) are allowed; \(Self.budget(now.budgetBps))\((["allow a longer pause (`tune`)"] + help).joined(separator: ", ")), or \(Self.force(means))"
         )
       ], isStuck: true)
   }

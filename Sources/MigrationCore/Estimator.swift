@@ -213,6 +213,9 @@ public enum Estimator {
     if dirty >= nearness * left, facts.options?.autoConverge != true {
       advice.append("slow the guest down if need be (`--auto-converge`): it changes memory about as fast as it is copied")
     }
+    if dirty >= nearness * left, facts.options?.compressMemory != true {
+      advice.append("send only what changes in its memory (`--compress-memory`): that helps where it changes little of each page")
+    }
     let memoryConverges = rounds.last != nil || facts.options?.autoConverge == true
 
     estimate.converges = disksConverge && memoryConverges

@@ -84,7 +84,8 @@ extension SourceMigration {
       downtimeMs: maxDowntimeMs == nil ? nil : present, memoryMiBps: steering?.limits.memoryBandwidthMiBps,
       bandwidthMiBps: steering?.limits.bandwidthMiBps,
       means: Convergence.Means(
-        downtimeMs: present, maxDowntimeMs: longest, autoConverge: order.options?.autoConverge == true, synchronousWrites: writesWait,
+        downtimeMs: present, maxDowntimeMs: longest, autoConverge: order.options?.autoConverge == true,
+        compressMemory: order.options?.compressMemory == true, synchronousWrites: writesWait,
         onDeadline: order.options?.onDeadline ?? .abort),
       deadline: steering?.outlivesDeadline == true ? nil : presentDeadline, suspension: steering?.suspension?.reason)
   }

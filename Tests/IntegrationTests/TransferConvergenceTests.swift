@@ -222,6 +222,24 @@ extension FourHostTests {
       }
     }
 
+    @Test(
+      "a guest that changes little of each page completes though it changes more of them than the link carries, where that is sent alone")
+    func compressed() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      try await Guest.with(Self.hot, in: lab) { guest in
+        try await Orchestrator.with(lab) { orchestrator in
+          try await lab.withLink(of: .beta, rate: Self.rate) {
+            let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(compressMemory: true))
+            let end = try await orchestrator.end(of: id)
+            #expect(end.kind == .completed, "\(end)")
+            #expect(try await deeds(of: id, by: orchestrator).isEmpty, "no other means is needed")
+          }
+          try await expectArrived(guest)
+        }
+      }
+    }
+
     /// A guest that writes far more than a MiB a second to a disk, also where the machine is busy.
     private static let writer = Guest.Form(options: ["--disks", "2", "--rewrite", "20", "--data-size", "96M"])
 

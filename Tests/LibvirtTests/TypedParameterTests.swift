@@ -48,6 +48,8 @@ struct TypedParameterTests {
     parameters.bandwidth = 100
     parameters.disks = ["vda", "vdb"]
     parameters.disksPort = 49_152
+    parameters.compression = ["xbzrle"]
+    parameters.compressionCache = 64 << 20
     parameters.parallelConnections = 4
     parameters.tlsDestination = "beta.example.org"
     parameters.additional = ["later": .bool(true)]
@@ -60,6 +62,8 @@ struct TypedParameterTests {
         TypedParameter(name: "migrate_disks", value: .string("vda")),
         TypedParameter(name: "migrate_disks", value: .string("vdb")),
         TypedParameter(name: "disks_port", value: .int(49_152)),
+        TypedParameter(name: "compression", value: .string("xbzrle")),
+        TypedParameter(name: "compression.xbzrle.cache", value: .unsignedLong(64 << 20)),
         TypedParameter(name: "parallel.connections", value: .int(4)),
         TypedParameter(name: "tls.destination", value: .string("beta.example.org")),
         TypedParameter(name: "later", value: .bool(true)),

@@ -21,7 +21,7 @@ import Testing
   @Test func anOrderCarriesEveryOption() throws {
     let command = try parsed(
       "migrate", "web-1", "--from", "alpha", "--to", "beta", "--pool", "fast", "--disk", "vdb=bulk", "--disk", "vdc=a=b",
-      "--deadline", "2h", "--bandwidth", "100", "--max-downtime", "500", "--auto-converge", "--synchronous-writes",
+      "--deadline", "2h", "--bandwidth", "100", "--max-downtime", "500", "--auto-converge", "--compress-memory", "--synchronous-writes",
       "--on-deadline", "force",
       "--handover", "fenced", "--keep-source", "--template-pool", "golden", "--in-place", "vdd", "--in-place", "vde",
       "--missing-media", "eject", "--verify")
@@ -36,8 +36,8 @@ import Testing
             templates: Sample.name("golden"), inPlace: [Sample.name("vdd"), Sample.name("vde")]),
           deadlineSeconds: 7_200,
           options: MigrationOptions(
-            bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, synchronousWrites: true, onDeadline: .force,
-            handover: .fenced, keepSource: true, missingMedia: .eject, verify: true)))
+            bandwidthMiBps: 100, maxDowntimeMs: 500, autoConverge: true, compressMemory: true, synchronousWrites: true,
+            onDeadline: .force, handover: .fenced, keepSource: true, missingMedia: .eject, verify: true)))
   }
 
   @Test func writesCanBeKeptFromWaiting() throws {

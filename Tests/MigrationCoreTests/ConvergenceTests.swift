@@ -21,17 +21,17 @@ private struct Trace {
   ///   - sample: The progress at a second.
   ///   - deadline: At which second the deadline is.
   init(
-    seconds: Int = 120, max: UInt64 = 300, autoConverge: Bool = false, synchronousWrites: Bool = false,
+    seconds: Int = 120, max: UInt64 = 300, autoConverge: Bool = false, compressMemory: Bool = false, synchronousWrites: Bool = false,
     onDeadline: DeadlineAction = .abort, deadline: Int? = nil, _ sample: (Int) -> Progress
   ) {
     self.init(
-      (0..<seconds).map(sample), max: max, autoConverge: autoConverge, synchronousWrites: synchronousWrites, onDeadline: onDeadline,
-      deadline: deadline)
+      (0..<seconds).map(sample), max: max, autoConverge: autoConverge, compressMemory: compressMemory, synchronousWrites: synchronousWrites,
+      onDeadline: onDeadline, deadline: deadline)
   }
 
   /// A transfer as it was sampled.
   init(
-    _ samples: [Progress], max: UInt64 = 300, autoConverge: Bool = false, synchronousWrites: Bool = false,
+    _ samples: [Progress], max: UInt64 = 300, autoConverge: Bool = false, compressMemory: Bool = false, synchronousWrites: Bool = false,
     onDeadline: DeadlineAction = .abort, deadline: Int? = nil
   ) {
     var convergence = Convergence()
@@ -39,7 +39,8 @@ private struct Trace {
     for sample in samples {
       let second = Int(sample.elapsedSeconds)
       let means = Convergence.Means(
-        downtimeMs: downtime, maxDowntimeMs: max, autoConverge: autoConverge, synchronousWrites: synchronousWrites, onDeadline: onDeadline)
+        downtimeMs: downtime, maxDowntimeMs: max, autoConverge: autoConverge, compressMemory: compressMemory,
+        synchronousWrites: synchronousWrites, onDeadline: onDeadline)
       let judgement = convergence.judge(sample, by: means, secondsLeft: deadline.map { Double($0 - second) })
       if case .raiseDowntime(let milliseconds)? = judgement.action?.0 {
         downtime = milliseconds
@@ -204,7 +205,20 @@ private func memory(
     let trace = Trace { memory($0, pass: UInt64($0 / 2 + 1), needs: 3000) }
     #expect(trace.raised == [])
     #expect(trace.stuckAt.first.map { $0 < 12 } == true)
-    #expect(!(Trace(autoConverge: true) { memory($0, pass: UInt64($0 / 2 + 1), needs: 3000) }.said[0].message.contains("next order")))
+  }
+
+  @Test("what the order has not allowed is named for the next one", arguments: [false, true], [false, true])
+  func nextOrder(autoConverge: Bool, compressMemory: Bool) {
+    let trace = Trace(autoConverge: autoConverge, compressMemory: compressMemory) { memory($0, pass: UInt64($0 / 2 + 1), needs: 3000) }
+    let told = trace.said[0].message
+    let next =
+      switch (autoConverge, compressMemory) {
+      case (false, false): ", allow `autoConverge` or `compressMemory` in the next order, or suspend"
+      case (false, true): ", allow `autoConverge` in the next order, or suspend"
+      case (true, false): ", QEMU slows the guest down as far as it does, allow `compressMemory` in the next order, or suspend"
+      case (true, true): "(`tune`), QEMU slows the guest down as far as it does, or suspend"
+      }
+    #expect(told.contains(next), "\(told)")
   }
 
   @Test("one long pass is not a trend")

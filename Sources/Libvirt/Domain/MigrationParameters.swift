@@ -30,6 +30,8 @@ public struct MigrationParameters: Sendable, Hashable {
   public var disksURI: String?
   /// The methods of compression, such as `zstd`.
   public var compression: [String] = []
+  /// The size of the cache of pages for the method `xbzrle`, in bytes: a power of two.
+  public var compressionCache: UInt64?
   /// By how many per cent the guest is slowed down at first.
   public var autoConvergeInitial: Int32?
   /// By how many per cent more each time.
@@ -64,6 +66,7 @@ public struct MigrationParameters: Sendable, Hashable {
     add(VIR_MIGRATE_PARAM_DISKS_PORT, disksPort.map { .int($0) })
     add(VIR_MIGRATE_PARAM_DISKS_URI, disksURI.map { .string($0) })
     for method in compression { add(VIR_MIGRATE_PARAM_COMPRESSION, .string(method)) }
+    add(VIR_MIGRATE_PARAM_COMPRESSION_XBZRLE_CACHE, compressionCache.map { .unsignedLong($0) })
     add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, autoConvergeInitial.map { .int($0) })
     add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, autoConvergeIncrement.map { .int($0) })
     add(VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, parallelConnections.map { .int($0) })

@@ -227,6 +227,11 @@ actor DrainCoordinator {
         guard let drain = drains.open else { return }
         await report(.reportDue(expectedSeconds: drain.forecast(left: await left(of: drain))?.seconds))
       }
+    // It lasts as long as the migration, which has spans of its own.
+    case .move:
+      await withWork(of: drain.id, in: drain.trace) {
+        await runner.run(effect, of: drain) { await self.report($0) }
+      }
     default:
       await withEffectSpan(effect.word, of: drain.id, in: drain.trace) {
         await runner.run(effect, of: drain) { await self.report($0) }

@@ -66,6 +66,9 @@ struct DrainSubcommand: OperatorCommand {
   @Flag(help: "Slow guests' CPUs where their memory changes faster than it can be copied.")
   var autoConverge = false
 
+  @Flag(help: "Send of memory that is copied again only what has changed, where that is less.")
+  var compressMemory = false
+
   @Option(help: ArgumentHelp("Who starts guests at their destinations: fenced (default) or direct.", valueName: "how"))
   var handover: HandoverArgument?
 
@@ -104,7 +107,8 @@ struct DrainSubcommand: OperatorCommand {
 
   private var order: DrainOrder {
     let options = MigrationOptions(
-      bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil, handover: handover?.handover)
+      bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
+      compressMemory: compressMemory ? true : nil, handover: handover?.handover)
     return DrainOrder(
       to: to, parallel: parallel?.number, deadlineSeconds: deadline?.components.seconds, onFailure: onFailure?.rule,
       pools: pools.isEmpty ? nil : Dictionary(pools.map { ($0.disk, $0.pool) }, uniquingKeysWith: { _, last in last }),

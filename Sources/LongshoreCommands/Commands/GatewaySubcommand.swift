@@ -16,7 +16,7 @@ struct GatewaySubcommand: OperatorCommand {
         longshore gateway --keys /etc/longshore/gateway-keys.yaml
         longshore gateway --keys keys.yaml --listen 0.0.0.0:8080 --require-expiry
 
-      \(CommandExit.help([.done, .notPermitted, .usage]))
+      \(CommandExit.help([.done, .usage]))
       """)
 
   @Option(

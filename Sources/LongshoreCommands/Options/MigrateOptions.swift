@@ -69,6 +69,9 @@ struct MigrateOptions: ParsableArguments {
   @Flag(help: "Slow the guest's CPUs where its memory changes faster than it can be copied.")
   var autoConverge = false
 
+  @Flag(help: "Send of memory that is copied again only what has changed, where that is less.")
+  var compressMemory = false
+
   @Flag(
     inversion: .prefixedNo,
     help: "Let the guest's writes wait for the copy, so that the disks are sure to converge (default: where it writes about as fast).")
@@ -126,6 +129,7 @@ struct MigrateOptions: ParsableArguments {
   func order(for guest: ResourceName) -> MigrateCommand {
     let options = MigrationOptions(
       bandwidthMiBps: bandwidth, maxDowntimeMs: maxDowntime, autoConverge: autoConverge ? true : nil,
+      compressMemory: compressMemory ? true : nil,
       synchronousWrites: synchronousWrites, onDeadline: onDeadline?.action, handover: handover?.handover,
       keepSource: keepSource ? true : nil,
       missingMedia: missingMedia?.missingMedium, templateConflict: onTemplateConflict?.templateConflict, verify: verify ? true : nil)
