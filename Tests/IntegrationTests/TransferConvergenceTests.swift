@@ -12,8 +12,9 @@ extension FourHostTests {
     /// A guest that rewrites more of its memory than that.
     private static let hot = Guest.Form(options: ["--disks", "1", "--memory", "256", "--dirty", "40"])
 
-    /// A guest that rewrites a little more than that: the less it has to be slowed, the sooner it is.
-    private static let warm = Guest.Form(options: ["--disks", "1", "--memory", "256", "--dirty", "28"])
+    /// A guest that rewrites as much of its memory as it can, and a link that takes a pass over it in a second: QEMU slows it further after
+    /// every second pass.
+    private static let (hottest, fastRate) = (Guest.Form(options: ["--disks", "1", "--memory", "256", "--dirty", "400"]), "1gbit")
 
     /// What the events that tell of the transfer say was done.
     private func deeds(of id: MigrationID, by orchestrator: Orchestrator) async throws -> [Reason.Code] {
@@ -207,9 +208,9 @@ extension FourHostTests {
     func slowed() async throws {
       let lab = try await Lab.find()
       try await lab.clear()
-      try await Guest.with(Self.warm, in: lab) { guest in
+      try await Guest.with(Self.hottest, in: lab) { guest in
         try await Orchestrator.with(lab) { orchestrator in
-          try await lab.withLink(of: .beta, rate: Self.rate) {
+          try await lab.withLink(of: .beta, rate: Self.fastRate) {
             let id = try await orchestrator.migrate(guest, from: .alpha, options: MigrationOptions(autoConverge: true))
             let slowed = try await orchestrator.progress(of: id) { $0.throttlePercent != nil }
             #expect(slowed.throttlePercent.map { (1...99).contains($0) } == true, "\(slowed)")
