@@ -2,8 +2,8 @@ internal import LongshoreMessages
 internal import MigrationCore
 internal import Tracing
 
-/// Runs an effect within a span that names the migration, or what else it is of, for tracers that follow what an agent does. Spans are short, and belong to
-/// the trace of the order: one for a whole migration would be open for hours, and lost with the agent.
+/// Runs an effect within a span that names the migration, or what else it is of, for tracers that follow what an agent does. Spans are
+/// short, and belong to the trace of the order: one for a whole migration would be open for hours, and lost with the agent.
 func withEffectSpan(
   _ name: String, of migration: MigrationID, in trace: TraceContext?, tracer: any Tracer = InstrumentationSystem.tracer,
   _ body: () async -> Void
