@@ -203,6 +203,8 @@ struct LayerProvider: Sendable {
     noting prefix: CopiedPrefix, progress: @escaping @Sendable (PreparationProgress) async -> Void
   ) async throws -> (PeerMessage.LayerOffer, AsyncStream<PeerMessage.LayerOffer>) {
     let report = ProgressReport(layer: layer, demand: demand, clock: clock, tell: progress)
+    // A copy's threads belong to no task, and to no trace.
+    let trace = TraceContext.current
     var file = file
     var waits = BackOffSteps()
     var failures = 0
@@ -217,7 +219,7 @@ struct LayerProvider: Sendable {
       do {
         try await copy.run(
           finished: finished,
-          progress: { bytes in Task { await report.copied(bytes) } },
+          progress: { bytes in Task { await withWork(of: demand.id, in: trace) { await report.copied(bytes) } } },
           finish: { chunk in
             CrashPoint.layerChunkCopied.reached()
             file.finishedChunks.insert(chunk)

@@ -410,12 +410,11 @@ struct Inbox: Service, CustomStringConvertible {
     try await coordinator.receive(message, endpoint: endpoint)
     guard let migration = try await coordinator.source(message.migration), !migration.isTerminal else { return }
     let total = max(progress.templateBytesTotal, progress.templateBytesDone)
-    await desk.progress.post(
-      Progress(
-        phase: progress.waiting == nil ? .preparing : .queued, guest: migration.guest,
-        template: Progress.Amount(
-          done: progress.templateBytesDone, remaining: total - progress.templateBytesDone, total: total),
-        elapsedSeconds: Double(migration.acceptedAt.milliseconds(until: clock.now())) / 1000), of: message.migration)
+    let template = Progress.Amount(done: progress.templateBytesDone, remaining: total - progress.templateBytesDone, total: total)
+    let told = Progress(
+      phase: progress.waiting == nil ? .preparing : .queued, guest: migration.guest, template: template,
+      elapsedSeconds: Double(migration.acceptedAt.milliseconds(until: clock.now())) / 1000)
+    await withWork(of: migration.id, in: migration.trace) { await desk.progress.post(told, of: migration.id) }
   }
 
   // MARK: - Sending
