@@ -129,6 +129,11 @@ extension CheckRule {
     .unmovableDevice, at: .source,
     "no device ties the guest to its host: no host device, shared folder, shared memory, TPM of the host, encryption of its memory, or floppy that can be written to",
     otherwise: "detach it (`virsh detach-device`) or eject the floppy (`virsh change-media --eject`)")
+  /// What compressing takes fits in what QEMU's process may have.
+  public static let roomToCompress = CheckRule(
+    .unsupportedOption, at: .source,
+    "where the order has `compressMemory`, what the guest's QEMU may have (`hard_limit`) is more than the guest's memory and the cache for it",
+    otherwise: "leave `compressMemory` away, or raise the limit (`virsh memtune --hard-limit`)")
   /// The disks are such as can be copied.
   public static let supportedDisks = CheckRule(
     .unsupportedDisk, at: .source,
@@ -396,7 +401,7 @@ extension CheckRule {
 
   /// All rules for migrations, in the order in which they are applied.
   public static let all: [CheckRule] = [
-    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, supportedDisks, disksInPools, answeringDisks,
+    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, roomToCompress, supportedDisks, disksInPools, answeringDisks,
     knownDisks, distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu,
     sameProcessor, timeStampCounter, memory, hugePages, placement, networks, mtu, freeAddresses, listenAddresses, devicePaths,
     allowedAddress, destinationLibvirt, migrationPorts, tlsName, tlsDestination, tlsSource, templatePorts, knownPool, activePool,

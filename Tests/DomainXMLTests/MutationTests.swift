@@ -79,9 +79,9 @@ struct MutationTests {
 
   private func readEverything(in document: DomainDocument) {
     _ = (document.disks, document.interfaces, document.graphics, document.characterDevices, document.hostDevices)
-    _ = (document.operatingSystem, document.memoryBacking, document.numa, document.memoryKiB, document.virtualCPUs)
+    _ = (document.operatingSystem, document.memoryBacking, document.numa, document.memoryKiB, document.memoryHardLimitKiB)
     _ = (document.fileSystems, document.sharedMemories, document.tpms, document.memoryModulePaths)
-    _ = (document.cpuXML, document.fixedVsockContext, document.launchSecurity, document.entropySources)
+    _ = (document.virtualCPUs, document.cpuXML, document.fixedVsockContext, document.launchSecurity, document.entropySources)
   }
 
   /// Edits may be refused; an edit of a disk that succeeds must be seen when reading.

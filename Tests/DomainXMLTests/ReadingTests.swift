@@ -97,6 +97,17 @@ struct ReadingTests {
     #expect(document.memoryKiB == expected)
   }
 
+  @Test(
+    "A limit is none where it is libvirt's word for that",
+    arguments: [
+      ("<memtune><hard_limit unit='MiB'>3</hard_limit></memtune>", 3072), ("<memtune><soft_limit>7</soft_limit></memtune>", nil),
+      ("<memtune><hard_limit unit='KiB'>9007199254740991</hard_limit></memtune>", nil), ("", nil),
+    ] as [(String, UInt64?)])
+  func limit(element: String, expected: UInt64?) throws {
+    let document = try DomainDocument(parsing: "<domain type='kvm'><name>a</name>\(element)</domain>")
+    #expect(document.memoryHardLimitKiB == expected)
+  }
+
   @Test("Boot and firmware")
   func boot() {
     let system = live.operatingSystem

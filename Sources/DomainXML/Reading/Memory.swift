@@ -35,6 +35,12 @@ extension DomainDocument {
     root.first("currentMemory").flatMap(Self.kibibytes) ?? memoryKiB
   }
 
+  /// How much memory QEMU's process may have, in KiB, before the kernel ends it (`hard_limit`); nil where nothing limits it.
+  public var memoryHardLimitKiB: UInt64? {
+    // libvirt's word for no limit is VIR_DOMAIN_MEMORY_PARAM_UNLIMITED, in KiB.
+    root.first("memtune")?.first("hard_limit").flatMap(Self.kibibytes).flatMap { $0 < 9_007_199_254_740_991 ? $0 : nil }
+  }
+
   /// How the memory is backed.
   public var memoryBacking: MemoryBacking {
     let backing = root.first("memoryBacking")

@@ -35,6 +35,7 @@ struct GuestInspector: Sendable {
     let state = try await domain.state()
     var checks = try await check(state, of: domain)
     checks += DeviceChecks(here: here).check(live)
+    if let check = MemoryCompression.check(live, for: order.options, on: here) { checks.append(check) }
 
     var disks = DiskPlan(here: here, order: order)
     // Only what is not meant for another host lists the layers below.

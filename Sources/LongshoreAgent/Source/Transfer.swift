@@ -234,20 +234,11 @@ struct Transfer: Sendable {
     parameters.tlsDestination = preparation.endpoint.tlsName
     if migration.order.options?.compressMemory == true {
       parameters.compression = ["xbzrle"]
-      parameters.compressionCache = Self.compressionCache(ofMemory: plan.guest.memoryKiB)
+      parameters.compressionCache = MemoryCompression.cache(ofMemory: plan.guest.memoryKiB)
     }
     // Named in any case: a cap that was told in the wrong moment stays with the guest, and would hold for this transfer.
     parameters.bandwidth = cap ?? Self.unlimitedMiBps
     return parameters
-  }
-
-  /// The most memory that QEMU may keep pages in, to send only what has changed in them: a quarter of the guest's, 64 MiB (QEMU's default)
-  /// at least and 1 GiB at most. It takes powers of two.
-  ///
-  /// - Returns: Bytes.
-  static func compressionCache(ofMemory kibibytes: UInt64) -> UInt64 {
-    let quarter = min(max(kibibytes, 4), 4 << 20) * 256
-    return max(64 << 20, 1 << (UInt64.bitWidth - 1 - quarter.leadingZeroBitCount))
   }
 
   private func makeCall(_ call: Call, events: CompletionWatch) async -> SourceEvent? {
