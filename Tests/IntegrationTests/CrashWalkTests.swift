@@ -79,7 +79,7 @@ struct CrashWalk: Sendable, CustomStringConvertible {
     return (0..<count).map { CrashWalk(course: course, source: share(source, $0), destination: share(destination, $0)) }
   }
 
-  /// The points of a course, in the order in which they are come to.
+  /// The points of a course, in the order in which they are come to where one thing follows the other.
   static func points(of course: Course) -> (source: [CrashPoint], destination: [CrashPoint]) {
     switch course {
     case .copiesTemplate:
@@ -105,8 +105,9 @@ struct CrashWalk: Sendable, CustomStringConvertible {
           .afterSourceReleasing, .beforeSourceCompleted, .afterSourceCompleted,
         ],
         [
+          // A machine does not wait for its delivery: who dies when that is journalled may be checking already.
           .deliveryTaken, .beforeDestinationQueued, .afterDestinationQueued, .deliveryJournalled, .deliveryAcknowledged,
-          .messageUnpublished, .messageConfirmed, .messageRemoved, .beforeDestinationChecking, .afterDestinationChecking,
+          .messageUnpublished, .afterDestinationChecking, .messageRemoved, .beforeDestinationChecking, .messageConfirmed,
           .afterDestinationMakingStubs, .stubDraftRegistered, .stubDraftMade, .stubDraftNoted, .stubInitialized, .stubRegistered,
           .fileLinked, .stubPublished, .stubDraftForgotten, .beforeDestinationPrepared, .afterDestinationPrepared,
           .beforeDestinationPostChecking, .afterDestinationPostChecking, .beforeDestinationConfirmed, .afterDestinationConfirmed,
