@@ -41,6 +41,9 @@ option_value() {
   printf '%s' "$2"
 }
 
+# A number of so many bytes in a file: number_at FILE OFFSET BYTES
+number_at() { od --address-radix=n --format="u$3" --skip-bytes="$2" --read-bytes="$3" "$1" | tr -d ' '; }
+
 # MARK: The lab and its state folder
 
 lab_select() {

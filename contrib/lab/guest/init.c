@@ -11,8 +11,10 @@
 //   longshore.dirty=N     … at N MiB a second (default 0)
 //   longshore.rewrite=N   write 32 MiB of the last disk over and over, as they are, at N MiB a second (default 0)
 //   longshore.beat=N      say every N ms that time goes on (default 0: never)
+//   longshore.hold=1      do none of this before a break comes on the console
 //
 // On the console:
+//   held                                          it waits for the break
 //   start <boot id> disks=N region=N slots=N every=N
 //   ack <sequence> <uptime in ms> <boot id>       all blocks up to this one are on all disks (fdatasync returned)
 //   rewrote <MiB>                                 so much so far, each second
@@ -33,6 +35,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,6 +186,23 @@ static void beat(uint64_t milliseconds) {
   }
 }
 
+// Waits for a break, which is read as a zero byte where the terminal hands bytes on as they come. Linux takes the first of two for itself, as
+// the beginning of a SysRq.
+static void hold(void) {
+  struct termios usual, raw;
+  if (tcgetattr(console, &usual) != 0) stop("hold");
+  raw = usual;
+  cfmakeraw(&raw);
+  if (tcsetattr(console, TCSANOW, &raw) != 0) stop("hold");
+  // A firmware leaves its last line open.
+  say("\r\nheld\r\n");
+  char byte = 1;
+  while (byte != 0) {
+    if (read(console, &byte, 1) < 0 && errno != EINTR) stop("hold");
+  }
+  if (tcsetattr(console, TCSANOW, &usual) != 0) stop("hold");
+}
+
 // Shuts the guest down if somebody has asked for it on the console.
 static void obey(void) {
   char line[16];
@@ -203,6 +223,7 @@ int main(void) {
   orders = open("/dev/ttyS0", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   read_file("/proc/cmdline", command_line, sizeof command_line);
   load_modules();
+  if (parameter("longshore.hold", 0) != 0) hold();
 
   const uint64_t disks = parameter("longshore.disks", 2), rate = parameter("longshore.rate", 50);
   const uint64_t region = parameter("longshore.region", 16), slots = parameter("longshore.slots", 4096);
