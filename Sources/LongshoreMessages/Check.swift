@@ -401,11 +401,11 @@ extension CheckRule {
 
   /// All rules for migrations, in the order in which they are applied.
   public static let all: [CheckRule] = [
-    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, roomToCompress, supportedDisks, disksInPools, answeringDisks,
-    knownDisks, distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults, possibleFaults, cpu,
-    sameProcessor, timeStampCounter, memory, hugePages, placement, networks, mtu, freeAddresses, listenAddresses, devicePaths,
-    allowedAddress, destinationLibvirt, migrationPorts, tlsName, tlsDestination, tlsSource, templatePorts, knownPool, activePool,
-    filePool, answeringPool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets, freeNames, sameTemplate, room,
-    fileSize, fileCount,
+    guestIsThere, guestRuns, guestIsIdle, noSnapshots, noCheckpoints, movableDevices, roomToCompress, supportedDisks, disksInPools,
+    answeringDisks, knownDisks, distinctNames, destinationAnswers, openHost, freeDomain, machine, hypervisor, knownFaults,
+    possibleFaults, cpu, sameProcessor, timeStampCounter, memory, hugePages, placement, networks, mtu, freeAddresses, listenAddresses,
+    devicePaths, allowedAddress, destinationLibvirt, migrationPorts, tlsName, tlsDestination, tlsSource, templatePorts, knownPool,
+    activePool, filePool, answeringPool, mountedPool, writablePool, otherStorage, sharedDisks, media, secrets, freeNames, sameTemplate,
+    room, fileSize, fileCount,
   ]
 }

@@ -51,6 +51,45 @@ extension MigrationTests {
       }
     }
 
+    @Test("a clock is ahead, a certificate ends soon, something is left over")
+    func wear() async throws {
+      let lab = try await Lab.find()
+      try await lab.clear()
+      for host in Lab.Host.allCases { try await lab.loseJournal(of: host) }
+      try await Orchestrator.with(lab) { orchestrator in
+        try await orchestrator.waitForLibvirt(on: .beta)
+        let clock = FalseClock(lab)
+        try await finally {
+          for (seconds, code) in [(10, 0), (60, 1)] as [(Int, Int32)] {
+            try await clock.set(seconds)
+            try await clock.restartAgent(on: .alpha)
+            try await orchestrator.waitForLibvirt(on: .alpha)
+            let found = try await findings(lab, code: code)
+            #expect(found == ["alpha clock-differs"], "\(seconds) s")
+          }
+        } do: {
+          try await lab.restartAgent(on: .alpha)
+        }
+        try await orchestrator.waitForLibvirt(on: .alpha)
+
+        let folder = "\(try lab.folder(.primary, on: .alpha))/.longshore/lab.alpha/\(try Orchestrator.newID())"
+        try await lab.shell(
+          on: .alpha,
+          #"""
+          mkdir -p "$1" && echo draft >"$1/layer-1"
+          cd /etc/longshore/tls && mv agent.pem agent.pem.lasting
+          openssl req -x509 -new -key agent.key -subj /CN=agent-alpha -days 3 -out agent.pem
+          """#, folder)
+        try await finally {
+          let found = try await findings(lab, code: 0)
+          #expect(found == ["alpha certificate-expires", "alpha left-over"])
+        } do: {
+          try await lab.shell(on: .alpha, #"mv /etc/longshore/tls/agent.pem.lasting /etc/longshore/tls/agent.pem; rm -r "$1""#, folder)
+        }
+        #expect(try await findings(lab, code: 0) == [])
+      }
+    }
+
     @Test("all that both hosts know of a migration is in one text, without the password of the guest's console")
     func report() async throws {
       let lab = try await Lab.find()

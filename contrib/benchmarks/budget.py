@@ -13,7 +13,8 @@ from .lab import HOSTS, LabError
 from .watch import Watch
 
 MIB = 1 << 20
-GUEST = "--disks 4 --data-size 256M --dirty 5 --beat 10"
+# It changes less than the least budget carries, or would never arrive.
+GUEST = "--disks 4 --data-size 256M --rate 5 --dirty 1 --beat 10"
 BUDGETS = (5, 20, 60)
 # What of the begin and of the end of a move is not looked at, in seconds. The pauses between
 # templates, disks and memory are in what is looked at.
