@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Guests that go on from where one like them had booted, which takes an emulated processor a fifth of what booting takes.
+# Guests that go on from where one like them had booted, which takes an emulated processor a quarter of what booting takes.
 #
 # The first guest of a kind boots under another name and waits (`longshore.hold`, guest/init.c); it is saved as libvirt saves guests, and
 # what is its own replaced by marks. Each guest of the kind is restored from that, under its own name and with its own disks.

@@ -109,11 +109,11 @@ $7
 END
 }
 
-# Waits for a line on the guest's console on a host: guest_await HOST NAME SECONDS PATTERN [FROM-LINE]
+# Waits for a line on the guest's console on a host: guest_await HOST NAME SECONDS PATTERN
 guest_await() {
   local console
   console=$(guest_console "$1" "$2")
-  grep -q -m 1 "$4" < <(exec timeout "$3" tail -n "+${5:-1}" -F -- "$console" 2>/dev/null)
+  grep -q -m 1 "$4" < <(exec timeout "$3" tail -n +1 -F -- "$console" 2>/dev/null)
 }
 
 # The files behind a guest's disks on a host, from vda on. In another locale, virsh would escape what is not ASCII.

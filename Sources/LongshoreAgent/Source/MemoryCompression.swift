@@ -25,7 +25,6 @@ enum MemoryCompression {
     let found =
       "the guest's QEMU may have \(ByteCount(limit << 10)), the guest has \(ByteCount(guest.memoryKiB << 10)), and the cache takes "
       + "\(ByteCount(cache))"
-    // Fewer than 2^53 KiB each.
-    return limit << 10 > guest.memoryKiB << 10 + cache ? rule.passed(on: host, found) : rule.failed(on: host, found)
+    return limit > guest.memoryKiB + cache >> 10 ? rule.passed(on: host, found) : rule.failed(on: host, found)
   }
 }

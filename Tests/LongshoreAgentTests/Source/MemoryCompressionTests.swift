@@ -32,4 +32,14 @@ struct MemoryCompressionTests {
     #expect(MemoryCompression.check(guest, for: MigrationOptions(), on: host) == nil)
     #expect(MemoryCompression.check(guest, for: nil, on: host) == nil)
   }
+
+  @Test("is beside the most memory that a number can say too much for any limit")
+  func most() throws {
+    let guest = try DomainDocument(
+      parsing:
+        "<domain type='kvm'><name>g</name><memory unit='b'>18446744073709551615</memory><memtune><hard_limit>1</hard_limit></memtune></domain>"
+    )
+    let check = MemoryCompression.check(guest, for: MigrationOptions(compressMemory: true), on: try #require(NodeName("alpha")))
+    #expect(check?.outcome == .refused)
+  }
 }

@@ -186,8 +186,8 @@ static void beat(uint64_t milliseconds) {
   }
 }
 
-// Waits for a break, which is read as a zero byte where the terminal hands bytes on as they come. Linux takes the first of two for itself, as
-// the beginning of a SysRq.
+// Waits for a break, which is read as a zero byte where the terminal hands bytes on as they come. Linux takes the first of two for
+// itself, as the beginning of a SysRq.
 static void hold(void) {
   struct termios usual, raw;
   if (tcgetattr(console, &usual) != 0) stop("hold");
